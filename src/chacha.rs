@@ -1,0 +1,220 @@
+//! The ChaCha8 block function on vectors: several blocks at once, written out in the order of the keystream.
+//!
+//! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008. A vector holds one word of the state of as many
+//! blocks as it has lanes, so that no step of a round moves a word between lanes; a transposition at the
+//! end brings the words of each block together.
+
+use crate::vectors::{Portable, Vectors};
+use bytemuck::Pod;
+
+/// The words of a block.
+pub(crate) type ChaChaBlock = [u32; 16];
+
+/// The blocks of one key and one stream id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChaCha8 {
+    /// The state of the first block with an upper word of the counter.
+    start: ChaChaBlock,
+    /// It after the first quarter rounds of columns 1 to 3: of these all blocks with that upper word have the same.
+    begun: ChaChaBlock,
+}
+
+impl ChaCha8 {
+    pub(crate) fn new(key: [u8; 32], stream: u64) -> Self {
+        let mut start = [0; 16];
+        for (word, bytes) in start.iter_mut().zip(b"expand 32-byte k".as_chunks().0.iter().chain(key.as_chunks().0)) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        [start[14], start[15]] = [stream as u32, (stream >> 32) as u32];
+        Self { start, begun: begin(start) }
+    }
+
+    /// The blocks from number `counter` on, which is taken modulo 2^64.
+    #[inline(always)]
+    pub(crate) fn fill<V: Vectors>(&mut self, vectors: V, mut counter: u64, mut out: &mut [ChaChaBlock]) {
+        while !out.is_empty() {
+            let upper = (counter >> 32) as u32;
+            if self.start[13] != upper {
+                self.start[13] = upper;
+                self.begun = begin(self.start);
+            }
+            let before_carry = (1 << 32) - (counter & 0xffff_ffff);
+            let (part, rest) = out.split_at_mut(out.len().min(usize::try_from(before_carry).unwrap_or(usize::MAX)));
+            self.fill_before_carry(vectors, counter as u32, part);
+            counter = counter.wrapping_add(part.len() as u64);
+            out = rest;
+        }
+    }
+
+    /// The blocks from the lower word `counter` on, all with the same upper word.
+    #[inline(always)]
+    fn fill_before_carry<V: Vectors>(&self, vectors: V, mut counter: u32, out: &mut [ChaChaBlock]) {
+        // Wide vectors take a word from memory to every lane in passing; narrow ones are spread once for all.
+        let narrow = vectors.lanes() == 4;
+        let mut state = self.spread(vectors);
+        let mut chunks = out.chunks_exact_mut(vectors.lanes());
+        for chunk in &mut chunks {
+            if !narrow {
+                state = self.spread(vectors);
+            }
+            write(&parallel(vectors, state, counter), chunk);
+            counter = counter.wrapping_add(vectors.lanes() as u32);
+        }
+        let rest = chunks.into_remainder();
+        if !rest.is_empty() {
+            write(&parallel(vectors, self.spread(vectors), counter), rest);
+        }
+    }
+
+    /// Each word in every lane.
+    #[inline(always)]
+    fn spread<V: Vectors>(&self, vectors: V) -> State<V::Vector> {
+        State { start: splat(vectors, &self.start), x: splat(vectors, &self.begun) }
+    }
+}
+
+/// A vector for each word of the state: as it was, and as it has become.
+#[derive(Clone, Copy)]
+struct State<X> {
+    start: [X; 16],
+    x: [X; 16],
+}
+
+/// As many blocks as a vector has lanes, from the lower word `counter` on, one after the other.
+#[inline(always)]
+fn parallel<V: Vectors>(vectors: V, state: State<V::Vector>, counter: u32) -> [V::Vector; 16] {
+    let State { mut start, mut x } = state;
+    let counters: [u32; 16] = std::array::from_fn(|lane| counter.wrapping_add(lane as u32));
+    (start[12], x[12]) = (first(&counters), first(&counters));
+    quarter_rounds(vectors, &mut x, [[0], [4], [8], [12]]);
+    quarter_rounds(vectors, &mut x, DIAGONALS);
+    for _ in 1..4 {
+        quarter_rounds(vectors, &mut x, COLUMNS);
+        quarter_rounds(vectors, &mut x, DIAGONALS);
+    }
+    for (x, start) in x.iter_mut().zip(start) {
+        *x = vectors.add(*x, start);
+    }
+    transpose(vectors, x)
+}
+
+/// Word i in every lane of vector i.
+#[inline(always)]
+fn splat<V: Vectors>(vectors: V, words: &ChaChaBlock) -> [V::Vector; 16] {
+    words.map(
+        #[inline(always)]
+        |word| vectors.splat(word),
+    )
+}
+
+/// The words that the quarter rounds of a half of a double round take.
+const COLUMNS: [[usize; 4]; 4] = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]];
+const DIAGONALS: [[usize; 4]; 4] = [[0, 1, 2, 3], [5, 6, 7, 4], [10, 11, 8, 9], [15, 12, 13, 14]];
+
+/// The first quarter rounds of columns 1 to 3.
+fn begin(start: ChaChaBlock) -> ChaChaBlock {
+    let mut x = start.map(|word| Portable.splat(word));
+    quarter_rounds(Portable, &mut x, [[1, 2, 3], [5, 6, 7], [9, 10, 11], [13, 14, 15]]);
+    x.map(|lanes| lanes[0])
+}
+
+/// The quarter rounds of words a[i], b[i], c[i], d[i] for i < N. They do not depend on each other, and take
+/// turns so that the processor need not look far for work.
+#[inline(always)]
+fn quarter_rounds<V: Vectors, const N: usize>(vectors: V, x: &mut [V::Vector; 16], [a, b, c, d]: [[usize; N]; 4]) {
+    macro_rules! step {
+        ($a:ident $b:ident $d:ident $left:literal $right:literal) => {
+            for i in 0..N {
+                x[$a[i]] = vectors.add(x[$a[i]], x[$b[i]]);
+                x[$d[i]] = vectors.rotate::<$left, $right>(vectors.xor(x[$d[i]], x[$a[i]]));
+            }
+        };
+    }
+    step!(a b d 16 16);
+    step!(c d b 12 20);
+    step!(a b d 8 24);
+    step!(c d b 7 25);
+}
+
+/// From word i of every block in vector i to block after block.
+#[inline(always)]
+fn transpose<V: Vectors>(vectors: V, x: [V::Vector; 16]) -> [V::Vector; 16] {
+    // quarters[q][b]: words 4q to 4q + 3 of block b in the first 128 bits, of block 4 + b in the second …
+    let mut quarters = [[x[0]; 4]; 4];
+    for q in 0..4 {
+        let [ab0, ab2] = vectors.interleave_words(x[4 * q], x[4 * q + 1]);
+        let [cd0, cd2] = vectors.interleave_words(x[4 * q + 2], x[4 * q + 3]);
+        let [[first, second], [third, fourth]] =
+            [vectors.interleave_pairs(ab0, cd0), vectors.interleave_pairs(ab2, cd2)];
+        quarters[q] = [first, second, third, fourth];
+    }
+    let per_block = 16 / vectors.lanes();
+    let mut out = x;
+    for b in 0..4 {
+        let joined = vectors.join_quarters([quarters[0][b], quarters[1][b], quarters[2][b], quarters[3][b]]);
+        for (k, vector) in joined.into_iter().enumerate() {
+            out[(b + 4 * (k / per_block)) * per_block + k % per_block] = vector;
+        }
+    }
+    out
+}
+
+/// The first words as a vector.
+#[inline(always)]
+fn first<P: Pod>(words: &[u32; 16]) -> P {
+    bytemuck::pod_read_unaligned(&bytemuck::bytes_of(words)[..size_of::<P>()])
+}
+
+/// As many of the blocks in `vectors` as `out` has.
+#[inline(always)]
+fn write<P: Pod>(vectors: &[P; 16], out: &mut [ChaChaBlock]) {
+    for (words, vector) in out.as_flattened_mut().chunks_exact_mut(size_of::<P>() / 4).zip(vectors) {
+        words.copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(vector)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{Simd, WithVectors};
+    use chacha20::ChaCha8Rng;
+    use proptest::prelude::*;
+    use rand_core::{Rng, SeedableRng};
+
+    struct Fill<'a>(&'a mut ChaCha8, u64, &'a mut [ChaChaBlock]);
+
+    impl WithVectors for Fill<'_> {
+        type Output = usize;
+
+        fn call<V: Vectors>(self, vectors: V) -> usize {
+            self.0.fill(vectors, self.1, self.2);
+            vectors.lanes()
+        }
+    }
+
+    proptest! {
+        /// Word for word what the crate `chacha20` gives, on vectors of every width, across the carry of the
+        /// counter into its upper word and its end.
+        #[test]
+        fn blocks_are_those_of_the_crate(
+            key: [u8; 32], stream: u64, border in 0usize..5, back in 0u64..40, offset in 0u64..20, count in 0usize..50,
+        ) {
+            let border = [0, 1 << 32, 3 << 32, 1 << 63, u64::MAX][border];
+            let counter = border.wrapping_add(offset).wrapping_sub(back);
+            let mut oracle = ChaCha8Rng::from_seed(key);
+            oracle.set_stream(stream);
+            oracle.set_word_pos(counter as u128 * 16);
+            let expected: Vec<ChaChaBlock> = (0..count).map(|_| std::array::from_fn(|_| oracle.next_u32())).collect();
+            let mut blocks = ChaCha8::new(key, stream);
+            let mut out = vec![[0; 16]; count];
+            Fill(&mut blocks, counter, &mut out).call(Portable);
+            prop_assert_eq!(&out, &expected);
+            for level in Simd::available() {
+                let mut out = vec![[0; 16]; count];
+                let lanes = level.run(Fill(&mut blocks, counter, &mut out));
+                prop_assert!(lanes >= 4);
+                prop_assert_eq!(&out, &expected, "{} lanes", lanes);
+            }
+        }
+    }
+}

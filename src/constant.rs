@@ -1,0 +1,39 @@
+//! One value everywhere.
+
+use crate::error::Error;
+use crate::parallel::for_each_chunk;
+use ndarray::{ArrayViewMut, Dimension};
+
+/// Sets every element of a tensor of any type and layout to `value`.
+///
+/// ```
+/// use ndarray::Array1;
+///
+/// let mut bias = Array1::<u8>::zeros(1000);
+/// initializers::fill_constant(7, bias.view_mut())?;
+/// assert!(bias.iter().all(|&x| x == 7));
+/// # Ok::<(), initializers::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Threads`] when `INITIALIZERS_NUM_THREADS` is wrong.
+pub fn fill_constant<T, D>(value: T, mut out: ArrayViewMut<'_, T, D>) -> Result<(), Error>
+where
+    T: Copy + Send + Sync,
+    D: Dimension,
+{
+    if let Some(slice) = out.as_slice_memory_order_mut() {
+        return fill_constant_slice(value, slice, &mut || false);
+    }
+    out.fill(value);
+    Ok(())
+}
+
+/// Sets every element to `value`, on several threads where that pays.
+pub(crate) fn fill_constant_slice<T: Copy + Send + Sync>(
+    value: T,
+    out: &mut [T],
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    for_each_chunk(out, |_, chunk| chunk.fill(value), interrupted)
+}

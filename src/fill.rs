@@ -1,0 +1,235 @@
+//! From words to a filled tensor: groups, runs, chunks, and the public trait of the samplers.
+
+use crate::block::Block;
+use crate::chacha::ChaCha8;
+use crate::error::Error;
+use crate::float::{Compute, Element, FromWord};
+use crate::float_mode::in_standard_mode;
+use crate::parallel::for_each_chunk;
+use crate::simd::{WithVectors, with_vectors};
+use crate::stream::{Seed, Word};
+use crate::vectors::Vectors;
+use ndarray::{Array, ArrayViewMut, Dimension, IntoDimension};
+
+/// Elements that are made together; a group begins at every multiple of it in the global numbering.
+pub(crate) const GROUP: usize = 64;
+
+/// Groups whose words are drawn at once: words and values stay in the first-level cache.
+const PIECE: usize = 4;
+
+type WordOf<T> = <<T as Element>::Compute as FromWord>::Word;
+
+/// What turns the words of a group into values. Inlined into the vectorised fill.
+pub trait Kernel<C: Compute>: Sync {
+    /// The values of one group from its words.
+    fn group(&self, words: &[C::Word; GROUP], out: &mut [C; GROUP]);
+}
+
+pub(crate) mod sealed {
+    use super::{Compute, Element, Error, Kernel};
+
+    /// A distribution whose parameters can be made ready for an element type.
+    pub trait Sampler {
+        /// The parameters as the kernel needs them.
+        type Kernel<C: Compute>: Kernel<C>;
+
+        /// Rounds the parameters to the computing type and checks that the values fit T.
+        fn kernel<T: Element>(&self) -> Result<Self::Kernel<T::Compute>, Error>;
+    }
+}
+
+/// A distribution that fills tensors.
+///
+/// The value of an element depends on the seed, the distribution, the element type and the element's
+/// C-order number in the whole tensor; not on the layout, block or thread that it is made in.
+pub trait Sampler: sealed::Sampler {
+    /// Fills a whole tensor, in any memory layout.
+    ///
+    /// # Errors
+    /// [`Error::Reach`] when not every value fits the element type, [`Error::Threads`] when the environment
+    /// variable is wrong. Nothing is written then.
+    fn fill<T: Element, D: Dimension>(&self, seed: impl Into<Seed>, out: ArrayViewMut<'_, T, D>) -> Result<(), Error> {
+        let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
+        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::whole(&shape)?, out))
+    }
+
+    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same
+    /// values as that slice of the whole tensor.
+    ///
+    /// ```
+    /// use initializers::{Normal, Sampler};
+    /// use ndarray::{Array2, s};
+    ///
+    /// let normal = Normal::new(0.0, 1.0)?;
+    /// let whole: Array2<f32> = normal.sample(3, (100, 100))?;
+    /// let mut rows = Array2::<f32>::zeros((10, 100));
+    /// normal.fill_block(3, &[100, 100], &[50, 0], rows.view_mut())?;
+    /// assert_eq!(rows, whole.slice(s![50..60, ..]));
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Sampler::fill`], and [`Error::Block`] when the block is not inside the tensor or the tensor has
+    /// 2^63 elements or more.
+    fn fill_block<T: Element, D: Dimension>(
+        &self,
+        seed: impl Into<Seed>,
+        shape: &[u64],
+        start: &[u64],
+        out: ArrayViewMut<'_, T, D>,
+    ) -> Result<(), Error> {
+        let extent: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
+        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::new(shape, start, &extent)?, out))
+    }
+
+    /// A new tensor of `shape`.
+    ///
+    /// # Errors
+    /// As [`Sampler::fill`].
+    fn sample<T: Element, S: IntoDimension>(&self, seed: impl Into<Seed>, shape: S) -> Result<Array<T, S::Dim>, Error> {
+        let shape = shape.into_dimension();
+        let sizes: Vec<u64> = shape.slice().iter().map(|&size| size as u64).collect();
+        let block = Block::whole(&sizes)?;
+        // Memory that the system zeroes when it is touched first, so that it is written once.
+        let mut values = bytemuck::allocation::zeroed_vec(block.len() as usize);
+        in_standard_mode(|| fill_slice(&self.kernel::<T>()?, seed.into(), &block, &mut values, &mut || false))?;
+        Ok(Array::from_shape_vec(shape, values).expect("as many elements as the shape has"))
+    }
+}
+
+/// Fills a view in any layout, row by row where it is not contiguous.
+fn fill_view<T: Element, D: Dimension>(
+    kernel: &impl Kernel<T::Compute>,
+    seed: Seed,
+    block: &Block,
+    mut out: ArrayViewMut<'_, T, D>,
+) -> Result<(), Error> {
+    if let Some(slice) = out.as_slice_mut() {
+        return fill_slice(kernel, seed, block, slice, &mut || false);
+    }
+    let mut offset = 0;
+    let mut row_values = Vec::new();
+    for mut row in out.rows_mut() {
+        row_values.resize(row.len(), T::default());
+        with_vectors(Part { kernel, seed, block, offset, out: &mut row_values });
+        row.iter_mut().zip(&row_values).for_each(|(out, &value)| *out = value);
+        offset += row.len() as u64;
+    }
+    Ok(())
+}
+
+/// Fills the elements of a block, in its C order.
+pub(crate) fn fill_slice<T: Element>(
+    kernel: &impl Kernel<T::Compute>,
+    seed: Seed,
+    block: &Block,
+    out: &mut [T],
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    debug_assert_eq!(out.len() as u64, block.len());
+    let fill = |offset, out: &mut [T]| with_vectors(Part { kernel, seed, block, offset: offset as u64, out });
+    for_each_chunk(out, fill, interrupted)
+}
+
+/// Elements `first`, `first` + 1, … of a tensor of one dimension, on the caller's thread.
+pub(crate) fn fill_run<T: Element>(kernel: &impl Kernel<T::Compute>, seed: Seed, first: u64, out: &mut [T]) {
+    let block = Block::run(first, out.len() as u64);
+    with_vectors(Part { kernel, seed, block: &block, offset: 0, out });
+}
+
+/// The elements of `block` from number `offset` on.
+struct Part<'a, T, K> {
+    kernel: &'a K,
+    seed: Seed,
+    block: &'a Block,
+    offset: u64,
+    out: &'a mut [T],
+}
+
+impl<T: Element, K: Kernel<T::Compute>> WithVectors for Part<'_, T, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<V: Vectors>(self, vectors: V) {
+        let mut groups = Groups {
+            kernel: self.kernel,
+            vectors,
+            blocks: self.seed.blocks(),
+            words: bytemuck::Zeroable::zeroed(),
+            kept: None,
+            group: [T::default(); GROUP],
+        };
+        let mut out = self.out;
+        for (start, count) in self.block.runs(self.offset..self.offset + out.len() as u64) {
+            let (run, rest) = out.split_at_mut(count);
+            groups.run(start, run);
+            out = rest;
+        }
+    }
+}
+
+/// Makes groups, and keeps the last one that was needed in part: short runs often share it.
+struct Groups<'a, T: Element, K, V> {
+    kernel: &'a K,
+    vectors: V,
+    blocks: ChaCha8,
+    /// Those of the groups that are being made.
+    words: [[WordOf<T>; GROUP]; PIECE],
+    kept: Option<u64>,
+    group: [T; GROUP],
+}
+
+impl<T: Element, K: Kernel<T::Compute>, V: Vectors> Groups<'_, T, K, V> {
+    /// The elements from number `start` on.
+    #[inline(always)]
+    fn run(&mut self, start: u64, mut out: &mut [T]) {
+        let mut group = start / GROUP as u64;
+        let skip = (start % GROUP as u64) as usize;
+        if skip > 0 || out.len() < GROUP {
+            let (head, rest) = out.split_at_mut(out.len().min(GROUP - skip));
+            head.copy_from_slice(&self.keep(group)[skip..][..head.len()]);
+            out = rest;
+            group += 1;
+        }
+        let (groups, tail) = out.as_chunks_mut();
+        for piece in groups.chunks_mut(PIECE) {
+            self.make(group, piece);
+            group += piece.len() as u64;
+        }
+        if !tail.is_empty() {
+            tail.copy_from_slice(&self.keep(group)[..tail.len()]);
+        }
+    }
+
+    /// One whole group, of which a part is needed.
+    #[inline(always)]
+    fn keep(&mut self, group: u64) -> &[T; GROUP] {
+        if self.kept != Some(group) {
+            let mut values = [[T::default(); GROUP]];
+            self.make(group, &mut values);
+            self.group = values[0];
+            self.kept = Some(group);
+        }
+        &self.group
+    }
+
+    /// Up to `PIECE` groups.
+    #[inline(always)]
+    fn make(&mut self, group: u64, out: &mut [[T; GROUP]]) {
+        let words = &mut self.words[..out.len()];
+        let (blocks, _) = bytemuck::cast_slice_mut(words.as_flattened_mut()).as_chunks_mut();
+        self.blocks.fill(self.vectors, group.wrapping_mul(<WordOf<T>>::BLOCKS as u64), blocks);
+        words.as_flattened_mut().iter_mut().for_each(|word| *word = word.to_native());
+        for (words, out) in words.iter().zip(out) {
+            if let Some(out) = T::as_compute(out) {
+                self.kernel.group(words, out.try_into().expect("a whole group"));
+            } else {
+                let mut values = [T::Compute::default(); GROUP];
+                self.kernel.group(words, &mut values);
+                for (out, &value) in out.iter_mut().zip(&values) {
+                    *out = T::round(value);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The float types a tensor can have, and the one rounding that takes a computed value to them.
+//!
+//! float16, bfloat16 and the two float8 types are the f32 value rounded once, to nearest even, with
+//! integer operations (`docs/stream.md`, section 7), so that no flag of the processor and no library has a say.
+
+use crate::gemm::Lanes;
+use crate::normal::BoxMuller;
+use crate::stream::Word;
+use crate::truncated_normal::Truncated;
+use crate::uniform::Unit;
+use bytemuck::{Pod, Zeroable};
+use half::{bf16, f16};
+use std::ops::{Add, Mul, Neg, Sub};
+
+/// 8-bit float with 4 exponent and 3 mantissa bits, no infinity, largest value 448 (OCP 8-bit floating
+/// point, 2023; `float8_e4m3fn` in NumPy's `ml_dtypes`, PyTorch and JAX). Only its bits are stored here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct F8E4M3FN(u8);
+
+/// 8-bit float with 5 exponent and 2 mantissa bits, largest finite value 57344 (`float8_e5m2`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct F8E5M2(u8);
+
+/// A float type that a tensor can have.
+pub trait Element: Pod + Default + Send + Sync + private::Sealed {
+    /// The type its values are computed in: f64 for f64, f32 for all others.
+    type Compute: Compute;
+    /// Its name in NumPy, `ml_dtypes`, PyTorch and JAX.
+    const NAME: &'static str;
+
+    /// The nearest value of this type, ties to even; what is too large becomes infinite (NaN where there is no infinity).
+    #[must_use]
+    fn round(value: Self::Compute) -> Self;
+
+    /// The same value in the computing type.
+    #[must_use]
+    fn widen(self) -> Self::Compute;
+
+    /// The largest value below this finite one.
+    #[must_use]
+    fn next_down(self) -> Self;
+
+    /// The elements themselves where no rounding is needed, so that samplers write into them directly.
+    fn as_compute(_slice: &mut [Self]) -> Option<&mut [Self::Compute]> {
+        None
+    }
+}
+
+/// What one element is made from.
+pub trait FromWord: Copy {
+    /// u32 for f32, u64 for f64.
+    type Word: Word;
+}
+
+/// A type that samplers compute in: f32 or f64.
+pub trait Compute:
+    Element<Compute = Self>
+    + PartialOrd
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Neg<Output = Self>
+    + Unit
+    + BoxMuller
+    + Truncated
+    + Lanes
+{
+    /// A bound that no standard normal of this type reaches (6.66 and 8.65 are reached).
+    const NORMAL_REACH: f64;
+
+    /// The nearest value of this type.
+    #[must_use]
+    fn from_f64(value: f64) -> Self;
+
+    /// The same value in f64.
+    #[must_use]
+    fn to_f64(self) -> f64;
+
+    /// self·factor + term, rounded once.
+    #[must_use]
+    fn fused(self, factor: Self, term: Self) -> Self;
+
+    /// A parameter as samplers take it: rounded once, −0 made +0.
+    #[must_use]
+    fn parameter(value: f64) -> Self {
+        Self::from_f64(value) + Self::default()
+    }
+}
+
+/// Whether `value`, computed in f64, rounds to a finite value of `T`.
+pub(crate) fn fits<T: Element>(value: f64) -> bool {
+    T::round(T::Compute::from_f64(value)).widen().to_f64().is_finite()
+}
+
+macro_rules! compute_type {
+    ($float:ident, $word:ident, $name:literal, $reach:literal) => {
+        impl Element for $float {
+            type Compute = Self;
+            const NAME: &'static str = $name;
+
+            #[inline(always)]
+            fn round(value: Self) -> Self {
+                value
+            }
+
+            fn widen(self) -> Self {
+                self
+            }
+
+            fn next_down(self) -> Self {
+                Self::next_down(self)
+            }
+
+            fn as_compute(slice: &mut [Self]) -> Option<&mut [Self]> {
+                Some(slice)
+            }
+        }
+
+        impl FromWord for $float {
+            type Word = $word;
+        }
+
+        impl Compute for $float {
+            const NORMAL_REACH: f64 = $reach;
+
+            fn from_f64(value: f64) -> Self {
+                value as Self
+            }
+
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            fn fused(self, factor: Self, term: Self) -> Self {
+                self.mul_add(factor, term)
+            }
+        }
+
+        impl private::Sealed for $float {}
+    };
+}
+compute_type!(f32, u32, "float32", 6.67);
+compute_type!(f64, u64, "float64", 8.66);
+
+macro_rules! rounded_type {
+    ($float:ident, $bits:ident, $name:literal, $round:expr, $widen:expr, $from:expr, $to:expr) => {
+        impl Element for $float {
+            type Compute = f32;
+            const NAME: &'static str = $name;
+
+            #[inline(always)]
+            fn round(value: f32) -> Self {
+                $from($round(value.to_bits()) as $bits)
+            }
+
+            fn widen(self) -> f32 {
+                $widen($to(self) as u32)
+            }
+
+            fn next_down(self) -> Self {
+                const SIGN: $bits = 1 << ($bits::BITS - 1);
+                let bits: $bits = $to(self);
+                $from(match bits {
+                    0 | SIGN => SIGN | 1,
+                    _ if bits & SIGN == 0 => bits - 1,
+                    _ => bits + 1,
+                })
+            }
+        }
+
+        impl private::Sealed for $float {}
+    };
+}
+rounded_type!(f16, u16, "float16", round_small::<5, 10>, widen_small::<5, 10>, f16::from_bits, f16::to_bits);
+rounded_type!(bf16, u16, "bfloat16", round_bf16, |bits| f32::from_bits(bits << 16), bf16::from_bits, bf16::to_bits);
+rounded_type!(F8E4M3FN, u8, "float8_e4m3fn", round_small::<4, 3>, widen_small::<4, 3>, F8E4M3FN, |x: F8E4M3FN| x.0);
+rounded_type!(F8E5M2, u8, "float8_e5m2", round_small::<5, 2>, widen_small::<5, 2>, F8E5M2, |x: F8E5M2| x.0);
+
+/// The upper half of the f32 bits, rounded to nearest even.
+#[inline(always)]
+fn round_bf16(bits: u32) -> u32 {
+    (bits + 0x7fff + (bits >> 16 & 1)) >> 16
+}
+
+/// Rounds f32 bits to a sign, `EXPONENT` and `MANTISSA` bits, to nearest even.
+#[inline(always)]
+fn round_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> u32 {
+    let bias = (1 << (EXPONENT - 1)) - 1;
+    let cut = 23 - MANTISSA;
+    let magnitude = bits & 0x7fff_ffff;
+    // Normal: round at the cut, with a carry into the exponent, then move the exponent to its new bias.
+    let rounded = magnitude + ((1 << (cut - 1)) - 1) + (magnitude >> cut & 1);
+    let normal = rounded.wrapping_sub((127 - bias) << 23) >> cut;
+    // Subnormal: the sum with the power of two whose last place is the smallest subnormal rounds for us.
+    let place = f32::from_bits((127 + 24 - bias - MANTISSA) << 23);
+    let subnormal = (f32::from_bits(magnitude) + place).to_bits().wrapping_sub(place.to_bits());
+    let value = if magnitude < (128 - bias) << 23 { subnormal } else { normal };
+    bits >> 31 << (EXPONENT + MANTISSA) | value.min(overflow::<EXPONENT, MANTISSA>())
+}
+
+/// The infinity of a type with `EXPONENT` and `MANTISSA` bits; for float8_e4m3fn, which has none, its NaN.
+const fn overflow<const EXPONENT: u32, const MANTISSA: u32>() -> u32 {
+    if EXPONENT == 4 { 0x7f } else { ((1 << EXPONENT) - 1) << MANTISSA }
+}
+
+/// The f32 value of bits that [`round_small`] gave.
+fn widen_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> f32 {
+    let bias = (1 << (EXPONENT - 1)) - 1;
+    let magnitude = bits & ((1 << (EXPONENT + MANTISSA)) - 1);
+    let value = if magnitude >= overflow::<EXPONENT, MANTISSA>() {
+        f32::INFINITY
+    } else if magnitude >> MANTISSA == 0 {
+        magnitude as f32 * f32::from_bits((128 - bias - MANTISSA) << 23)
+    } else {
+        f32::from_bits((magnitude << (23 - MANTISSA)) + ((127 - bias) << 23))
+    };
+    if bits >> (EXPONENT + MANTISSA) == 1 { -value } else { value }
+}
+
+mod private {
+    pub trait Sealed {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fmt::Debug;
+
+    /// Every value of a small type, and every midpoint and neighbour of a midpoint between two of them.
+    fn check_rounding<T: Element<Compute = f32> + PartialEq + Debug>(finite: impl Iterator<Item = T>) {
+        let mut values: Vec<T> = finite.collect();
+        values.sort_by(|a, b| a.widen().total_cmp(&b.widen()));
+        for value in &values {
+            assert!(T::round(value.widen()) == *value, "{value:?} is not itself");
+        }
+        for pair in values.windows(2) {
+            let (low, high) = (pair[0], pair[1]);
+            if low.widen() == high.widen() {
+                continue; // -0 and +0
+            }
+            assert!(high.next_down().widen() == low.widen(), "below {high:?}");
+            let middle = f64::midpoint(low.widen() as f64, high.widen() as f64) as f32;
+            assert!(T::round(middle.next_down()).widen() == low.widen(), "below the middle of {low:?} {high:?}");
+            assert!(T::round(middle.next_up()).widen() == high.widen(), "above the middle of {low:?} {high:?}");
+            let last_byte = if cfg!(target_endian = "big") { size_of::<T>() - 1 } else { 0 };
+            let even = if bytemuck::bytes_of(&low)[last_byte] & 1 == 0 { low } else { high };
+            assert!(T::round(middle).widen() == even.widen(), "the middle of {low:?} {high:?}");
+        }
+    }
+
+    #[test]
+    fn rounding_is_to_nearest_even() {
+        check_rounding((0..=u16::MAX).map(f16::from_bits).filter(|x| x.is_finite()));
+        check_rounding((0..=u16::MAX).map(bf16::from_bits).filter(|x| x.is_finite()));
+        check_rounding((0..=u8::MAX).map(F8E4M3FN).filter(|x| x.0 & 0x7f != 0x7f));
+        check_rounding((0..=u8::MAX).map(F8E5M2).filter(|x| x.0 & 0x7c != 0x7c));
+    }
+
+    #[test]
+    fn the_largest_values() {
+        assert!(fits::<f16>(65519.996) && !fits::<f16>(65520.0) && !fits::<f16>(1e300));
+        assert!(fits::<F8E4M3FN>(464.0) && !fits::<F8E4M3FN>(464.0001));
+        assert!(fits::<F8E5M2>(61439.9) && !fits::<F8E5M2>(-61440.0));
+        assert!(fits::<bf16>(3.389e38) && !fits::<bf16>(3.4e38));
+        assert!(fits::<f32>(3.4e38) && !fits::<f32>(3.5e38));
+    }
+
+    proptest! {
+        #[test]
+        fn half_agrees(bits: u32) {
+            let x = f32::from_bits(bits);
+            prop_assume!(!x.is_nan());
+            prop_assert_eq!(<f16 as Element>::round(x), f16::from_f32(x));
+            prop_assert_eq!(<bf16 as Element>::round(x), bf16::from_f32(x));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The floating-point mode of a thread: how it rounds, and whether it keeps subnormal numbers.
+//!
+//! Rust computes, and compiles, as if every thread rounded to nearest and kept subnormal numbers. A library in the same
+//! process can have changed that (`-ffast-math` start-up code does, on x86; audio and game code does everywhere): it
+//! is set right before anything is computed, on every thread, and given back afterwards.
+//!
+//! The only file with `unsafe`: the register can be reached by instructions only. On processors that are not listed
+//! here the mode is taken as it is.
+
+#![allow(unsafe_code, reason = "the register of the floating-point mode has no safe interface")]
+
+/// MXCSR: every exception masked, rounding to nearest, neither flush-to-zero nor denormals-are-zero.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod register {
+    use std::arch::asm;
+
+    pub(super) const STANDARD: u64 = 0x1f80;
+    /// All but the flags of what has happened.
+    pub(super) const CONTROL: u64 = 0xffc0;
+
+    pub(super) fn read() -> u64 {
+        let mut value = 0u32;
+        // SAFETY: SSE is part of every x86 target of this crate; the instruction stores 4 bytes at the address of `value`,
+        // which is valid for it, and changes nothing else.
+        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };
+        value.into()
+    }
+
+    pub(super) fn write(value: u64) {
+        let value = value as u32;
+        // SAFETY: `value` is `STANDARD`, which Rust requires, or what `read` gave on this thread: no reserved bit is set,
+        // which would be a fault. The instruction reads 4 bytes at the address of `value`. It is not `nomem`, and stands
+        // outside the function that computes (`in_standard_mode`), so that no operation moves across it.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack)) };
+    }
+}
+
+/// FPCR: no traps, rounding to nearest, no flush-to-zero, IEEE half precision, NaNs kept.
+#[cfg(target_arch = "aarch64")]
+mod register {
+    use std::arch::asm;
+
+    pub(super) const STANDARD: u64 = 0;
+    pub(super) const CONTROL: u64 = u64::MAX;
+
+    pub(super) fn read() -> u64 {
+        let value;
+        // SAFETY: the register can be read at every privilege, and nothing changes.
+        unsafe { asm!("mrs {}, fpcr", out(reg) value, options(nostack, preserves_flags)) };
+        value
+    }
+
+    pub(super) fn write(value: u64) {
+        // SAFETY: `value` is `STANDARD`, which Rust requires, or what `read` gave on this thread. It stands outside the
+        // function that computes (`in_standard_mode`), so that no operation moves across it.
+        unsafe { asm!("msr fpcr, {}", in(reg) value, options(nostack)) };
+    }
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+mod register {
+    pub(super) const STANDARD: u64 = 0;
+    pub(super) const CONTROL: u64 = 0;
+
+    pub(super) fn read() -> u64 {
+        STANDARD
+    }
+
+    pub(super) fn write(_: u64) {}
+}
+
+/// Gives the thread its mode back, also when what runs in between panics.
+struct Restore(u64);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        register::write(self.0);
+    }
+}
+
+/// Whether this thread rounds to nearest and keeps subnormal numbers.
+pub(crate) fn is_standard() -> bool {
+    register::read() & register::CONTROL == register::STANDARD
+}
+
+/// The mode of this thread, and the one it should have: for the Python layer, which computes a little itself.
+#[cfg(feature = "python")]
+pub(crate) fn replace(mode: Option<u64>) -> u64 {
+    let before = register::read();
+    register::write(mode.unwrap_or(register::STANDARD));
+    before
+}
+
+/// Calls `compute` in the standard mode, on this thread.
+pub(crate) fn in_standard_mode<R>(compute: impl FnOnce() -> R) -> R {
+    // Not inlined: the compiler, which knows nothing of the mode, must not move arithmetic out of the call.
+    #[inline(never)]
+    fn call<R>(compute: impl FnOnce() -> R) -> R {
+        compute()
+    }
+    if is_standard() {
+        return call(compute);
+    }
+    let _restore = Restore(register::read());
+    register::write(register::STANDARD);
+    call(compute)
+}
+
+#[cfg(all(test, any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+mod tests {
+    use super::*;
+    use crate::{Normal, Orthogonal, Sampler, TruncatedNormal, Uniform, orthogonalize, set_num_threads, unit_roots};
+    use ndarray::Array2;
+    use std::hint::black_box;
+
+    /// Rounding up, down and to zero; subnormal numbers flushed; both.
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    const HOSTILE: [u64; 5] = [0x5f80, 0x3f80, 0x7f80, 0x9fc0, 0xffc0];
+    #[cfg(target_arch = "aarch64")]
+    const HOSTILE: [u64; 5] = [1 << 22, 2 << 22, 3 << 22, 1 << 24, 7 << 22];
+
+    /// Bits of everything that is computed, on one thread and on several.
+    #[inline(never)]
+    fn everything() -> Vec<u64> {
+        let shape = (1400, 1000); // several chunks
+        let mut all: Vec<Array2<f32>> = vec![
+            Normal::new(0.1, 0.3).unwrap().sample(1, shape).unwrap(),
+            Normal::new(0.0, 1e-39).unwrap().sample(1, (100, 64)).unwrap(), // subnormal values
+            Uniform::new(-0.3, 0.1).unwrap().sample(2, shape).unwrap(),
+            TruncatedNormal::new(0.1, 0.3).unwrap().sample(3, shape).unwrap(),
+            TruncatedNormal::with_bounds(0.1, 0.3, -0.7, 1.3).unwrap().sample(4, (100, 64)).unwrap(),
+            Orthogonal::new(1.1).unwrap().sample(5, (130, 70)).unwrap(),
+        ];
+        all.push(orthogonalize(&all[3].slice(ndarray::s![..90, ..70])).unwrap());
+        let small: Array2<half::f16> = Normal::new(0.0, 1e-6).unwrap().sample(6, (100, 64)).unwrap();
+        let wide: Array2<f64> = Normal::new(0.1, 1e-310).unwrap().sample(7, (700, 1000)).unwrap();
+        let mut block = Array2::<f32>::zeros((1400, 10));
+        Normal::new(0.1, 0.3).unwrap().fill_block(1, &[1400, 1000], &[0, 7], block.view_mut()).unwrap();
+        all.push(block);
+        let bits = all.iter().flatten().map(|x| x.to_bits() as u64);
+        let bits = bits.chain(small.iter().map(|x| x.to_bits() as u64)).chain(wide.iter().map(|x| x.to_bits()));
+        bits.chain(unit_roots(1000).0.iter().map(|x| x.to_bits())).collect()
+    }
+
+    #[test]
+    fn modes_change_nothing_and_are_kept() {
+        set_num_threads(3).unwrap();
+        let expected = everything();
+        for mode in HOSTILE {
+            let before = register::read();
+            register::write(mode);
+            let thirds = [1.0, -1.0].map(|one| black_box(black_box(one) / black_box(3.0f32)));
+            let tiny = black_box(black_box(f32::from_bits(1)) * black_box(1.0));
+            let given = everything();
+            let after = register::read();
+            register::write(before);
+            let standard = ([1.0 / 3.0, -1.0 / 3.0], f32::from_bits(1));
+            assert!((thirds, tiny) != standard, "mode {mode:x} is not hostile");
+            assert_eq!(after & register::CONTROL, mode & register::CONTROL);
+            assert!(given == expected, "mode {mode:x}");
+        }
+    }
+
+    #[test]
+    fn a_panic_restores_the_mode() {
+        let before = register::read();
+        register::write(HOSTILE[0]);
+        let result = std::panic::catch_unwind(|| in_standard_mode(|| panic!("on purpose")));
+        let after = register::read();
+        register::write(before);
+        assert!(result.is_err());
+        assert_eq!(after & register::CONTROL, HOSTILE[0]);
+    }
+}

@@ -1,0 +1,245 @@
+//! Products of matrices whose bits do not depend on how they are cut up (`docs/stream.md`, section 11).
+//!
+//! Every element of a product has one accumulator, which takes its terms in ascending order, each by one fused
+//! multiply-add. Tiles, vector widths and threads only choose which accumulators are worked on together.
+//!
+//! The right-hand matrix and the result lie in strips, two vectors wide, whose rows follow one another in memory: a
+//! tile is a few rows of a strip, and its accumulators stay in registers.
+
+use crate::error::Error;
+use crate::float::Compute;
+use pulp::Simd;
+#[cfg(feature = "python")]
+use {
+    crate::float_mode::in_standard_mode,
+    crate::simd::dispatch,
+    ndarray::{Array2, ArrayRef2, Axis},
+    pulp::WithSimd,
+};
+
+/// A row of a strip.
+pub(crate) type Row<S, T> = [<T as Lanes>::Vector<S>; 2];
+
+/// The vectors of a computing type.
+pub trait Lanes: bytemuck::Pod {
+    /// As many elements as the instruction set S has lanes.
+    type Vector<S: Simd>: bytemuck::Pod + Send + Sync;
+
+    /// x in every lane.
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+
+    /// a·b + c, rounded once.
+    fn mul_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+}
+
+impl Lanes for f32 {
+    type Vector<S: Simd> = S::f32s;
+
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, x: f32) -> S::f32s {
+        simd.splat_f32s(x)
+    }
+
+    #[inline(always)]
+    fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+        simd.mul_add_f32s(a, b, c)
+    }
+}
+
+impl Lanes for f64 {
+    type Vector<S: Simd> = S::f64s;
+
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, x: f64) -> S::f64s {
+        simd.splat_f64s(x)
+    }
+
+    #[inline(always)]
+    fn mul_add<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
+        simd.mul_add_f64s(a, b, c)
+    }
+}
+
+/// Columns of a strip.
+pub(crate) const fn strip_width<S: Simd, T: Lanes>() -> usize {
+    size_of::<Row<S, T>>() / size_of::<T>()
+}
+
+/// The elements of rows of a strip.
+#[inline(always)]
+pub(crate) fn elements<S: Simd, T: Lanes>(row: &Row<S, T>) -> &[T] {
+    bytemuck::cast_slice(row.as_slice())
+}
+
+/// The elements of a row of a strip, to be written.
+#[inline(always)]
+pub(crate) fn elements_mut<S: Simd, T: Lanes>(row: &mut Row<S, T>) -> &mut [T] {
+    bytemuck::cast_slice_mut(row.as_mut_slice())
+}
+
+/// Rows of the right-hand matrix that stay in the first-level cache while all tiles of the result use them.
+const DEPTH: usize = 128;
+
+/// `sums[i] += Σ_k a[k, i]·b[k]`, the matrix a having `stride` columns: aᵀ·b.
+#[inline(always)]
+pub(crate) fn add_transposed_product<S: Simd, T: Compute>(
+    simd: S,
+    a: &[T],
+    stride: usize,
+    b: &[Row<S, T>],
+    sums: &mut [Row<S, T>],
+) {
+    for (a, b) in a.chunks(DEPTH * stride).zip(b.chunks(DEPTH)) {
+        let (eights, fours, ones) = tiles::<S, _>(sums);
+        let mut first = 0;
+        for tile in eights {
+            accumulate(simd, rows_from(a, stride, first), b, tile);
+            first += 8;
+        }
+        for tile in fours {
+            accumulate(simd, rows_from(a, stride, first), b, tile);
+            first += 4;
+        }
+        for tile in ones {
+            accumulate(simd, rows_from(a, stride, first), b, tile);
+            first += 1;
+        }
+    }
+}
+
+/// `sums[i] += Σ_k a[i, k]·b[k]`, the matrix a having as many columns as b has rows: a·b.
+#[inline(always)]
+pub(crate) fn add_product<S: Simd, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], sums: &mut [Row<S, T>]) {
+    let depth = b.len();
+    let (eights, fours, ones) = tiles::<S, _>(sums);
+    let (a_eights, a) = a.split_at(eights.len() * 8 * depth);
+    let (a_fours, a_ones) = a.split_at(fours.len() * 4 * depth);
+    for (tile, a) in eights.iter_mut().zip(a_eights.chunks_exact(8 * depth)) {
+        accumulate(simd, columns_of(a, depth), b, tile);
+    }
+    for (tile, a) in fours.iter_mut().zip(a_fours.chunks_exact(4 * depth)) {
+        accumulate(simd, columns_of(a, depth), b, tile);
+    }
+    for (tile, a) in ones.iter_mut().zip(a_ones.chunks_exact(depth)) {
+        accumulate(simd, columns_of(a, depth), b, tile);
+    }
+}
+
+/// `out[i] = −Σ_k a[i, k]·b[k]`; `out` is zero before.
+#[inline(always)]
+pub(crate) fn negative_product<S: Simd, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], out: &mut [Row<S, T>]) {
+    add_product(simd, a, b, out);
+    for row in out {
+        for x in elements_mut::<S, T>(row) {
+            *x = -*x;
+        }
+    }
+}
+
+/// Rows of the result, cut into tiles of eight, four and one, whose sums are in registers at once: sixteen sums, two
+/// loaded vectors and a coefficient fit into 32 registers, eight of them into 16.
+#[inline(always)]
+#[expect(clippy::type_complexity, reason = "three slices")]
+fn tiles<S: Simd, R>(sums: &mut [R]) -> (&mut [[R; 8]], &mut [[R; 4]], &mut [[R; 1]]) {
+    let eights = if S::REGISTER_COUNT >= 32 { sums.len() / 8 } else { 0 };
+    let (head, rest) = sums.split_at_mut(8 * eights);
+    let (fours, ones) = rest.as_chunks_mut();
+    (head.as_chunks_mut().0, fours, ones.as_chunks_mut().0)
+}
+
+/// M columns of a matrix of width `stride`, from number `first` on, row by row.
+#[inline(always)]
+fn rows_from<T: Copy, const M: usize>(a: &[T], stride: usize, first: usize) -> impl Iterator<Item = [T; M]> {
+    a.chunks_exact(stride).map(move |row| *row[first..].first_chunk().expect("rows of whole tiles"))
+}
+
+/// The columns of the first M rows of a matrix of that width.
+#[inline(always)]
+fn columns_of<T: Copy, const M: usize>(a: &[T], width: usize) -> impl Iterator<Item = [T; M]> {
+    let rows: [&[T]; M] = std::array::from_fn(|i| &a[i * width..][..width]);
+    (0..width).map(move |k| std::array::from_fn(|i| rows[i][k]))
+}
+
+/// The inner loop of everything: one row of b after the other, times M coefficients.
+#[inline(always)]
+fn accumulate<S: Simd, T: Compute, const M: usize>(
+    simd: S,
+    coefficients: impl Iterator<Item = [T; M]>,
+    b: &[Row<S, T>],
+    sums: &mut [Row<S, T>; M],
+) {
+    let mut local = *sums;
+    for (coefficients, b) in coefficients.zip(b) {
+        for (sum, &coefficient) in local.iter_mut().zip(&coefficients) {
+            let coefficient = T::splat(simd, coefficient);
+            *sum = [T::mul_add(simd, coefficient, b[0], sum[0]), T::mul_add(simd, coefficient, b[1], sum[1])];
+        }
+    }
+    *sums = local;
+}
+
+/// A cache line, so that vectors do not straddle two.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Memory for rows of strips, zero at first.
+pub(crate) struct Rows {
+    lines: Vec<Line>,
+}
+
+impl Rows {
+    /// Room for `count` rows.
+    pub(crate) fn new<S: Simd, T: Lanes>(count: usize) -> Result<Self, Error> {
+        let bytes = count.checked_mul(size_of::<Row<S, T>>()).ok_or(Error::Memory)?;
+        let lines = bytemuck::allocation::try_zeroed_vec(bytes.div_ceil(size_of::<Line>()));
+        Ok(Self { lines: lines.map_err(|()| Error::Memory)? })
+    }
+
+    /// All of them.
+    #[inline(always)]
+    pub(crate) fn as_mut<S: Simd, T: Lanes>(&mut self) -> &mut [Row<S, T>] {
+        bytemuck::cast_slice_mut(&mut self.lines)
+    }
+}
+
+/// The product of two matrices, for the Python layer's kernels: each element by fused multiply-adds in ascending order.
+#[cfg(feature = "python")]
+pub(crate) fn multiply<T: Compute>(a: &ArrayRef2<T>, b: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
+    let a = a.as_standard_layout();
+    let mut out = Array2::from_elem((a.nrows(), b.ncols()), T::default());
+    let a = a.as_slice().expect("standard layout");
+    in_standard_mode(|| dispatch(Multiply { a, b, out: &mut out }))?;
+    Ok(out)
+}
+
+#[cfg(feature = "python")]
+struct Multiply<'a, T> {
+    a: &'a [T],
+    b: &'a ArrayRef2<T>,
+    out: &'a mut Array2<T>,
+}
+
+#[cfg(feature = "python")]
+impl<T: Compute> WithSimd for Multiply<'_, T> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Result<(), Error> {
+        let (rows, depth) = (self.out.nrows(), self.b.nrows());
+        let width = strip_width::<S, T>();
+        let chunks = self.b.axis_chunks_iter(Axis(1), width).zip(self.out.axis_chunks_iter_mut(Axis(1), width));
+        for (b, mut out) in chunks {
+            let mut memory = Rows::new::<S, T>(depth + rows)?;
+            let (strip, sums) = memory.as_mut::<S, T>()[..depth + rows].split_at_mut(depth);
+            for (row, b) in strip.iter_mut().zip(b.rows()) {
+                elements_mut::<S, T>(row).iter_mut().zip(b).for_each(|(x, &b)| *x = b);
+            }
+            add_product(simd, self.a, strip, sums);
+            for (row, mut out) in sums.iter().zip(out.rows_mut()) {
+                out.iter_mut().zip(elements::<S, T>(row)).for_each(|(out, &x)| *out = x);
+            }
+        }
+        Ok(())
+    }
+}

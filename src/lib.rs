@@ -1,0 +1,61 @@
+//! The first value of every weight of a neural network.
+//!
+//! Seeded samplers that fill tensors in parallel. The value of an element is a function of the stream
+//! version, the distribution, the seed, the element type, the shape and the position: the same bits on every
+//! processor, with any number of threads, whole or block by block. `docs/stream.md` in the repository is
+//! the complete definition.
+//!
+//! ```
+//! use initializers::{Normal, Sampler, TruncatedNormal};
+//! use ndarray::{Array1, Array2};
+//!
+//! // In place, into memory of yours.
+//! let mut kernel = Array2::<f32>::zeros((784, 256));
+//! TruncatedNormal::new(0.0, 0.05)?.fill(42, kernel.view_mut())?;
+//!
+//! // A new array; f16, bf16 and float8 are the f32 values rounded once.
+//! let wide: Array1<f32> = Normal::new(0.0, 0.05)?.sample(42, 1000)?;
+//! let half: Array1<half::bf16> = Normal::new(0.0, 0.05)?.sample(42, 1000)?;
+//! assert_eq!(half, wide.mapv(half::bf16::from_f32));
+//! # Ok::<(), initializers::Error>(())
+//! ```
+
+mod block;
+mod chacha;
+mod coefficients;
+mod constant;
+mod error;
+mod fill;
+mod float;
+mod float_mode;
+mod gemm;
+#[cfg(feature = "python")]
+mod law;
+mod math;
+mod normal;
+mod orthogonal;
+mod orthogonalize;
+mod parallel;
+#[cfg(feature = "python")]
+mod python;
+mod quantile;
+mod reflectors;
+mod simd;
+mod stream;
+mod truncated_normal;
+mod uniform;
+mod vectors;
+
+pub use constant::fill_constant;
+pub use error::Error;
+pub use fill::Sampler;
+pub use float::{Compute, Element, F8E4M3FN, F8E5M2};
+pub use math::unit_roots;
+pub use normal::Normal;
+pub use orthogonal::Orthogonal;
+pub use orthogonalize::orthogonalize;
+pub use parallel::{num_threads, set_num_threads};
+pub use simd::Simd;
+pub use stream::{STREAM_VERSION, Seed, Stream};
+pub use truncated_normal::TruncatedNormal;
+pub use uniform::Uniform;

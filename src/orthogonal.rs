@@ -1,0 +1,396 @@
+//! Random orthogonal matrices (`docs/stream.md`, section 11).
+//!
+//! The reflectors are multiplied out panel by panel, the last one first, onto the columns of the identity. A column of
+//! the result depends on the reflectors and itself only: strips of columns are made independently of one another.
+
+use crate::block::Block;
+use crate::error::{Error, finite};
+use crate::float::{Compute, Element, fits};
+use crate::float_mode::in_standard_mode;
+use crate::gemm::{
+    Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
+};
+use crate::parallel::{for_each, num_threads};
+use crate::reflectors::{PANEL, Panel, Reflectors};
+use crate::simd::dispatch;
+use crate::stream::Seed;
+use bytemuck::Zeroable;
+use ndarray::{Array2, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
+use pulp::{Simd, WithSimd};
+use std::ops::Range;
+use std::slice::from_ref;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Random matrices with orthonormal columns (or rows, if there are more columns), times a gain.
+///
+/// They have Haar's law, the uniform one: that of the QR factorisation of a Gaussian matrix with a positive diagonal of
+/// R. |QᵀQ − 1| ≤ (10 + √m/2)·ε, m being the longer side and ε that of f32 (f64 for f64 matrices).
+///
+/// ```
+/// use initializers::Orthogonal;
+/// use ndarray::Array2;
+///
+/// let q: Array2<f64> = Orthogonal::new(1.0)?.sample(42, (64, 16))?;
+/// let error = q.t().dot(&q) - Array2::<f64>::eye(16);
+/// assert!(error.iter().all(|x| x.abs() < 1e-14));
+/// # Ok::<(), initializers::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orthogonal {
+    gain: f64,
+}
+
+impl Orthogonal {
+    /// Orthogonal matrices times a finite `gain`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when it is not finite.
+    pub fn new(gain: f64) -> Result<Self, Error> {
+        Ok(Self { gain: finite("gain", gain)? })
+    }
+
+    /// Fills a tensor of two or more dimensions, in any memory layout: all dimensions but the last, in C order, are the
+    /// rows of the matrix.
+    ///
+    /// # Errors
+    /// [`Error::Reach`] when not every value fits the element type, [`Error::Block`] when there are fewer than two
+    /// dimensions, [`Error::Memory`] when there is no memory for the reflectors, [`Error::Threads`] when the environment
+    /// variable is wrong. Nothing is written then.
+    pub fn fill<T: Element, D: Dimension>(
+        &self,
+        seed: impl Into<Seed>,
+        out: ArrayViewMut<'_, T, D>,
+    ) -> Result<(), Error> {
+        let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
+        self.fill_block(seed, &shape, &vec![0; shape.len()], out)
+    }
+
+    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same values as
+    /// that part of the whole tensor. A block of columns of a tall matrix costs its share.
+    ///
+    /// # Errors
+    /// As [`Orthogonal::fill`], and [`Error::Block`] when the block is not inside the tensor.
+    pub fn fill_block<T: Element, D: Dimension>(
+        &self,
+        seed: impl Into<Seed>,
+        shape: &[u64],
+        start: &[u64],
+        out: ArrayViewMut<'_, T, D>,
+    ) -> Result<(), Error> {
+        self.fill_interruptibly(seed.into(), shape, start, out.into_dyn(), &mut || false)
+    }
+
+    /// A new matrix of `shape`.
+    ///
+    /// # Errors
+    /// As [`Orthogonal::fill`].
+    pub fn sample<T: Element>(&self, seed: impl Into<Seed>, shape: (usize, usize)) -> Result<Array2<T>, Error> {
+        let mut out = Array2::from_elem(shape, T::default());
+        self.fill(seed, out.view_mut())?;
+        Ok(out)
+    }
+
+    /// [`Orthogonal::fill_block`], stopped when `interrupted` says so.
+    pub(crate) fn fill_interruptibly<T: Element>(
+        self,
+        seed: Seed,
+        shape: &[u64],
+        start: &[u64],
+        mut out: ArrayViewMutD<'_, T>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
+        let extent: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
+        Block::new(shape, start, &extent)?;
+        let ([lead @ .., columns], [lead_start @ .., first], [lead_extent @ .., count]) = (shape, start, &extent[..])
+        else {
+            return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 0".into()));
+        };
+        if lead.is_empty() {
+            return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
+        }
+        let block = Block::new(lead, lead_start, lead_extent)?;
+        let runs = block.runs(0..block.len()).map(|(row, count)| row as usize..row as usize + count);
+        let runs: Vec<Range<usize>> = runs.collect();
+        let size = [lead.iter().product::<u64>() as usize, *columns as usize];
+        let columns = *first as usize..(first + count) as usize;
+        let matrix = (block.len() as usize, *count as usize);
+        let mut fill = |out: ArrayViewMut2<'_, T>| {
+            in_standard_mode(|| self.fill_runs(seed, size, &runs, columns.clone(), out, interrupted))
+        };
+        if let Ok(out) = out.view_mut().into_dimensionality() {
+            return fill(out);
+        }
+        if let Ok(out) = out.view_mut().into_shape_with_order(matrix) {
+            return fill(out);
+        }
+        // With gaps between the rows: a copy.
+        let mut copy = Array2::from_elem(matrix, T::default());
+        fill(copy.view_mut())?;
+        out.iter_mut().zip(&copy).for_each(|(out, &value)| *out = value);
+        Ok(())
+    }
+
+    /// Fills the rows of a matrix that lie in ascending runs, and of them these columns.
+    fn fill_runs<T: Element>(
+        self,
+        seed: Seed,
+        [rows, columns]: [usize; 2],
+        row_runs: &[Range<usize>],
+        column_run: Range<usize>,
+        out: ArrayViewMut2<'_, T>,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
+        let gain = T::Compute::parameter(self.gain);
+        // Rounding takes an element of the matrix past 1 by less than this.
+        let reach = gain.to_f64().abs() * 1.001;
+        if !fits::<T>(reach) {
+            return Err(Error::Reach { names: "`gain`", reach, dtype: T::NAME });
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        let threads = threads_for(rows, columns)?;
+        let reflectors = Reflectors::draw(seed, rows.max(columns), rows.min(columns), threads, interrupted)?;
+        let column_run = from_ref(&column_run);
+        if rows >= columns {
+            multiply_out(&reflectors, gain, [row_runs, column_run], out, threads, interrupted)
+        } else {
+            multiply_out(&reflectors, gain, [column_run, row_runs], out.reversed_axes(), threads, interrupted)
+        }
+    }
+}
+
+/// Threads that are worth their while for a matrix of that shape.
+pub(crate) fn threads_for(rows: usize, columns: usize) -> Result<usize, Error> {
+    const PRODUCTS: usize = 1 << 20; // a tenth of a millisecond
+    let products = rows.saturating_mul(columns).saturating_mul(rows.min(columns));
+    Ok(num_threads()?.min(1 + products / PRODUCTS))
+}
+
+/// Rows that are made together where only the first panel is left.
+const ROWS: usize = 128;
+
+/// Rows of one piece of work where there is only one panel.
+const TALL: usize = 4096;
+
+/// Writes gain times the wanted rows and columns of the product of the reflectors and signs.
+pub(crate) fn multiply_out<T: Element>(
+    reflectors: &Reflectors<T::Compute>,
+    gain: T::Compute,
+    [row_runs, column_runs]: [&[Range<usize>]; 2],
+    mut out: ArrayViewMut2<'_, T>,
+    threads: usize,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    let columns: Vec<usize> = column_runs.iter().cloned().flatten().collect();
+    let no_memory = AtomicBool::new(false);
+    let note = |result: Result<(), Error>| {
+        no_memory.fetch_or(result.is_err(), Ordering::Relaxed);
+    };
+    if reflectors.panels.len() == 1 {
+        let mut rows = Runs { runs: row_runs, skipped: 0 };
+        let tasks = out.axis_chunks_iter_mut(Axis(0), TALL);
+        let tasks = tasks.map(|out| Task { rows: rows.take(out.nrows()), columns: &columns, out });
+        for_each(
+            tasks,
+            threads,
+            |task, stopped| note(dispatch(Apply { reflectors, gain, task, stopped })),
+            interrupted,
+        )?;
+    } else {
+        // Later columns take more panels: they come first, so that the threads end together.
+        let tasks = out.axis_chunks_iter_mut(Axis(1), PANEL).zip(columns.chunks(PANEL)).rev();
+        let tasks = tasks.map(|(out, columns)| Task { rows: row_runs.to_vec(), columns, out });
+        for_each(
+            tasks,
+            threads,
+            |task, stopped| note(dispatch(Apply { reflectors, gain, task, stopped })),
+            interrupted,
+        )?;
+    }
+    if no_memory.into_inner() { Err(Error::Memory) } else { Ok(()) }
+}
+
+/// What is left of ascending runs of rows.
+struct Runs<'a> {
+    runs: &'a [Range<usize>],
+    /// Of the first run.
+    skipped: usize,
+}
+
+impl Runs<'_> {
+    /// The next `count` rows.
+    fn take(&mut self, mut count: usize) -> Vec<Range<usize>> {
+        let mut taken = Vec::new();
+        while count > 0 {
+            let start = self.runs[0].start + self.skipped;
+            let end = self.runs[0].end.min(start + count);
+            taken.push(start..end);
+            count -= end - start;
+            self.skipped += end - start;
+            if end == self.runs[0].end {
+                (self.runs, self.skipped) = (&self.runs[1..], 0);
+            }
+        }
+        taken
+    }
+}
+
+/// A part of the result: these rows and columns, in their order.
+struct Task<'a, T> {
+    rows: Vec<Range<usize>>,
+    columns: &'a [usize],
+    out: ArrayViewMut2<'a, T>,
+}
+
+struct Apply<'a, 'b, T: Element> {
+    reflectors: &'a Reflectors<T::Compute>,
+    gain: T::Compute,
+    task: Task<'a, T>,
+    stopped: &'b mut dyn FnMut() -> bool,
+}
+
+impl<T: Element> WithSimd for Apply<'_, '_, T> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Result<(), Error> {
+        let Self { reflectors, gain, task: Task { rows, columns, mut out }, stopped } = self;
+        let width = strip_width::<S, T::Compute>();
+        let strips: Vec<Strip> = columns.iter().enumerate().fold(Vec::new(), |mut strips, (place, &column)| {
+            let first = column - column % width;
+            match strips.last_mut() {
+                Some(Strip { first: last, places }) if *last == first => places.end = place + 1,
+                _ => strips.push(Strip { first, places: place..place + 1 }),
+            }
+            strips
+        });
+        let Some(last) = strips.last().map(Strip::panel) else { return Ok(()) };
+
+        // Where only one panel is taken, rows are made as they are written: none is kept.
+        let kept = if last > 0 { reflectors.rows } else { 0 };
+        let mut memory = Rows::new::<S, T::Compute>(kept * strips.len())?;
+        let matrix = memory.as_mut::<S, T::Compute>();
+        if kept > 0 {
+            for (strip, rows) in strips.iter().zip(matrix.chunks_exact_mut(kept)) {
+                set_identity::<S, T::Compute>(strip.first, 0, rows);
+            }
+        }
+        for (p, panel) in reflectors.panels[..=last].iter().enumerate().rev() {
+            for (i, strip) in strips.iter().enumerate().filter(|(_, strip)| strip.panel() >= p) {
+                if stopped() {
+                    return Ok(());
+                }
+                let below = if kept > 0 { &mut matrix[i * kept..(i + 1) * kept][panel.first..] } else { &mut [] };
+                let mut factors = [<Row<S, T::Compute>>::zeroed(); PANEL];
+                let factors = &mut factors[..panel.width];
+                find_factors(simd, panel, strip, below, factors);
+                if p > 0 {
+                    add_product(simd, &panel.vectors, factors, below);
+                    continue;
+                }
+                let emit = Emit { gain, signs: &reflectors.signs, columns: &columns[strip.places.clone()], strip };
+                let mut done = 0;
+                for rows in
+                    rows.iter().flat_map(|run| run.clone().step_by(ROWS).map(|row| row..run.end.min(row + ROWS)))
+                {
+                    let mut fresh = [<Row<S, T::Compute>>::zeroed(); ROWS];
+                    let made = if kept > 0 {
+                        &mut below[rows.clone()]
+                    } else {
+                        set_identity::<S, T::Compute>(strip.first, rows.start, &mut fresh[..rows.len()]);
+                        &mut fresh[..rows.len()]
+                    };
+                    add_product(simd, &panel.vectors[rows.start * panel.width..], factors, made);
+                    let mut target = out.view_mut();
+                    target.slice_axis_inplace(Axis(0), (done..done + rows.len()).into());
+                    target.slice_axis_inplace(Axis(1), strip.places.clone().into());
+                    emit.write::<S, T>(made, target);
+                    done += rows.len();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Columns that are made together: those from `first` on, as many as a row of a strip has elements.
+struct Strip {
+    first: usize,
+    /// Which places of the output are columns of it.
+    places: Range<usize>,
+}
+
+impl Strip {
+    /// The last panel that does anything to the columns.
+    fn panel(&self) -> usize {
+        self.first / PANEL
+    }
+}
+
+/// The rows of the identity from number `start` on, in the strip from column `first` on; they are zero before.
+#[inline(always)]
+fn set_identity<S: Simd, T: Compute>(first: usize, start: usize, rows: &mut [Row<S, T>]) {
+    for column in 0..strip_width::<S, T>() {
+        if let Some(row) = (first + column).checked_sub(start).and_then(|row| rows.get_mut(row)) {
+            elements_mut::<S, T>(row)[column] = T::from_f64(1.0);
+        }
+    }
+}
+
+/// −T·(Vᵀ·C), C being the rows from the panel's first on: what the columns of V are multiplied by and added to C.
+#[inline(always)]
+fn find_factors<S: Simd, T: Compute>(
+    simd: S,
+    panel: &Panel<T>,
+    strip: &Strip,
+    below: &[Row<S, T>],
+    factors: &mut [Row<S, T>],
+) {
+    let mut products = [<Row<S, T>>::zeroed(); PANEL];
+    let products = &mut products[..panel.width];
+    if let Some(first) = strip.first.checked_sub(panel.first).filter(|&first| first < PANEL) {
+        // Columns of the identity yet: the product is made of rows of V.
+        for (column, row) in panel.vectors.chunks_exact(panel.width).skip(first).take(strip_width::<S, T>()).enumerate()
+        {
+            for (product, &value) in products.iter_mut().zip(row) {
+                elements_mut::<S, T>(product)[column] = value;
+            }
+        }
+    } else {
+        // The first rows, as many as the panel has columns, are zero yet.
+        add_transposed_product(simd, &panel.vectors[PANEL * PANEL..], PANEL, &below[PANEL..], products);
+    }
+    negative_product(simd, &panel.factor, products, factors);
+}
+
+/// How rows of a strip are written to the output.
+struct Emit<'a, T> {
+    gain: T,
+    signs: &'a [T],
+    columns: &'a [usize],
+    strip: &'a Strip,
+}
+
+impl<C: Compute> Emit<'_, C> {
+    #[inline(always)]
+    fn write<S: Simd, T: Element<Compute = C>>(&self, rows: &[Row<S, C>], mut out: ArrayViewMut2<'_, T>) {
+        let value = |sign: C, x: C| T::round(self.gain * (sign * x) + C::default());
+        if out.strides()[0] == 1 {
+            for (mut target, &column) in out.columns_mut().into_iter().zip(self.columns) {
+                let (sign, place) = (self.signs[column], column - self.strip.first);
+                for (target, row) in target.iter_mut().zip(rows) {
+                    *target = value(sign, elements::<S, C>(row)[place]);
+                }
+            }
+            return;
+        }
+        let places: Vec<(usize, C)> = self.columns.iter().map(|&j| (j - self.strip.first, self.signs[j])).collect();
+        for (mut target, row) in out.rows_mut().into_iter().zip(rows) {
+            let row = elements::<S, C>(row);
+            for (target, &(place, sign)) in target.iter_mut().zip(&places) {
+                *target = value(sign, row[place]);
+            }
+        }
+    }
+}

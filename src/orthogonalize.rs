@@ -1,0 +1,276 @@
+//! The orthogonal factor of a given matrix (`docs/stream.md`, section 11).
+//!
+//! Blocked Householder QR (R. Schreiber and C. Van Loan, 1989) on the products and reflectors of the random matrices,
+//! with the same promise: no bit depends on threads, tiles or vector widths.
+
+use crate::error::Error;
+use crate::float::Compute;
+use crate::float_mode::in_standard_mode;
+use crate::gemm::{
+    Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
+};
+use crate::orthogonal::{multiply_out, threads_for};
+use crate::parallel::for_each;
+use crate::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, sum_blocks};
+use crate::simd::dispatch;
+use bytemuck::Zeroable;
+use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
+use pulp::{Simd, WithSimd};
+use std::slice::from_ref;
+
+/// The orthonormal columns (rows, if there are more columns) that come from those of `matrix` by Gram and Schmidt's
+/// process: Q of the QR factorisation in which the diagonal of R is ≥ 0.
+///
+/// |QᵀQ − 1| ≤ (10 + √m/2)·ε, m being the longer side. Where the columns are linearly dependent, Q is orthonormal all
+/// the same. For a wide matrix the result is the transposed one of the transposed matrix.
+///
+/// ```
+/// use initializers::orthogonalize;
+/// use ndarray::array;
+///
+/// let q = orthogonalize(&array![[3.0, 1.0], [4.0, 2.0]])?;
+/// assert!((q - array![[0.6, -0.8], [0.8, 0.6]]).iter().all(|x: &f64| x.abs() < 1e-15));
+/// # Ok::<(), initializers::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Parameter`] when an element is NaN or infinite, [`Error::Memory`] when there is no memory for the
+/// reflectors, [`Error::Threads`] when the environment variable is wrong.
+pub fn orthogonalize<T: Compute>(matrix: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
+    let mut out = Array2::from_elem(matrix.raw_dim(), T::default());
+    orthogonalize_into(matrix, out.view_mut(), &mut || false)?;
+    Ok(out)
+}
+
+/// [`orthogonalize`] into memory of the same shape.
+pub(crate) fn orthogonalize_into<T: Compute>(
+    matrix: &ArrayRef2<T>,
+    out: ArrayViewMut2<'_, T>,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    if let Some(value) = matrix.iter().map(|x| x.to_f64()).find(|x| !x.is_finite()) {
+        return Err(Error::Parameter { name: "matrix", condition: "made of finite numbers", value });
+    }
+    if matrix.is_empty() {
+        return Ok(());
+    }
+    let wide = matrix.nrows() < matrix.ncols();
+    let (matrix, out) = if wide { (matrix.t(), out.reversed_axes()) } else { (matrix.view(), out) };
+    let (rows, columns) = matrix.dim();
+    let threads = threads_for(rows, columns)?;
+    in_standard_mode(|| {
+        let reflectors = dispatch(Factorize { matrix, threads, interrupted })?;
+        let [rows, columns] = [0..rows, 0..columns];
+        let ranges = [from_ref(&rows), from_ref(&columns)];
+        multiply_out(&reflectors, T::from_f64(1.0), ranges, out, threads, interrupted)
+    })
+}
+
+/// The reflectors that triangularise a matrix with at least as many rows as columns.
+struct Factorize<'a, 'b, T> {
+    matrix: ArrayView2<'a, T>,
+    threads: usize,
+    interrupted: &'b mut dyn FnMut() -> bool,
+}
+
+impl<T: Compute> WithSimd for Factorize<'_, '_, T> {
+    type Output = Result<Reflectors<T>, Error>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let Self { matrix, threads, interrupted } = self;
+        let (rows, columns) = matrix.dim();
+        let width = strip_width::<S, T>();
+        let mut reflectors = Reflectors::zeros(rows, columns)?;
+        let mut memory = Rows::new::<S, T>(rows * columns.div_ceil(width))?;
+        let strips = memory.as_mut::<S, T>();
+        let scales = scales(&matrix);
+        for (i, strip) in strips.chunks_exact_mut(rows).take(columns.div_ceil(width)).enumerate() {
+            for (row, source) in strip.iter_mut().zip(matrix.rows()) {
+                let columns = source.iter().zip(&scales).skip(i * width);
+                for (x, (&value, scale)) in elements_mut::<S, T>(row).iter_mut().zip(columns) {
+                    *x = value * scale[0] * scale[1];
+                }
+            }
+        }
+        for panel in &mut reflectors.panels {
+            let strips_here = panel.width.div_ceil(width);
+            let (here, later) = strips[panel.first / width * rows..].split_at_mut(strips_here * rows);
+            let mut scales = Vec::with_capacity(panel.width);
+            for number in 0..panel.width {
+                let head = simd.vectorize(Reflect { simd, strips: here, rows, first: panel.first, number });
+                reflectors.signs[panel.first + number] = head.sign;
+                scales.push(head.scale);
+            }
+            copy_vectors::<S, T>(here, rows, panel);
+            panel.find_factor(&scales);
+            let (w, panel) = (panel.width, &*panel);
+            let factor_transposed: Vec<T> = (0..w * w).map(|i| panel.factor[i % w * w + i / w]).collect();
+            let update = |strip: &mut [Row<S, T>]| {
+                simd.vectorize(Update { simd, panel, factor_transposed: &factor_transposed, strip });
+            };
+            for_each(later.chunks_exact_mut(rows), threads, |strip, _| update(strip), interrupted)?;
+        }
+        Ok(reflectors)
+    }
+}
+
+/// Makes reflector `number` of a panel from its column and applies it to the later ones.
+struct Reflect<'a, S: Simd, T: Compute> {
+    simd: S,
+    /// The columns of the panel.
+    strips: &'a mut [Row<S, T>],
+    rows: usize,
+    first: usize,
+    number: usize,
+}
+
+impl<S: Simd, T: Compute> WithSimd for Reflect<'_, S, T> {
+    type Output = Head<T>;
+
+    #[inline(always)]
+    fn with_simd<Same: Simd>(self, _: Same) -> Head<T> {
+        let Self { simd, strips, rows, first, number } = self;
+        let width = strip_width::<S, T>();
+        let (mut strips, place) = (strips.chunks_exact_mut(rows).skip(number / width).peekable(), number % width);
+        let column = strips.peek_mut().expect("the strip of the column");
+        let mut vector: Vec<T> = column[first + number..].iter().map(|row| elements::<S, T>(row)[place]).collect();
+        let mut sums = Vec::new();
+        SumSquares { terms: &vector[1..], sums: &mut sums }.with_simd(simd);
+        let head = Head::new(vector[0], sum_blocks(sums));
+        vector[0] = head.leading;
+        elements_mut::<S, T>(&mut column[first + number])[place] = head.leading;
+        // Of the first strip, the columns up to this one stay as they are.
+        let mut done = place + 1;
+        for strip in strips {
+            let below = &mut strip[first + number..];
+            let mut products = [<Row<S, T>>::zeroed()];
+            add_transposed_product(simd, &vector, 1, below, &mut products);
+            for (j, product) in elements_mut::<S, T>(&mut products[0]).iter_mut().enumerate() {
+                *product = if j < done { T::default() } else { -(head.scale * *product) };
+            }
+            add_product(simd, &vector, &products, below);
+            done = 0;
+        }
+        head
+    }
+}
+
+/// Takes V of a panel out of its columns, above which R stands.
+fn copy_vectors<S: Simd, T: Compute>(strips: &[Row<S, T>], rows: usize, panel: &mut Panel<T>) {
+    let width = strip_width::<S, T>();
+    for (strip, start) in strips.chunks_exact(rows).zip((0..panel.width).step_by(width)) {
+        let end = panel.width.min(start + width);
+        for (r, row) in strip[panel.first..].iter().enumerate() {
+            let end = end.min(r + 1).max(start);
+            panel.vectors[r * panel.width..][start..end].copy_from_slice(&elements::<S, T>(row)[..end - start]);
+        }
+    }
+}
+
+/// Applies the reflectors of a panel, the first one first, to later columns.
+struct Update<'a, S: Simd, T: Compute> {
+    simd: S,
+    panel: &'a Panel<T>,
+    factor_transposed: &'a [T],
+    strip: &'a mut [Row<S, T>],
+}
+
+impl<S: Simd, T: Compute> WithSimd for Update<'_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<Same: Simd>(self, _: Same) {
+        let Self { simd, panel, factor_transposed, strip } = self;
+        let below = &mut strip[panel.first..];
+        let mut products = [<Row<S, T>>::zeroed(); PANEL];
+        let mut factors = [<Row<S, T>>::zeroed(); PANEL];
+        let (products, factors) = (&mut products[..panel.width], &mut factors[..panel.width]);
+        add_transposed_product(simd, &panel.vectors, panel.width, below, products);
+        negative_product(simd, factor_transposed, products, factors);
+        add_product(simd, &panel.vectors, factors, below);
+    }
+}
+
+/// For each column two powers of two whose product takes its largest magnitude into [1, 2): then no square overflows,
+/// and Q is the same. (One power alone could be out of range.)
+fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Vec<[T; 2]> {
+    let mut largest = vec![0.0f64; matrix.ncols()];
+    for row in matrix.rows() {
+        for (largest, x) in largest.iter_mut().zip(row) {
+            *largest = largest.max(x.to_f64().abs());
+        }
+    }
+    let power_of = |n: i64| f64::from_bits(((1023 + n) as u64) << 52);
+    let scale = |largest: f64| {
+        if largest == 0.0 {
+            return [T::from_f64(1.0); 2];
+        }
+        // Subnormal numbers are brought to where the exponent field tells the size.
+        let (largest, moved) = if largest < f64::MIN_POSITIVE { (largest * power_of(54), 54) } else { (largest, 0) };
+        let power = 1023 + moved - (largest.to_bits() >> 52) as i64;
+        [power / 2, power - power / 2].map(|half| T::from_f64(power_of(half)))
+    };
+    largest.into_iter().map(scale).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Normal, Sampler};
+
+    fn check<T: Compute>(matrix: &Array2<T>, epsilon: f64) {
+        let q = orthogonalize(matrix).unwrap();
+        let wide = matrix.nrows() < matrix.ncols();
+        let [q, a] = [&q, matrix].map(|x| if wide { x.t().mapv(T::to_f64) } else { x.mapv(T::to_f64) });
+        let limit = (10.0 + (q.nrows() as f64).sqrt() / 2.0) * epsilon;
+        let error = q.t().dot(&q) - Array2::<f64>::eye(q.ncols());
+        assert!(error.iter().all(|x| x.abs() <= limit), "{:?}", q.dim());
+        // R = QᵀA is upper triangular with a diagonal ≥ 0.
+        let r = q.t().dot(&a);
+        for ((i, j), &x) in r.indexed_iter() {
+            let size = a.column(j).dot(&a.column(j)).sqrt() * limit;
+            assert!(if i > j { x.abs() <= size } else { i < j || x >= -size }, "R[{i}, {j}] = {x} of {:?}", q.dim());
+        }
+    }
+
+    #[test]
+    fn factors_are_orthogonal_and_triangular() {
+        for (rows, columns) in
+            [(1, 1), (2, 1), (3, 3), (5, 4), (64, 64), (65, 65), (130, 67), (70, 200), (1, 9), (300, 129)]
+        {
+            let matrix = Normal::new(0.0, 1.0).unwrap();
+            check::<f64>(&matrix.sample(rows as u64, (rows, columns)).unwrap(), f64::EPSILON);
+            check::<f32>(&matrix.sample(rows as u64, (rows, columns)).unwrap(), f32::EPSILON as f64);
+        }
+    }
+
+    #[test]
+    fn dependent_and_extreme_columns() {
+        let zeros = Array2::<f64>::zeros((7, 5));
+        assert_eq!(orthogonalize(&zeros).unwrap(), Array2::<f64>::eye(7).slice_axis(ndarray::Axis(1), (0..5).into()));
+        let mut ones = Array2::<f32>::ones((100, 80));
+        check(&ones, f32::EPSILON as f64);
+        ones.column_mut(3).fill(0.0);
+        check(&ones, f32::EPSILON as f64);
+        let matrix: Array2<f64> = Normal::new(0.0, 1.0).unwrap().sample(5, (90, 70)).unwrap();
+        let q = orthogonalize(&matrix).unwrap();
+        for scale in [f64::MAX / 8.0, 2f64.powi(-1000), 2f64.powi(-300), 2f64.powi(700)] {
+            let scale = f64::from_bits(scale.to_bits() & !((1 << 52) - 1));
+            let mut scaled = matrix.clone();
+            scaled.column_mut(1).mapv_inplace(|x| x * scale);
+            assert_eq!(orthogonalize(&scaled).unwrap(), q, "{scale}");
+        }
+        let tiny = matrix.mapv(|x| x as f32 * f32::from_bits(1 << 12));
+        check(&tiny, f32::EPSILON as f64);
+    }
+
+    #[test]
+    fn bad_matrices() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let error = orthogonalize(&ndarray::arr2(&[[1.0], [bad]])).unwrap_err();
+            assert!(error.to_string().contains("`matrix`"));
+        }
+        assert_eq!(orthogonalize(&Array2::<f32>::zeros((0, 3))).unwrap().dim(), (0, 3));
+    }
+}

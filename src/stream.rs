@@ -1,0 +1,283 @@
+//! The words of the stream: the ChaCha8 keystream of a seed (`docs/stream.md`, section 1).
+//!
+//! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008: 8 rounds, 64-bit block counter, 64-bit stream id.
+
+use crate::chacha::{ChaCha8, ChaChaBlock};
+use crate::simd::{WithVectors, with_vectors};
+use crate::vectors::Vectors;
+use bytemuck::Pod;
+use rand_core::block::{BlockRng, Generator};
+use rand_core::{Infallible, TryRng};
+
+/// The version of every value that this crate gives. A change of any value is a bug, or version 2.
+pub const STREAM_VERSION: u32 = 1;
+
+/// The last 16 bytes of every key: no other use of `ChaCha8` with small integer seeds shares our stream.
+const KEY_SUFFIX: &[u8; 16] = b"initializers v01";
+
+/// What makes one draw differ from another: an integer seed and a stream id.
+///
+/// Every `i128` is a seed. The stream id is 0 unless set: draw k of a generator has stream id k, so
+/// that no generator overlaps another seed.
+///
+/// ```
+/// use initializers::Seed;
+/// assert_eq!(Seed::from(7), Seed::from(7).with_stream(0));
+/// assert_ne!(Seed::from(7), Seed::from(7).with_stream(1));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seed {
+    value: i128,
+    stream: u64,
+}
+
+impl Seed {
+    /// The same seed with another stream id.
+    #[must_use]
+    pub fn with_stream(self, stream: u64) -> Self {
+        Self { stream, ..self }
+    }
+
+    /// The blocks that its words stand in.
+    pub(crate) fn blocks(self) -> ChaCha8 {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&self.value.to_le_bytes());
+        key[16..].copy_from_slice(KEY_SUFFIX);
+        ChaCha8::new(key, self.stream)
+    }
+}
+
+macro_rules! seed_from {
+    ($($integer:ty)*) => {$(
+        impl From<$integer> for Seed {
+            fn from(value: $integer) -> Self {
+                Self { value: value as i128, stream: 0 }
+            }
+        }
+    )*};
+}
+seed_from!(i32 u32 i64 u64 i128);
+
+/// The words of one seed: a `rand_core` generator that can be placed at any word.
+///
+/// `next_u32` gives the words in order; `next_u64` takes two, the low half first. Any distribution of
+/// `rand_distr` can be drawn from it.
+///
+/// ```
+/// use initializers::Stream;
+/// use rand_core::Rng;
+///
+/// let mut stream = Stream::new(42);
+/// let first = [stream.next_u32(), stream.next_u32(), stream.next_u32()];
+/// stream.seek(2);
+/// assert_eq!(stream.next_u32(), first[2]);
+/// ```
+#[derive(Debug)]
+pub struct Stream(BlockRng<Refill>);
+
+/// Blocks that are made at once: what the widest vectors make.
+const REFILL: usize = 16;
+
+/// Makes the next blocks of a stream.
+#[derive(Debug)]
+struct Refill {
+    blocks: ChaCha8,
+    counter: u64,
+}
+
+impl Generator for Refill {
+    type Output = [u32; 16 * REFILL];
+
+    fn generate(&mut self, out: &mut [u32; 16 * REFILL]) {
+        let (out, _) = out.as_chunks_mut();
+        with_vectors(FillBlocks { blocks: &mut self.blocks, counter: self.counter, out });
+        self.counter = self.counter.wrapping_add(REFILL as u64);
+    }
+}
+
+/// Makes blocks from number `counter` on.
+struct FillBlocks<'a> {
+    blocks: &'a mut ChaCha8,
+    counter: u64,
+    out: &'a mut [ChaChaBlock],
+}
+
+impl WithVectors for FillBlocks<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<V: Vectors>(self, vectors: V) {
+        self.blocks.fill(vectors, self.counter, self.out);
+    }
+}
+
+impl Stream {
+    /// The stream of `seed`, at word 0.
+    pub fn new(seed: impl Into<Seed>) -> Self {
+        Self(BlockRng::new(Refill { blocks: seed.into().blocks(), counter: 0 }))
+    }
+
+    /// The index of the next word, in [0, 2^68).
+    #[must_use]
+    pub fn position(&self) -> u128 {
+        let used = self.0.word_offset() as u64;
+        // The counter is that of the blocks that come after those at hand.
+        let block = if used == 0 { self.0.core.counter } else { self.0.core.counter.wrapping_sub(REFILL as u64) };
+        (block as u128 * 16 + used as u128) % (1 << 68)
+    }
+
+    /// Goes to word `index`, taken modulo the period of 2^68 words.
+    pub fn seek(&mut self, index: u128) {
+        self.0.core.counter = (index / 16) as u64;
+        self.0.reset_and_skip((index % 16) as usize);
+    }
+}
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.next_u64_from_u32())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(out);
+        Ok(())
+    }
+}
+
+/// What one element is made from: a `u32` in the f32 samplers, a `u64` in the f64 ones.
+pub trait Word: Pod {
+    /// Blocks of the keystream that hold the words of a group of 64 elements.
+    const BLOCKS: usize;
+
+    /// The word, from memory that the words of 32 bits were written to in their order.
+    #[must_use]
+    fn to_native(self) -> Self;
+}
+
+impl Word for u32 {
+    const BLOCKS: usize = 4;
+
+    #[inline(always)]
+    fn to_native(self) -> Self {
+        self
+    }
+}
+
+impl Word for u64 {
+    const BLOCKS: usize = 8;
+
+    /// The first of two words of 32 bits is the low half.
+    #[inline(always)]
+    fn to_native(self) -> Self {
+        if cfg!(target_endian = "big") { self.rotate_left(32) } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chacha20::ChaCha8Rng;
+    use proptest::prelude::*;
+    use rand_core::{Rng, SeedableRng};
+
+    /// One block of the original ChaCha with `rounds` rounds, straight from the paper.
+    fn chacha_block(key: &[u8; 32], counter: u64, stream: u64, rounds: usize) -> [u32; 16] {
+        let mut start = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for (word, bytes) in start[4..12].iter_mut().zip(key.chunks_exact(4)) {
+            *word = u32::from_le_bytes(bytes.try_into().unwrap());
+        }
+        start[12..].copy_from_slice(&[counter as u32, (counter >> 32) as u32, stream as u32, (stream >> 32) as u32]);
+        let mut x = start;
+        let mut quarter = |a: usize, b: usize, c: usize, d: usize| {
+            for (p, q, r, bits) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)] {
+                x[p] = x[p].wrapping_add(x[q]);
+                x[r] = (x[r] ^ x[p]).rotate_left(bits);
+            }
+        };
+        for _ in 0..rounds / 2 {
+            for i in 0..4 {
+                quarter(i, i + 4, i + 8, i + 12);
+            }
+            for i in 0..4 {
+                quarter(i, (i + 1) % 4 + 4, (i + 2) % 4 + 8, (i + 3) % 4 + 12);
+            }
+        }
+        std::array::from_fn(|i| x[i].wrapping_add(start[i]))
+    }
+
+    /// Strombergson's ChaCha test vectors (draft-strombergson-chacha-test-vectors-01), 256-bit keys,
+    /// 8 rounds: TC1 (all zero) and TC2 (first key bit), blocks 0 and 1.
+    #[test]
+    fn published_vectors() {
+        let words = |hex: &str| -> Vec<u32> {
+            let bytes: Vec<u8> =
+                (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..][..2], 16).unwrap()).collect();
+            bytes.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
+        };
+        let tc1_0 = "3e00ef2f895f40d67f5bb8e81f09a5a12c840ec3ce9a7f3b181be188ef711a1e\
+                     984ce172b9216f419f445367456d5619314a42a3da86b001387bfdb80e0cfe42";
+        let tc1_1 = "d2aefa0deaa5c151bf0adb6c01f2a5adc0fd581259f9a2aadcf20f8fd566a26b\
+                     5032ec38bbc5da98ee0c6f568b872a65a08abf251deb21bb4b56e5d8821e68aa";
+        let zero = [0; 32];
+        assert_eq!(chacha_block(&zero, 0, 0, 8)[..], words(tc1_0));
+        assert_eq!(chacha_block(&zero, 1, 0, 8)[..], words(tc1_1));
+        let mut rng = ChaCha8Rng::from_seed(zero);
+        let drawn: Vec<u32> = (0..32).map(|_| rng.next_u32()).collect();
+        assert_eq!(drawn, [words(tc1_0), words(tc1_1)].concat());
+    }
+
+    /// RFC 7539-style check of the block function itself with the well-known 20 rounds.
+    #[test]
+    fn block_function_at_twenty_rounds() {
+        let block = chacha_block(&[0; 32], 0, 0, 20);
+        assert_eq!(block[..4], [0xade0b876, 0x903df1a0, 0xe56a5d40, 0x28bd8653]);
+    }
+
+    fn reference(seed: Seed, index: u128) -> u32 {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&seed.value.to_le_bytes());
+        key[16..].copy_from_slice(KEY_SUFFIX);
+        chacha_block(&key, (index / 16) as u64, seed.stream, 8)[(index % 16) as usize]
+    }
+
+    proptest! {
+        /// Every word at every place, across the 2^32 carry of the block counter and past 2^64 words.
+        #[test]
+        fn words_are_chacha8(value: i128, stream: u64, near in 0usize..5, back in 0u128..200, offset in 0u128..64) {
+            let border = [0, 1 << 32, 1 << 36, 1 << 37, 1 << 64][near];
+            let index = (border + offset).saturating_sub(back);
+            let seed = Seed { value, stream };
+            let mut words = Stream::new(seed);
+            words.seek(index);
+            prop_assert_eq!(words.position(), index);
+            let drawn: [u32; 200] = std::array::from_fn(|_| words.next_u32());
+            for (i, &word) in drawn.iter().enumerate() {
+                prop_assert_eq!(word, reference(seed, index + i as u128));
+            }
+            prop_assert_eq!(words.position(), index + 200);
+            words.seek(index);
+            for pair in drawn.chunks_exact(2) {
+                prop_assert_eq!(words.next_u64(), pair[0] as u64 | (pair[1] as u64) << 32);
+            }
+            words.seek(index);
+            let mut bytes = [0; 123];
+            words.fill_bytes(&mut bytes);
+            prop_assert!(bytes.iter().zip(drawn.iter().flat_map(|word| word.to_le_bytes())).all(|(&got, want)| got == want));
+        }
+    }
+
+    #[test]
+    fn any_rand_distr_distribution_can_be_drawn() {
+        use rand_distr::{Distribution, Gamma};
+        let gamma = Gamma::new(2.0, 3.0).unwrap();
+        let draws: Vec<f64> = gamma.sample_iter(Stream::new(1)).take(20_000).collect();
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        assert!((mean - 6.0).abs() < 5.0 * (18.0f64 / draws.len() as f64).sqrt(), "mean {mean}");
+    }
+}

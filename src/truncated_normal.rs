@@ -1,0 +1,301 @@
+//! Truncated normal values (`docs/stream.md`, section 5).
+//!
+//! One word each, by inversion: ±2 standard deviations by one rational without a logarithm, any other bounds
+//! by the exact inverse in f64, bounds that no normal reaches by the normal sampler itself.
+
+use crate::coefficients::{INSIDE, P2, Q2};
+use crate::error::Error;
+use crate::fill::{GROUP, Kernel, Sampler, sealed};
+use crate::float::{Compute, Element};
+use crate::math::horner;
+use crate::normal::{BoxMuller, Normal, NormalKernel};
+use crate::quantile::{upper_quantiles, upper_tail};
+
+/// A normal distribution cut at bounds given in standard deviations from the mean.
+///
+/// `mean` and `stddev` are those of the normal before the cut; cut at ±2 the standard deviation is
+/// 0.87962566103423978 of it. No value lies beyond the bounds as they round to the element type.
+///
+/// ```
+/// use initializers::{Sampler, TruncatedNormal};
+/// use ndarray::Array2;
+///
+/// let kernel: Array2<f32> = TruncatedNormal::new(0.0, 0.05)?.sample(7, (128, 64))?;
+/// assert!(kernel.iter().all(|x| x.abs() <= 0.1));
+/// let positive: Array2<f32> = TruncatedNormal::with_bounds(0.0, 0.05, 0.0, f64::INFINITY)?.sample(7, (128, 64))?;
+/// assert!(positive.iter().all(|&x| x >= 0.0));
+/// # Ok::<(), initializers::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TruncatedNormal {
+    normal: Normal,
+    lower: f64,
+    upper: f64,
+}
+
+impl TruncatedNormal {
+    /// Cut at two standard deviations on both sides.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] as [`Normal::new`].
+    pub fn new(mean: f64, stddev: f64) -> Result<Self, Error> {
+        Self::with_bounds(mean, stddev, -2.0, 2.0)
+    }
+
+    /// Cut at `lower` and `upper` standard deviations from the mean, `lower` < 37, `upper` > −37; either may be infinite.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] as [`Normal::new`], or when a bound is NaN or out of its range, or `lower` is not below `upper`.
+    pub fn with_bounds(mean: f64, stddev: f64, lower: f64, upper: f64) -> Result<Self, Error> {
+        let normal = Normal::new(mean, stddev)?;
+        let refuse = |name, condition, value| Err(Error::Parameter { name, condition, value });
+        if lower.is_nan() || lower >= 37.0 {
+            return refuse("lower", "a number < 37 standard deviations", lower);
+        }
+        if upper.is_nan() || upper <= -37.0 {
+            return refuse("upper", "a number > -37 standard deviations", upper);
+        }
+        if lower >= upper {
+            return refuse("upper", "a number > `lower`", upper);
+        }
+        Ok(Self { normal, lower, upper })
+    }
+}
+
+impl Sampler for TruncatedNormal {}
+
+impl sealed::Sampler for TruncatedNormal {
+    type Kernel<C: Compute> = TruncatedKernel<C>;
+
+    fn kernel<T: Element>(&self) -> Result<TruncatedKernel<T::Compute>, Error> {
+        let reach = T::Compute::NORMAL_REACH;
+        let [lower, upper] = [self.lower, self.upper].map(|bound| T::Compute::parameter(bound).to_f64());
+        if lower <= -reach && upper >= reach {
+            return Ok(TruncatedKernel::Unreached(self.normal.kernel::<T>()?));
+        }
+        let [mean, stddev] = self.normal.parameters::<T>(lower.clamp(-reach, 37.0), upper.clamp(-37.0, reach))?;
+        if (lower, upper) == (-2.0, 2.0) {
+            return Ok(TruncatedKernel::TwoSigma { mean, stddev });
+        }
+        Ok(TruncatedKernel::Inverse { mean, stddev, inverse: Inverse::new(lower, upper) })
+    }
+}
+
+/// mean + stddev·z, with z drawn in one of three ways.
+#[derive(Clone, Copy, Debug)]
+pub enum TruncatedKernel<C> {
+    /// Bounds that the normal sampler cannot reach.
+    Unreached(NormalKernel<C>),
+    /// Bounds −2 and 2.
+    TwoSigma {
+        /// Of the normal before the cut.
+        mean: C,
+        /// Of the normal before the cut.
+        stddev: C,
+    },
+    /// Any other bounds.
+    Inverse {
+        /// Of the normal before the cut.
+        mean: C,
+        /// Of the normal before the cut.
+        stddev: C,
+        /// The quantile function between the bounds.
+        inverse: Inverse,
+    },
+}
+
+impl<C: Compute> Kernel<C> for TruncatedKernel<C> {
+    #[inline(always)]
+    fn group(&self, words: &[C::Word; 64], out: &mut [C; 64]) {
+        match *self {
+            Self::Unreached(normal) => normal.group(words, out),
+            Self::TwoSigma { mean, stddev } => C::two_sigma(words, out, |z| mean + stddev * z),
+            Self::Inverse { mean, stddev, inverse } => {
+                let mut u = [0.0; GROUP];
+                for (u, &word) in u.iter_mut().zip(words) {
+                    *u = C::open_unit(word);
+                }
+                for (out, z) in out.iter_mut().zip(inverse.quantiles(&u)) {
+                    *out = mean + stddev * C::from_f64(z);
+                }
+            }
+        }
+    }
+}
+
+/// What truncation needs of a word.
+pub trait Truncated: BoxMuller {
+    /// The `finish` of standard normals z between −2 and 2; |z| < 2 always.
+    fn two_sigma(words: &[Self::Word; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self);
+
+    /// u in (0, 1); it and 1 − u are exact.
+    fn open_unit(word: Self::Word) -> f64;
+}
+
+impl Truncated for f32 {
+    #[inline(always)]
+    fn two_sigma(words: &[u32; GROUP], out: &mut [f32; GROUP], finish: impl Fn(f32) -> f32) {
+        for (out, &word) in out.iter_mut().zip(words) {
+            let x = Self::cell_middle(word);
+            let v = 1.0 - x * x;
+            let p = horner!(v, P2[0], P2[1], P2[2], P2[3], P2[4]);
+            let q = horner!(v, Q2[0], Q2[1], Q2[2], Q2[3], Q2[4]);
+            *out = finish(f32::from_bits((x * (p / q)).to_bits() ^ word << 31));
+        }
+    }
+
+    #[inline(always)]
+    fn open_unit(word: u32) -> f64 {
+        (word as f64 * 2.0 + 1.0) * f64::from_bits((1023 - 33) << 52)
+    }
+}
+
+impl Truncated for f64 {
+    #[inline(always)]
+    fn two_sigma(words: &[u64; GROUP], out: &mut [f64; GROUP], finish: impl Fn(f64) -> f64) {
+        // x in (0, 1] is this part of the way from the median to the bound.
+        let (mut p, mut q, mut z) = ([0.0; GROUP], [0.0; GROUP], [0.0; GROUP]);
+        for ((p, q), &word) in p.iter_mut().zip(&mut q).zip(words) {
+            *q = Self::cell_middle(word) * INSIDE;
+            *p = 0.5 - *q;
+        }
+        upper_quantiles(&p, &q, &mut z);
+        for ((out, z), &word) in out.iter_mut().zip(z).zip(words) {
+            let below_2 = if z < 2.0 { z } else { 2.0f64.next_down() };
+            *out = finish(f64::from_bits(below_2.to_bits() ^ word << 63));
+        }
+    }
+
+    #[inline(always)]
+    fn open_unit(word: u64) -> f64 {
+        ((word >> 12) as i64 as f64 * 2.0 + 1.0) * f64::from_bits((1023 - 53) << 52)
+    }
+}
+
+/// The quantile function of a standard normal between two bounds, in f64.
+///
+/// It works in the tail where the bounds are, so that nothing cancels: `p` values are upper-tail
+/// probabilities of the bound's distance from the mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Inverse {
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
+    pub(crate) side: Side,
+    /// Tail beyond the lower bound (`Below`, `Across`) or beyond the upper one (`Above`).
+    pub(crate) start: f64,
+    /// How much probability lies between the bounds.
+    pub(crate) mass: f64,
+    /// Tail beyond the upper bound (`Across` only).
+    pub(crate) end: f64,
+}
+
+/// Where the bounds are, seen from the mean.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Side {
+    Above,
+    Below,
+    Across,
+}
+
+impl Inverse {
+    fn new(lower: f64, upper: f64) -> Self {
+        let tp = upper_tail;
+        let (side, start, mass, end) = if lower >= 0.0 {
+            (Side::Above, tp(upper), tp(lower) - tp(upper), 0.0)
+        } else if upper <= 0.0 {
+            (Side::Below, tp(-lower), tp(-upper) - tp(-lower), 0.0)
+        } else {
+            let (below, above) = (tp(-lower), tp(upper));
+            (Side::Across, below, (0.5 - below) + (0.5 - above), above)
+        };
+        Self { lower, upper, side, start, mass, end }
+    }
+
+    /// The values with the share u of the probability below them.
+    #[inline(always)]
+    fn quantiles(&self, u: &[f64; GROUP]) -> [f64; GROUP] {
+        // Upper tails, and on which side of the mean they lie.
+        let (mut p, mut sides) = ([0.0; GROUP], [1.0; GROUP]);
+        match self.side {
+            Side::Above => p.iter_mut().zip(u).for_each(|(p, u)| *p = self.start + (1.0 - u) * self.mass),
+            Side::Below => {
+                p.iter_mut().zip(u).for_each(|(p, u)| *p = self.start + u * self.mass);
+                sides = [-1.0; GROUP];
+            }
+            Side::Across => {
+                for ((p, side), u) in p.iter_mut().zip(&mut sides).zip(u) {
+                    let below = self.start + u * self.mass;
+                    let above = self.end + (1.0 - u) * self.mass;
+                    // Both can be above ½ by rounding alone: that is the mean.
+                    let other = if above <= 0.5 { above } else { 0.5 };
+                    (*p, *side) = if below <= 0.5 { (below, -1.0) } else { (other, 1.0) };
+                }
+            }
+        }
+        let (mut q, mut z) = ([0.0; GROUP], [0.0; GROUP]);
+        q.iter_mut().zip(&p).for_each(|(q, p)| *q = 0.5 - p);
+        upper_quantiles(&p, &q, &mut z);
+        for (z, side) in z.iter_mut().zip(sides) {
+            let signed = side * *z;
+            let raised = if signed < self.lower { self.lower } else { signed };
+            *z = if raised > self.upper { self.upper } else { raised };
+        }
+        z
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealed::Sampler;
+
+    #[test]
+    fn two_sigma_stays_inside() {
+        for word in [0, 1, 2, 3, u32::MAX, u32::MAX - 1, 1 << 31] {
+            let mut z = [0.0; GROUP];
+            f32::two_sigma(&[word; GROUP], &mut z, |z| z);
+            let z = z[GROUP - 1];
+            assert!(z.abs() < 2.0 && (z > 0.0) == (word & 1 == 0), "{word:#x}: {z}");
+        }
+        for word in [0, 1, u64::MAX, u64::MAX - 1, 1 << 63] {
+            let mut z = [0.0; GROUP];
+            f64::two_sigma(&[word; GROUP], &mut z, |z| z);
+            let z = z[GROUP - 1];
+            assert!(z.abs() < 2.0 && (z > 0.0) == (word & 1 == 0), "{word:#x}: {z}");
+        }
+    }
+
+    #[test]
+    fn quantiles_between_bounds() {
+        // By mpmath with 50 digits.
+        for (lower, upper, u, z) in [
+            (8.0, 9.0, 0.5, 8.0848888990181664333),
+            (f64::NEG_INFINITY, -5.0, 0.5, -5.1320183320442984583),
+            (-1.0, 3.0, 0.25, -0.33542046566768153576),
+            (-3.0, 10.0, 0.7, 0.52556560281935210911),
+        ] {
+            let got = Inverse::new(lower, upper).quantiles(&[u; GROUP])[7];
+            assert!((got - z).abs() < 2e-15 * z.abs(), "[{lower}, {upper}] {u}: {got}");
+        }
+        let narrow = Inverse::new(2.0, 2.0 + 2f64.powi(-20));
+        let ends = [1e-9, 1.0 - 1e-9].map(|u| narrow.quantiles(&[u; GROUP])[0]);
+        assert!(ends[0] >= 2.0 && ends[1] <= 2.0 + 2f64.powi(-20));
+    }
+
+    #[test]
+    fn which_way() {
+        let way = |lower, upper| TruncatedNormal::with_bounds(0.0, 1.0, lower, upper).unwrap().kernel::<f32>().unwrap();
+        assert!(matches!(way(-2.0, 2.0), TruncatedKernel::TwoSigma { .. }));
+        assert!(matches!(way(-2.0 - 1e-9, 2.0), TruncatedKernel::TwoSigma { .. }), "−2 once rounded to f32");
+        assert!(matches!(way(-6.67, f64::INFINITY), TruncatedKernel::Unreached(_)));
+        assert!(matches!(way(-6.6, 6.67), TruncatedKernel::Inverse { .. }));
+    }
+
+    #[test]
+    fn bad_parameters() {
+        let bounds = |lower, upper| TruncatedNormal::with_bounds(0.0, 1.0, lower, upper);
+        assert!(bounds(f64::NAN, 1.0).is_err() && bounds(0.0, f64::NAN).is_err());
+        assert!(bounds(1.0, 1.0).is_err() && bounds(37.0, 38.0).is_err() && bounds(-40.0, -37.0).is_err());
+        assert!(bounds(36.0, f64::INFINITY).is_ok());
+    }
+}

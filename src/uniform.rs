@@ -1,0 +1,136 @@
+//! Uniform values in [minval, maxval) (`docs/stream.md`, section 3).
+
+use crate::error::{Error, finite};
+use crate::fill::{Kernel, Sampler, sealed};
+use crate::float::{Compute, Element, FromWord, fits};
+
+/// The uniform distribution on [minval, maxval).
+///
+/// A value is `minval + (maxval − minval)·u`, each operation rounded once, where u is one of the 2^24
+/// multiples of 2^-24 in [0, 1) (2^53 and 2^-53 for f64). A result that rounds to `maxval` becomes the
+/// largest value of the element type below it; where the two are equal in that type, every value is that one.
+///
+/// ```
+/// use initializers::{Sampler, Uniform};
+/// use ndarray::Array2;
+///
+/// let mut kernel = Array2::<f32>::zeros((3, 4));
+/// Uniform::new(-0.05, 0.05)?.fill(1, kernel.view_mut())?;
+/// assert!(kernel.iter().all(|x| (-0.05..0.05).contains(x)));
+/// # Ok::<(), initializers::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Uniform {
+    minval: f64,
+    maxval: f64,
+}
+
+impl Uniform {
+    /// The uniform distribution on [minval, maxval), minval ≤ maxval, both finite.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when a bound is not finite or `maxval` is below `minval`.
+    pub fn new(minval: f64, maxval: f64) -> Result<Self, Error> {
+        finite("minval", minval)?;
+        finite("maxval", maxval)?;
+        if maxval < minval {
+            return Err(Error::Parameter { name: "maxval", condition: "a number >= `minval`", value: maxval });
+        }
+        Ok(Self { minval, maxval })
+    }
+}
+
+impl Sampler for Uniform {}
+
+impl sealed::Sampler for Uniform {
+    type Kernel<C: Compute> = UniformKernel<C>;
+
+    fn kernel<T: Element>(&self) -> Result<UniformKernel<T::Compute>, Error> {
+        let low = T::Compute::parameter(self.minval);
+        let high = T::Compute::parameter(self.maxval);
+        let range = high - low;
+        let reach = self.minval.abs().max(self.maxval.abs());
+        if !(fits::<T>(low.to_f64()) && fits::<T>(high.to_f64()) && range.to_f64().is_finite()) {
+            let names = "`minval`, `maxval` and their difference";
+            return Err(Error::Reach { names, reach, dtype: T::NAME });
+        }
+        let (first, end) = (T::round(low), T::round(high));
+        // Cutting before the rounding to T gives what cutting after it would: rounding is monotone.
+        let last = if first.widen() < end.widen() { end.next_down() } else { first };
+        Ok(UniformKernel { low, range, last: last.widen() })
+    }
+}
+
+/// low + range·u, at most `last`.
+#[derive(Clone, Copy, Debug)]
+pub struct UniformKernel<C> {
+    pub(crate) low: C,
+    pub(crate) range: C,
+    pub(crate) last: C,
+}
+
+impl<C: Compute> Kernel<C> for UniformKernel<C> {
+    #[inline(always)]
+    fn group(&self, words: &[C::Word; 64], out: &mut [C; 64]) {
+        for (out, &word) in out.iter_mut().zip(words) {
+            let value = self.low + self.range * C::unit(word);
+            *out = if value < self.last { value } else { self.last };
+        }
+    }
+}
+
+/// The multiples of 2^-24 or 2^-53 in [0, 1).
+pub trait Unit: FromWord {
+    /// The upper bits of the word as a fraction.
+    fn unit(word: Self::Word) -> Self;
+}
+
+impl Unit for f32 {
+    #[inline(always)]
+    fn unit(word: u32) -> f32 {
+        (word >> 8) as i32 as f32 * f32::from_bits((127 - 24) << 23)
+    }
+}
+
+impl Unit for f64 {
+    #[inline(always)]
+    fn unit(word: u64) -> f64 {
+        (word >> 11) as i64 as f64 * f64::from_bits((1023 - 53) << 52)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::float::F8E4M3FN;
+    use half::bf16;
+    use sealed::Sampler;
+
+    #[test]
+    fn the_ends() {
+        assert_eq!((f32::unit(0), f32::unit(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
+        assert_eq!((f64::unit(0), f64::unit(u64::MAX)), (0.0, 1.0 - 2f64.powi(-53)));
+        let drawn = |kernel: UniformKernel<f32>, word| {
+            let mut out = [0.0; 64];
+            kernel.group(&[word; 64], &mut out);
+            out[63]
+        };
+        let cut = Uniform::new(1.0, 1.0 + 2f64.powi(-22)).unwrap();
+        assert_eq!(drawn(cut.kernel::<f32>().unwrap(), u32::MAX), 1.0f32 + f32::EPSILON);
+        let bf16s = Uniform::new(-1.0, 1.0).unwrap();
+        assert_eq!(drawn(bf16s.kernel::<bf16>().unwrap(), u32::MAX), 1.0 - 2f32.powi(-8));
+        // Equal after rounding: every value is that one, with the sign of an underflowed negative.
+        let tiny = Uniform::new(-1e-9, -1e-10).unwrap();
+        let value = F8E4M3FN::round(drawn(tiny.kernel::<F8E4M3FN>().unwrap(), 7));
+        assert_eq!(value.widen().to_bits(), (-0.0f32).to_bits());
+        assert_eq!(drawn(Uniform::new(-0.0, 0.0).unwrap().kernel::<f32>().unwrap(), 7).to_bits(), 0);
+    }
+
+    #[test]
+    fn bad_parameters() {
+        assert!(Uniform::new(0.0, f64::NAN).is_err() && Uniform::new(f64::NEG_INFINITY, 0.0).is_err());
+        assert!(Uniform::new(1.0, 0.5).unwrap_err().to_string().contains("`maxval`"));
+        assert!(Uniform::new(-3e38, 3e38).unwrap().kernel::<f32>().is_err(), "the difference overflows");
+        assert!(Uniform::new(0.0, 70000.0).unwrap().kernel::<half::f16>().is_err());
+    }
+}

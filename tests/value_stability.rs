@@ -1,0 +1,189 @@
+//! Golden vectors: the values of stream version 1 never change (`tests/golden/`, written by `tests/golden/make.py`).
+
+use half::{bf16, f16};
+use initializers::{
+    Element, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Seed, Simd, Stream, TruncatedNormal, Uniform,
+};
+use ndarray::{Array1, ArrayViewMut1, Axis};
+use rand_core::Rng;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A row of a golden file, by the names of its header.
+struct Row(HashMap<String, String>);
+
+impl Row {
+    fn text(&self, name: &str) -> &str {
+        &self.0[name]
+    }
+
+    fn get<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, name: &str) -> T {
+        self.text(name).parse().unwrap()
+    }
+
+    fn seed(&self) -> Seed {
+        Seed::from(self.get::<i128>("seed")).with_stream(self.get("stream"))
+    }
+
+    /// The bytes, least significant first, of elements `start` to `start + count` of a 1-D tensor.
+    fn draw(&self, sampler: &impl Sampler) -> Vec<u8> {
+        match self.text("dtype") {
+            "float32" => self.draw_as::<f32>(sampler),
+            "float64" => self.draw_as::<f64>(sampler),
+            "float16" => self.draw_as::<f16>(sampler),
+            "bfloat16" => self.draw_as::<bf16>(sampler),
+            "float8_e4m3fn" => self.draw_as::<F8E4M3FN>(sampler),
+            "float8_e5m2" => self.draw_as::<F8E5M2>(sampler),
+            other => panic!("dtype {other}"),
+        }
+    }
+
+    fn draw_as<T: Element>(&self, sampler: &impl Sampler) -> Vec<u8> {
+        let (start, count) = (self.get::<u64>("start"), self.get::<u64>("count"));
+        let mut values = vec![T::default(); count as usize];
+        let view = ArrayViewMut1::from(&mut values);
+        sampler.fill_block(self.seed(), &[start + count], &[start], view).unwrap();
+        values.iter().flat_map(little).collect()
+    }
+}
+
+/// The bytes of a value, least significant first.
+fn little<T: Element>(value: &T) -> Vec<u8> {
+    let mut bytes = bytemuck::bytes_of(value).to_vec();
+    if cfg!(target_endian = "big") {
+        bytes.reverse();
+    }
+    bytes
+}
+
+fn rows(name: &str) -> Vec<Row> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned));
+    let header: Vec<String> = lines.next().unwrap().collect();
+    let rows: Vec<Row> = lines.map(|cells| Row(header.iter().cloned().zip(cells).collect())).collect();
+    assert!(!rows.is_empty(), "{name} has no rows");
+    rows
+}
+
+/// The bytes that hexadecimal digits stand for, in their order.
+fn bytes(hex: &str) -> impl DoubleEndedIterator<Item = u8> {
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
+}
+
+/// What a row's `bits` say, as bytes, least significant first.
+fn expected(row: &Row) -> Vec<u8> {
+    row.text("bits").split(' ').flat_map(|hex| bytes(hex).rev()).collect()
+}
+
+/// What the library gives for a row, with the names of the two parameters.
+fn drawn(row: &Row, sampler: &str, a: &str, b: &str) -> Vec<u8> {
+    let (a, b) = (row.get(a), row.get(b));
+    match sampler {
+        "uniform" => row.draw(&Uniform::new(a, b).unwrap()),
+        "normal" => row.draw(&Normal::new(a, b).unwrap()),
+        "truncated_normal" => {
+            row.draw(&TruncatedNormal::with_bounds(a, b, row.get("lower"), row.get("upper")).unwrap())
+        }
+        other => panic!("sampler {other}"),
+    }
+}
+
+#[test]
+fn words() {
+    for row in rows("words.csv") {
+        let mut stream = Stream::new(row.seed());
+        stream.seek(row.get("index"));
+        for word in row.text("words").split(' ') {
+            assert_eq!(stream.next_u32(), u32::from_str_radix(word, 16).unwrap(), "{:?}", row.0);
+        }
+    }
+}
+
+#[test]
+fn values() {
+    for (name, a, b) in
+        [("uniform", "minval", "maxval"), ("normal", "mean", "stddev"), ("truncated_normal", "mean", "stddev")]
+    {
+        for row in rows(&format!("{name}.csv")) {
+            assert!(drawn(&row, name, a, b) == expected(&row), "{name} {:?}", row.0);
+        }
+    }
+}
+
+/// Long ranges, at every vector width that this processor has and on several threads.
+#[test]
+fn digests() {
+    let rows = rows("digests.csv");
+    for level in Simd::available() {
+        level.set_limit();
+        for (threads, row) in [1, 2, 3, 7].iter().cycle().zip(&rows) {
+            initializers::set_num_threads(*threads).unwrap();
+            let digest = Sha256::digest(drawn(row, row.text("sampler"), "a", "b"));
+            let expected = bytes(row.text("sha256"));
+            assert!(digest.iter().copied().eq(expected), "{level:?} {threads} threads {:?}", row.0);
+        }
+    }
+    Simd::Bits512.set_limit();
+}
+
+/// Orthogonal matrices of all dtypes, at every vector width.
+#[test]
+fn orthogonal() {
+    fn digest<T: Element>(row: &Row) -> Vec<u8> {
+        let shape = (row.get("rows"), row.get("columns"));
+        let matrix = Orthogonal::new(row.get("gain")).unwrap().sample::<T>(row.seed(), shape).unwrap();
+        Sha256::digest(matrix.iter().flat_map(little).collect::<Vec<u8>>()).to_vec()
+    }
+    let (sampler, shape) = (Orthogonal::new(1.0).unwrap(), (3, 40, 70));
+    let matrix = sampler.sample::<f32>(9, (120, 70)).unwrap();
+    let mut tensor = ndarray::Array3::<f32>::zeros(shape);
+    sampler.fill(9, tensor.view_mut()).unwrap();
+    assert!(tensor.iter().eq(matrix.iter()));
+    // A block, in memory whose rows have gaps.
+    let mut strided = ndarray::Array4::<f32>::zeros((2, 30, 50, 2));
+    sampler.fill_block(9, &[3, 40, 70], &[1, 5, 20], strided.index_axis_mut(Axis(3), 1)).unwrap();
+    let place = |i, j, k| tensor[[1 + i, 5 + j, 20 + k]];
+    assert_eq!(strided.index_axis(Axis(3), 1), ndarray::Array3::from_shape_fn((2, 30, 50), |(i, j, k)| place(i, j, k)));
+    assert!(sampler.fill(9, Array1::<f32>::zeros(3).view_mut()).unwrap_err().to_string().contains("2 dimensions"));
+    for level in Simd::available() {
+        level.set_limit();
+        for row in rows("orthogonal.csv").iter().chain(&rows("orthogonal_large.csv")) {
+            let made = match row.text("dtype") {
+                "float32" => digest::<f32>(row),
+                "float64" => digest::<f64>(row),
+                "float16" => digest::<f16>(row),
+                "bfloat16" => digest::<bf16>(row),
+                "float8_e4m3fn" => digest::<F8E4M3FN>(row),
+                "float8_e5m2" => digest::<F8E5M2>(row),
+                other => panic!("dtype {other}"),
+            };
+            assert!(made.into_iter().eq(bytes(row.text("sha256"))), "{level:?} {:?}", row.0);
+        }
+    }
+    Simd::Bits512.set_limit();
+}
+
+/// A tensor large enough for several chunks and threads, and every way to ask for it.
+#[test]
+fn threads_and_layouts() {
+    let normal = Normal::new(0.5, 2.0).unwrap();
+    let shape = (1031, 2053);
+    initializers::set_num_threads(1).unwrap();
+    let whole = normal.sample::<f32, _>(9, shape).unwrap();
+    for threads in [2, 3, 7] {
+        initializers::set_num_threads(threads).unwrap();
+        assert_eq!(normal.sample::<f32, _>(9, shape).unwrap(), whole);
+    }
+    let mut transposed = ndarray::Array2::<f32>::zeros((shape.1, shape.0));
+    normal.fill(9, transposed.view_mut().reversed_axes()).unwrap();
+    assert_eq!(transposed.t(), whole);
+    let mut strided = ndarray::Array3::<f32>::zeros((shape.0, shape.1, 2));
+    normal.fill(9, strided.index_axis_mut(Axis(2), 1)).unwrap();
+    assert_eq!(strided.index_axis(Axis(2), 1), whole);
+    let none: Array1<f32> = normal.sample(9, 0).unwrap();
+    assert!(none.is_empty());
+    let one = normal.sample::<f32, _>(9, ()).unwrap();
+    assert_eq!(one[()], whole[[0, 0]]);
+}
