@@ -1,0 +1,173 @@
+# The commands of this repository. `make` lists them.
+# They create what they need: a virtual environment in .venv, with the package built into it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One environment for each group of frameworks that can be installed together: see pyproject.toml.
+ENVS := .envs
+# Types as an editor sees them: each example where its framework is.
+PYRIGHT := $(BIN)/basedpyright --pythonpath
+PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
+
+.PHONY: help demo test lint rust lapack python torch jax keras docs wheel wheel-arm bench bench-quick bench-kernels bench-orthogonal \
+	bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short crossarch crossarch-short dependencies format clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(BIN)/.built ## initialise GPT-2's 124 million weights from one seed
+	$(BIN)/python examples/gpt2.py
+
+test: lint rust crossarch-short battery-short lapack python torch jax keras docs wheel ## everything that must pass before a change lands
+
+# Each part tells how long it took. Commands are joined by `&&`: `set -e` does nothing on the left of `||`. A comma would
+# end the argument.
+define timed
+	@start=$$(date +%s); ($(2)) || exit 1; end=$$(date +%s); \
+	echo "== $(1): $$(( (end - start) / 60 )) min $$(( (end - start) % 60 )) s"
+endef
+
+lint: $(BIN)/.built ## formatting, clippy, ruff, mypy, stubtest
+	$(call timed,lint,\
+	cargo fmt --check && \
+	cargo clippy --locked --all-targets -- -D warnings && \
+	cargo clippy --locked --all-targets --features python -- -D warnings && \
+	$(BIN)/ruff format --check . && \
+	$(BIN)/ruff check . && \
+	$(BIN)/mypy && \
+	$(PYRIGHT) $(BIN)/python $(PLAIN_EXAMPLES) && \
+	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)
+
+rust: ## tests of the crate, without Python
+	$(call timed,rust,cargo test --locked --release)
+
+lapack: ## orthogonal matrices against LAPACK, where OpenBLAS is installed
+	$(call timed,lapack,\
+	if pkg-config --exists openblas; then cargo test --locked --release --features lapack --test lapack; \
+	else echo "left out: it needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
+
+python: $(BIN)/.built ## tests of the package
+	$(call timed,python,$(BIN)/python -m pytest -m "not wheel")
+
+torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment that has torch
+	$(call timed,torch,\
+	$(PYRIGHT) $(ENVS)/torch/bin/python examples/torch_*.py && \
+	$(ENVS)/torch/bin/python -m pytest tests/with_torch)
+
+jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has JAX
+	$(call timed,jax,\
+	$(PYRIGHT) $(ENVS)/jax/bin/python examples/jax_*.py examples/keras_*.py && \
+	$(ENVS)/jax/bin/python -m pytest tests/with_jax)
+
+# Each backend has a process of its own; the one of JAX has eight devices.
+keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, TensorFlow, NumPy, PyTorch
+	$(call timed,keras,\
+	export TF_CPP_MIN_LOG_LEVEL=3 XLA_FLAGS=--xla_force_host_platform_device_count=8 && \
+	KERAS_BACKEND=jax $(ENVS)/jax/bin/python -m pytest tests/with_keras && \
+	KERAS_BACKEND=tensorflow $(ENVS)/jax/bin/python -m pytest tests/with_keras && \
+	MALLOC_PERTURB_=128 KERAS_BACKEND=numpy $(ENVS)/jax/bin/python -m pytest tests/with_keras && \
+	KERAS_BACKEND=torch $(ENVS)/torch/bin/python -m pytest tests/with_keras)
+
+docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs the notebooks
+	$(call timed,docs,\
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps && \
+	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet)
+
+# maturin asks the first python3 of the PATH for zig.
+wheel: $(BIN)/.built ## an abi3 manylinux2014 wheel and an sdist in dist/, each tried in a fresh environment
+	$(call timed,wheel,\
+	rm -rf dist && \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 --out dist && \
+	$(BIN)/maturin sdist --out dist && \
+	$(BIN)/python -m pytest -m wheel)
+
+# RUSTC is the compiler that has a standard library for ARM.
+wheel-arm: $(BIN)/.environment ## the wheel for ARM; checks it and runs its selftest under emulation; Debian 12 and root
+	tools/crossarch_toolchain.sh "$(CURDIR)/target/crossarch"
+	rm -rf target/crossarch/dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" RUSTC="$(CURDIR)/target/crossarch/rustc" CARGO_TARGET_DIR="$(CURDIR)/target/crossarch/wheels" \
+		$(BIN)/maturin build --release --locked --zig --target aarch64-unknown-linux-gnu --compatibility manylinux2014 \
+		--out target/crossarch/dist
+	tools/wheel_arm.sh selftest
+
+bench: $(BIN)/.built $(BIN)/.bench ## time and memory against NumPy, mkl_random, torch, JAX and Keras, where installed; pictures
+	$(BIN)/python benches/compare.py
+
+bench-quick: $(BIN)/.built $(BIN)/.bench ## the main cases of it, in two minutes
+	$(BIN)/python benches/compare.py --quick
+
+bench-kernels: ## elements per second of every sampler, element type and vector width, by criterion
+	cargo bench --locked
+
+bench-orthogonal: $(BIN)/.built ## orthogonal matrices against NumPy, LAPACK, and PyTorch and JAX where installed
+	$(BIN)/python benches/orthogonal.py
+
+bench-modules: $(ENVS)/torch/.built ## whole modules against torch.nn.init; takes 6 GB
+	$(ENVS)/torch/bin/python benches/modules.py
+
+bench-keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## time of initializers while Keras builds models
+	TF_CPP_MIN_LOG_LEVEL=3 KERAS_BACKEND=jax $(ENVS)/jax/bin/python benches/keras_builds.py
+	TF_CPP_MIN_LOG_LEVEL=3 KERAS_BACKEND=tensorflow $(ENVS)/jax/bin/python benches/keras_builds.py
+	KERAS_BACKEND=torch $(ENVS)/torch/bin/python benches/keras_builds.py
+
+gpu: $(ENVS)/torch/.built ## on a machine with a GPU: values against the CPU; speed against torch; tables into docs/gpu.md
+	$(ENVS)/torch/bin/python benches/gpu.py
+
+bench-checkpoint: $(BIN)/.built ## rate and memory of writing Llama-3.2-1B to this disk; takes 3 GB of it
+	$(BIN)/python benches/checkpoint.py
+
+accuracy: $(BIN)/.built ## every promise on accuracy, over every input where that is possible; several minutes
+	$(BIN)/python tools/fit_coefficients.py --check
+	$(BIN)/python tools/check_accuracy.py --exhaustive
+	$(BIN)/python tools/check_orthogonal.py
+
+crossarch: $(BIN)/.environment ## digests and golden tests on ARM, IBM Z and 32-bit x86 under emulation; Debian 12 and root
+	$(BIN)/python tools/crossarch.py
+
+crossarch-short: $(BIN)/.environment ## digests of this processor against the table of make crossarch
+	$(call timed,crossarch-short,$(BIN)/python tools/crossarch.py --short)
+
+battery: $(BIN)/.built ## statistical tests of every sampler at 10^9 values into docs/reliability.md; minutes
+	$(BIN)/python tools/battery.py
+
+battery-short: $(BIN)/.built ## a short form of it
+	$(call timed,battery-short,$(BIN)/python -W error tools/battery.py --short)
+
+dependencies: $(BIN)/.environment ## the crates in the wheel and their licences into docs/dependencies.md
+	$(BIN)/python tools/list_dependencies.py > docs/dependencies.md
+
+format: $(BIN)/.environment ## format Rust and Python
+	cargo fmt
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) $(ENVS) dist site target python/initializers/_core*.so
+
+$(BIN)/.environment: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(BIN)/.built: $(BIN)/.environment Cargo.toml Cargo.lock $(shell find src -name '*.rs')
+	$(BIN)/maturin develop --release --locked --quiet
+	touch $@
+
+$(BIN)/.bench: $(BIN)/.environment
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+$(ENVS)/%/.environment: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(@D)/bin/python -m pip install --quiet --group $*
+	touch $@
+
+# The same build serves every environment: a path file leads to it.
+$(ENVS)/%/.built: $(ENVS)/%/.environment $(BIN)/.built
+	echo "$(CURDIR)/python" > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/initializers.pth"
+	touch $@
+
+.PRECIOUS: $(ENVS)/%/.environment $(ENVS)/%/.built

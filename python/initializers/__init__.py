@@ -1,0 +1,164 @@
+"""The first value of every weight of a neural network.
+
+Initializers as Keras has them, on NumPy arrays, with values that depend on nothing but the stream's
+version, the initializer, the seed, the shape and the place in it: the same bits on every machine,
+for any number of threads, whole or in blocks.
+
+    >>> from initializers import HeNormal
+    >>> HeNormal(seed=1)((784, 256)).shape
+    (784, 256)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._base import Initializer
+from ._constant import Constant, Identity, Ones, Zeros
+from ._core import STREAM_VERSION, __version__
+from ._digest import digest
+from ._fans import calculate_gain, compute_fans
+from ._kernels import (
+    ConvolutionOrthogonal1D,
+    ConvolutionOrthogonal2D,
+    ConvolutionOrthogonal3D,
+    DeltaOrthogonal,
+    Dirac,
+    Sparse,
+)
+from ._orthogonal import Orthogonal, orthogonalize
+from ._random import RandomNormal, RandomUniform, TruncatedNormal
+from ._registry import register
+from ._seed import SeedGenerator, fold_in
+from ._serialize import deserialize, get, serialize
+from ._stft import STFT
+from ._threads import get_num_threads, set_num_threads
+from ._variance import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+)
+
+if TYPE_CHECKING:
+    from . import checkpoint as checkpoint
+    from .propagation import propagate
+    from .recipe import Recipe
+
+# Other names of the same classes, as Keras has them.
+IdentityInitializer = identity = Identity
+OrthogonalInitializer = orthogonal = Orthogonal
+STFTInitializer = stft = STFT
+constant = Constant
+convolution_orthogonal1d = ConvolutionOrthogonal1D
+convolution_orthogonal2d = ConvolutionOrthogonal2D
+convolution_orthogonal3d = ConvolutionOrthogonal3D
+delta_orthogonal = DeltaOrthogonal
+dirac = Dirac
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+ones = Ones
+random_normal = RandomNormal
+random_uniform = RandomUniform
+sparse = Sparse
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
+
+__all__ = [
+    "STFT",
+    "STREAM_VERSION",
+    "Constant",
+    "ConvolutionOrthogonal1D",
+    "ConvolutionOrthogonal2D",
+    "ConvolutionOrthogonal3D",
+    "DeltaOrthogonal",
+    "Dirac",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "Recipe",
+    "STFTInitializer",
+    "SeedGenerator",
+    "Sparse",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "__version__",
+    "calculate_gain",
+    "compute_fans",
+    "constant",
+    "convolution_orthogonal1d",
+    "convolution_orthogonal2d",
+    "convolution_orthogonal3d",
+    "delta_orthogonal",
+    "deserialize",
+    "digest",
+    "dirac",
+    "fold_in",
+    "get",
+    "get_num_threads",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "orthogonalize",
+    "propagate",
+    "random_normal",
+    "random_uniform",
+    "register",
+    "serialize",
+    "set_num_threads",
+    "sparse",
+    "stft",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+
+# What only some need, by the module that it lies in; None: it is that module.
+_LAZY = {"Recipe": "recipe", "checkpoint": None, "propagate": "propagation"}
+
+
+if not TYPE_CHECKING:  # to whom every name would then be one
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        module = import_module(f".{_LAZY[name] or name}", __name__)
+        thing = globals()[name] = getattr(module, name) if _LAZY[name] else module
+        return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+# Pickles and messages name the public place, whatever file a class lives in.
+for _name in __all__:
+    if hasattr(globals().get(_name), "__module__"):
+        globals()[_name].__module__ = __name__
+del _name

@@ -1,0 +1,29 @@
+"""The command line: `initializers`, or `python -m initializers`."""
+
+from __future__ import annotations
+
+import sys
+
+# What the command line stands on, of the extra `cli`; pictures need matplotlib besides.
+_NEEDED = ("click", "rich")
+
+
+def main() -> int:
+    """Run the command that the process was given, and return its exit status."""
+    try:
+        from .cli import run
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _NEEDED:
+            raise
+        print(
+            f"initializers: the command line needs the package {name!r}: "
+            "pip install 'initializers[cli]'",
+            file=sys.stderr,
+        )
+        return 3
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

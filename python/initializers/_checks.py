@@ -1,0 +1,132 @@
+"""How an argument is checked, and how an error speaks of it.
+
+Every message has one form: the argument, what it must be, what was received.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+# Above this a decimal text helps nobody, and from 4300 digits on Python refuses to write one.
+_LONGEST_INTEGER = 1 << 256
+_LONGEST_TEXT = 100
+
+
+def show(value: object) -> str:
+    """Return `value` as an error message shows it: short, on one line, never itself an error."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, int) and abs(value) >= _LONGEST_INTEGER:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a foreign `__repr__` may do anything
+        return f"an instance of {type(value).__name__}"
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Return `" (did you mean 'x'?)"` for the known name nearest to `name`, or nothing."""
+    import difflib  # slow to import, and needed for errors only
+
+    known = list(known)
+    nearest = difflib.get_close_matches(name, known, n=1)
+    if not nearest:
+        folded = {other.casefold(): other for other in known}
+        match = difflib.get_close_matches(name.casefold(), folded, n=1)
+        nearest = [folded[match[0]]] if match else []
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+
+
+def check_name(argument: str, value: object, known: Iterable[str]) -> str:
+    """Return `value` if it is one of the `known` names."""
+    known = tuple(known)
+    wanted = f"`{argument}` must be one of {', '.join(map(repr, known))}"
+    if not isinstance(value, str):
+        raise TypeError(f"{wanted}, received: {show(value)}")
+    if value not in known:
+        raise ValueError(f"{wanted}, received: {show(value)}{hint(value, known)}")
+    return str(value)
+
+
+def check_real(argument: str, value: object, wanted: str = "a finite number") -> float:
+    """Return `value`, any real number or 0-d array of one, as a finite Python float."""
+    number = to_float(argument, value, wanted)
+    if not math.isfinite(number):
+        raise ValueError(f"`{argument}` must be {wanted}, received: {show(value)}")
+    return number
+
+
+def check_real_where(
+    argument: str, value: object, condition: str, holds: Callable[[float], bool]
+) -> float:
+    """Return `value` as a finite Python float for which the `condition` holds."""
+    wanted = f"a finite number {condition}"
+    number = check_real(argument, value, wanted)
+    if not holds(number):
+        raise ValueError(f"`{argument}` must be {wanted}, received: {show(value)}")
+    return number
+
+
+def to_float(argument: str, value: object, wanted: str) -> float:
+    """Return `value`, any real number or 0-d array of one, as a Python float, finite or not."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    is_text = isinstance(value, (str, bytes, bytearray)) or kind in ("S", "U")
+    is_other = kind in ("c", "M", "m", "O") or getattr(value, "shape", ()) != ()
+    if not (is_text or is_other):
+        try:
+            return float(value)  # type: ignore[arg-type]  # that is what is tried here
+        except OverflowError:
+            raise ValueError(f"`{argument}` must be {wanted}, received: {show(value)}") from None
+        except (TypeError, ValueError):
+            pass
+    raise TypeError(f"`{argument}` must be {wanted}, received: {show(value)}")
+
+
+def to_integer(value: object) -> int | None:
+    """Return `value`, an integer of any type but bool, as a Python int, or else None."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # that is what is tried here
+    except TypeError:
+        return None
+
+
+def construct(cls: Callable[..., T], config: object) -> T:
+    """Return `cls(**config)`, with an error that names the key where keys and arguments differ."""
+    name = getattr(cls, "__name__", repr(cls))
+    if not isinstance(config, dict):
+        raise TypeError(f"`config` of {name} must be a dict, received: {show(config)}")
+    try:
+        return cls(**config)
+    except TypeError:
+        import inspect
+
+        parameters = inspect.signature(cls).parameters
+        kinds = {parameter.kind for parameter in parameters.values()}
+        unknown = [key for key in config if key not in parameters]
+        if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
+            raise ValueError(
+                f"`config` of {name} must have no keys but {list(parameters)}, "
+                f"received: {show(unknown[0])}{hint(str(unknown[0]), parameters)}"
+            ) from None
+        missing = [
+            key
+            for key, parameter in parameters.items()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+            and key not in config
+        ]
+        if missing:
+            raise ValueError(
+                f"`config` of {name} must have the key {missing[0]!r}, received: {show(config)}"
+            ) from None
+        raise

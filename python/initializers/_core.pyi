@@ -1,0 +1,79 @@
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "STREAM_VERSION",
+    "__version__",
+    "available_simd",
+    "coefficients",
+    "describe_normal",
+    "describe_truncated_normal",
+    "describe_uniform",
+    "fill_bytes",
+    "fill_normal",
+    "fill_orthogonal",
+    "fill_truncated_normal",
+    "fill_uniform",
+    "fill_words",
+    "get_num_threads",
+    "get_simd",
+    "has_standard_float_mode",
+    "multiply",
+    "orthogonalize",
+    "replace_float_mode",
+    "set_num_threads",
+    "set_simd",
+    "unit_roots",
+]
+
+_Block: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]] | None
+
+STREAM_VERSION: Final[int]
+__version__: Final[str]
+
+def fill_uniform(
+    out: NDArray[Any],
+    dtype: str,
+    seed: int,
+    stream: int,
+    block: _Block,
+    minval: float,
+    maxval: float,
+) -> None: ...
+def fill_normal(
+    out: NDArray[Any], dtype: str, seed: int, stream: int, block: _Block, mean: float, stddev: float
+) -> None: ...
+def fill_truncated_normal(
+    out: NDArray[Any],
+    dtype: str,
+    seed: int,
+    stream: int,
+    block: _Block,
+    mean: float,
+    stddev: float,
+    lower: float,
+    upper: float,
+) -> None: ...
+def coefficients() -> list[tuple[str, list[float]]]: ...
+def describe_uniform(dtype: str, minval: float, maxval: float) -> tuple[str, list[float]]: ...
+def describe_normal(dtype: str, mean: float, stddev: float) -> tuple[str, list[float]]: ...
+def describe_truncated_normal(
+    dtype: str, mean: float, stddev: float, lower: float, upper: float
+) -> tuple[str, list[float]]: ...
+def fill_orthogonal(
+    out: NDArray[Any], dtype: str, seed: int, stream: int, block: _Block, gain: float
+) -> None: ...
+def fill_words(out: NDArray[np.uint32], seed: int, stream: int, first: int) -> None: ...
+def multiply(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]: ...
+def orthogonalize(matrix: NDArray[Any], out: NDArray[Any]) -> None: ...
+def fill_bytes(out: NDArray[np.uint8], pattern: bytes) -> None: ...
+def unit_roots(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def get_simd() -> str: ...
+def set_simd(level: str | None) -> None: ...
+def available_simd() -> list[str]: ...
+def has_standard_float_mode() -> bool: ...
+def replace_float_mode(mode: int | None) -> int: ...

@@ -1,0 +1,230 @@
+"""One rule of a recipe: which weights it takes, by their names, and what they get."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar
+
+from ._block import Shape
+from ._checks import check_name, show
+from ._constant import Constant, Ones, Zeros
+from ._dtypes import look_up
+from ._random import RandomNormal, RandomUniform, TruncatedNormal
+from ._registry import key_of
+from ._rules import Rule
+from ._serialize import get, serialize
+from ._variance import VarianceScaling
+
+CONVENTIONS = ("keras", "torch")
+
+# Their values have one law at every place of a weight, or are laid out as they were given.
+_WITHOUT_LAYOUT = (Constant, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros)
+
+
+@dataclass(frozen=True)
+class RecipeRule:
+    """What the weights of some names get.
+
+    A rule is data: its initializer is one of this package or registered, and is kept by its name
+    and configuration.
+
+    Attributes:
+        pattern: A pattern of whole names: `*` is any text, `?` any character, `[abc]` one of some.
+            With `regex`, a regular expression for whole names.
+        initializer: An initializer, its name or its configuration, as `get` takes it. It must have
+            no seed: every weight has one of its own.
+        regex: Whether `pattern` is a regular expression.
+        dtype: The dtype of these weights; None for the recipe's.
+        permute: The order of axes in which the values are made, as in `Rule`; it goes before the
+            convention.
+        convention: `"keras"` or `"torch"`, how these weights are laid out; None for the recipe's.
+        optional: Whether the rule may take no weight of a model.
+        comment: What a reader should know of it, such as a formula.
+
+    Raises:
+        TypeError: If an attribute has a wrong type.
+        ValueError: If it has a wrong value.
+
+    Example:
+        >>> RecipeRule("*.bias", "zeros")
+        RecipeRule('*.bias', 'Zeros')
+    """
+
+    pattern: str
+    initializer: Any
+    regex: bool = False
+    dtype: str | None = None
+    permute: tuple[int, ...] | None = None
+    convention: str | None = None
+    optional: bool = False
+    comment: str | None = None
+    _compiled: ClassVar[re.Pattern[str]]  # no field: it is made from the pattern
+
+    def __post_init__(self) -> None:
+        check_text("pattern", self.pattern)
+        for argument in ("regex", "optional"):
+            if not isinstance(getattr(self, argument), bool):
+                raise TypeError(
+                    f"`{argument}` must be a bool, received: {show(getattr(self, argument))}"
+                )
+        if self.regex:
+            object.__setattr__(self, "_compiled", _compile(self.pattern))
+        object.__setattr__(self, "comment", check_comment(self.comment))
+        if self.convention is not None:
+            check_name("convention", self.convention, CONVENTIONS)
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", look_up(self.dtype).name)
+        rule = Rule(self.initializer, self.permute)
+        object.__setattr__(self, "permute", rule.permute)
+        object.__setattr__(self, "initializer", _as_data(rule.initializer))
+
+    @property
+    def label(self) -> str:
+        """The pattern as a reader tells it from others: a regular expression between slashes."""
+        return f"/{self.pattern}/" if self.regex else self.pattern
+
+    @property
+    def law(self) -> str:
+        """The initializer as a table shows it, such as `"RandomNormal(stddev=0.02)"`."""
+        name, config = describe(self.initializer)
+        # An array is shorter as what it is than as its configuration.
+        values = {key: getattr(self.initializer, key, value) for key, value in config.items()}
+        given = (
+            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={show(value)}"
+            for key, value in values.items()
+        )
+        return f"{name}({', '.join(given)})"
+
+    def takes(self, name: str) -> bool:
+        """Return whether the rule is for the weight of that name, if none before it is."""
+        if self.regex:
+            return self._compiled.fullmatch(name) is not None
+        return fnmatchcase(name, self.pattern)
+
+    def lay_out(self, shape: Shape, convention: str) -> Rule:
+        """Return what an adapter fills a weight of that shape with.
+
+        Of the convention torch, a weight `(outputs, inputs, *kernel)` gets the values of the kernel
+        `(*kernel, inputs, outputs)`, transposed, if the initializer looks at that at all.
+        """
+        permute = self.permute
+        is_torch = (self.convention or convention) == "torch"
+        if permute is None and is_torch and len(shape) > 1 and self._has_layout():
+            permute = (*range(2, len(shape)), 1, 0)
+        return Rule(self.initializer, permute)
+
+    def _has_layout(self) -> bool:
+        made = self.initializer
+        if isinstance(made, VarianceScaling):
+            return made.input_axes is None  # else the axes say it
+        return not isinstance(made, _WITHOUT_LAYOUT)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rule as a recipe's file has it: what is not the default."""
+        name, config = describe(self.initializer)
+        fields = {
+            "regex" if self.regex else "glob": self.pattern,
+            "initializer": name,
+            "config": config or None,
+            "dtype": self.dtype,
+            "permute": None if self.permute is None else [*self.permute],
+            "convention": self.convention,
+            "optional": self.optional or None,
+            "comment": self.comment,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RecipeRule):
+            return NotImplemented
+        # As text, so that 1 is not 1.0: a constant keeps its type.
+        return repr(_without_comment(self)) == repr(_without_comment(other))
+
+    __hash__ = None  # type: ignore[assignment]  # a configuration can hold lists
+
+    def __repr__(self) -> str:
+        name, config = describe(self.initializer)
+        fields = self.to_dict()
+        keys = ("dtype", "permute", "convention", "optional")
+        given = [repr(self.pattern), repr(self.initializer) if config else repr(name)]
+        given += ["regex=True"] * self.regex
+        given += [f"{key}={getattr(self, key)!r}" for key in keys if key in fields]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+def _without_comment(rule: RecipeRule) -> dict[str, Any]:
+    return {key: value for key, value in rule.to_dict().items() if key != "comment"}
+
+
+def check_text(argument: str, value: object) -> str:
+    """Return `value` if it is Unicode text."""
+    if not isinstance(value, str):
+        raise TypeError(f"`{argument}` must be a string, received: {show(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"`{argument}` must be Unicode text, received: {show(value)}") from None
+    return value
+
+
+def check_comment(comment: object) -> str | None:
+    """Return a comment that every line of a file can hold; None for an empty one."""
+    if comment is None:
+        return None
+    text = check_text("comment", comment)
+    if any((ord(sign) < 32 and sign not in "\t\n") or sign == "\x7f" for sign in text):
+        raise ValueError(
+            f"`comment` must have no control characters but new lines, received: {show(text)}"
+        )
+    return text or None
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    try:
+        with warnings.catch_warnings():
+            # Of an expression that will mean something else in a later Python.
+            warnings.simplefilter("error", FutureWarning)
+            return re.compile(pattern)
+    except (re.error, FutureWarning, OverflowError, RecursionError) as error:
+        raise ValueError(
+            f"`regex` must be a regular expression, received: {show(pattern)} ({error})"
+        ) from None
+
+
+def _as_data(initializer: Any) -> Any:
+    """Return what a file would give back for `initializer`: a class of this package, registered."""
+    config = serialize(initializer)
+    seed = getattr(initializer, "_init_seed", None)
+    if seed is not None:
+        raise ValueError(
+            "`initializer` of a rule must have no seed, as the recipe gives one to each weight, "
+            f"received: {show(initializer)}"
+        )
+    return get(config)
+
+
+def describe(initializer: Any) -> tuple[str, dict[str, Any]]:
+    """Return the name of an initializer, and those of its arguments that are not the default."""
+    data = serialize(initializer)
+    assert data is not None
+    if data["class_name"] == "function":
+        return data["config"], {}
+    key = key_of(type(initializer), "")
+    is_ours = key.startswith("initializers>")
+    parameters = inspect.signature(type(initializer)).parameters
+    # Of other classes the defaults may change, so all is said; but TOML has no null.
+    return data["class_name"] if is_ours else key, {
+        name: value
+        for name, value in data["config"].items()
+        if name != "seed"
+        and not (name in parameters and _is_default(value, parameters[name].default, is_ours))
+    }
+
+
+def _is_default(value: object, default: object, is_ours: bool) -> bool:
+    default = [*default] if isinstance(default, tuple) else default
+    return (is_ours or value is None) and repr(value) == repr(default)

@@ -1,0 +1,204 @@
+"""What the weights of a model are: their names, shapes and dtypes, wherever these are written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from ._block import Shape, check_shape
+from ._checks import check_name, show
+from ._dtypes import look_up
+
+_SHAPES = Path(__file__).parent / "data" / "shapes"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The shape and the dtype of one weight.
+
+    Attributes:
+        shape: The shape, integers >= 0.
+        dtype: The name of a dtype, such as `"bfloat16"`, or None where that is not said.
+
+    Raises:
+        TypeError: If an attribute has a wrong type.
+        ValueError: If the shape is none, or the dtype one that cannot be filled.
+
+    Example:
+        >>> Spec([3, 2], "float32")
+        Spec(shape=(3, 2), dtype='float32')
+    """
+
+    shape: Shape
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", check_shape(self.shape))
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", look_up(self.dtype).name)
+
+
+def read_specs(source: Any) -> dict[str, Spec]:
+    """Return the weights that `source` tells of, in its order.
+
+    Args:
+        source: A mapping from names to `Spec`s, shapes, objects with `shape` and `dtype`, or
+            mappings with these keys; the path of a JSON file with such a mapping, with one under
+            the key `"tensors"`, or with a list of `{"name", "shape", "dtype"}`; the path of a
+            safetensors file, of a `*.safetensors.index.json` or of a folder with one; a built Keras
+            model, with the names of `initializers.keras.name_variables`; a torch module, on the
+            device meta too, with the names of its state dict without what wrappers add, tied
+            weights once; or a JAX tree of arrays or `ShapeDtypeStruct`s, with the names of
+            `initializers.jax.init_tree`.
+
+    Returns:
+        A `Spec` for each name.
+
+    Raises:
+        TypeError: If `source` is something else.
+        ValueError: If a name stands twice, a shape or a dtype is wrong, or a file is malformed.
+        OSError: If a file cannot be read.
+
+    Example:
+        >>> read_specs({"kernel": (3, 2)})
+        {'kernel': Spec(shape=(3, 2), dtype=None)}
+    """
+    if isinstance(source, (str, PathLike)):
+        return _read_file(fspath(source))
+    found = _read_framework(source)
+    return _read_structure(source) if found is None else _collect(found)
+
+
+def model_specs(name: str) -> dict[str, Spec]:
+    """Return the weights of a well-known model, as the package has them.
+
+    Args:
+        name: `"gpt2"`, `"llama-3.2-1b"`, `"llama-3.1-8b"`, `"keras-resnet50"`,
+            `"keras-mobilenetv2"` or `"keras-convnexttiny"`.
+
+    Raises:
+        TypeError: If `name` is no string.
+        ValueError: If it is none of them.
+
+    Example:
+        >>> model_specs("gpt2")["wte.weight"]
+        Spec(shape=(50257, 768), dtype='float32')
+    """
+    return _read_file(str(_SHAPES / f"{check_name('name', name, list_models())}.json"))
+
+
+def list_models() -> list[str]:
+    """Return the names that `model_specs` takes."""
+    return sorted(path.stem for path in _SHAPES.glob("*.json"))
+
+
+def _read_file(path: str) -> dict[str, Spec]:
+    if path.endswith((".safetensors", ".safetensors.index.json")) or Path(path).is_dir():
+        from ._safetensors import read_specs as read_headers
+
+        specs: dict[str, Spec] = read_headers(path)
+        return specs
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return _read_structure(json.loads(text, object_pairs_hook=_no_duplicates))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path!r} must be a JSON file of weights: {error}") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(_unique(pairs))
+
+
+def _read_structure(source: Any) -> dict[str, Spec]:
+    """Read mappings and lists, as Python or JSON has them."""
+    if isinstance(source, Mapping) and isinstance(source.get("tensors"), (Mapping, list)):
+        source = source["tensors"]
+    if isinstance(source, Mapping):
+        return _collect((name, *_split(name, value)) for name, value in source.items())
+    if isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
+        return _collect(map(_split_entry, source))
+    raise TypeError(
+        "`specs` must be a mapping from names to shapes, a list of them, a path, a Keras model, a "
+        f"torch module or a JAX tree, received: {show(source)}"
+    )
+
+
+def _split(name: object, value: Any) -> tuple[Any, Any]:
+    """Return the shape and the dtype that a value of a mapping tells."""
+    if isinstance(value, Mapping):
+        unknown = [key for key in value if key not in ("shape", "dtype")]
+        if unknown or "shape" not in value:
+            raise ValueError(
+                f"weight {show(name)} must have the key 'shape' and may have 'dtype', "
+                f"received: {show(value)}"
+            )
+        return value["shape"], value.get("dtype")
+    if hasattr(value, "shape"):
+        return value.shape, getattr(value, "dtype", None)
+    return value, None
+
+
+def _split_entry(entry: object) -> tuple[Any, Any, Any]:
+    if not isinstance(entry, Mapping) or "name" not in entry:
+        raise ValueError(
+            "a list of weights must be of {'name', 'shape', 'dtype'}, "
+            f"received in it: {show(entry)}"
+        )
+    rest = {key: value for key, value in entry.items() if key != "name"}
+    return (entry["name"], *_split(entry["name"], rest))
+
+
+def _collect(weights: Iterable[tuple[Any, Any, Any]]) -> dict[str, Spec]:
+    return dict(_unique((name, _make(name, shape, dtype)) for name, shape, dtype in weights))
+
+
+def _make(name: object, shape: Any, dtype: Any) -> Spec:
+    if not isinstance(name, str):
+        raise TypeError(f"a weight's name must be a string, received: {show(name)}")
+    if str(dtype).startswith("torch."):
+        dtype = str(dtype).removeprefix("torch.")
+    try:
+        return Spec(shape, dtype)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"weight {name!r}: {error}") from None
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    seen: set[str] = set()
+    for name, value in pairs:
+        if name in seen:
+            raise ValueError(f"a name must stand once, received twice: {show(name)}")
+        seen.add(name)
+        yield name, value
+
+
+def _read_framework(source: Any) -> Iterable[tuple[Any, Any, Any]] | None:
+    """Read a model, or return None; a framework that is not loaded has made none."""
+    keras, torch, jax = (sys.modules.get(name) for name in ("keras", "torch", "jax"))
+    if keras is not None and isinstance(source, keras.Layer):
+        from .keras._names import name_variables
+
+        return [(name, each.shape, each.dtype) for name, each in name_variables(source).items()]
+    if torch is not None and isinstance(source, torch.nn.Module):
+        from .torch._module import list_tensors
+
+        return [(name, tuple(each.shape), each.dtype) for name, each in list_tensors(source)]
+    if jax is not None and not _is_flat(source):
+        from .jax._tree import list_arrays
+
+        return [(name, each.shape, each.dtype) for name, each in list_arrays(source)] or None
+    return None
+
+
+def _is_flat(source: Any) -> bool:
+    """Whether `source` is what `_read_structure` reads, and no tree."""
+    if isinstance(source, Mapping):
+        values = source.values()
+        return all(not isinstance(value, Mapping) or "shape" in value for value in values)
+    rows = source if isinstance(source, Sequence) else [None]
+    return all(isinstance(row, Mapping) and "name" in row for row in rows)

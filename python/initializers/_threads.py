@@ -1,0 +1,35 @@
+"""The number of threads that large tensors are filled with; the values never depend on it."""
+
+from __future__ import annotations
+
+from . import _core
+from ._checks import show, to_integer
+
+_MOST = 1024
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that large tensors are filled with.
+
+    Unless set, it is that of the environment variable `INITIALIZERS_NUM_THREADS`, or else the
+    number of processors that this process may use.
+    """
+    return _core.get_num_threads()
+
+
+def set_num_threads(n: int) -> None:
+    """Set the number of threads that large tensors are filled with.
+
+    Args:
+        n: An integer from 1 to 1024.
+
+    Raises:
+        TypeError: If `n` is not an integer.
+        ValueError: If it is out of range.
+    """
+    number = to_integer(n)
+    if number is None:
+        raise TypeError(f"`n` must be an integer from 1 to {_MOST}, received: {show(n)}")
+    if not 1 <= number <= _MOST:
+        raise ValueError(f"`n` must be an integer from 1 to {_MOST}, received: {show(n)}")
+    _core.set_num_threads(number)

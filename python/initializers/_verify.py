@@ -1,0 +1,262 @@
+"""Whether a checkpoint is, byte for byte, what its recipe says."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._block import Shape
+from ._checks import show
+from ._core import STREAM_VERSION
+from ._dtypes import look_up
+from ._layout import RECIPE_KEY, VERSION_KEY, is_made_whole, list_pieces, plan
+from ._plan import Weight
+from ._safetensors import Stored, StoredTensor, check_dtype, find, read
+from ._specs import Spec
+from ._write import Fill
+
+Kind: TypeAlias = tuple[Shape, str]
+
+# Pieces that are compared at once, and the most bytes of one.
+_JOBS = 4
+_PIECE = 8 << 20
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first element of a tensor that is not what the recipe says.
+
+    Attributes:
+        name: The tensor's name.
+        index: The place of the element.
+        expected: What the recipe says.
+        found: What the file has.
+    """
+
+    name: str
+    index: tuple[int, ...]
+    expected: Any
+    found: Any
+
+    def __str__(self) -> str:
+        place = ", ".join(map(str, self.index))
+        return f"{self.name}[{place}] must be {self.expected}, found: {self.found}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found.
+
+    Attributes:
+        path: The file, or the index of several.
+        tensors: The number of tensors whose every byte was compared.
+        bytes: The number of these bytes.
+        missing: The names of tensors that are not there.
+        extra: The names of tensors that should not be there.
+        mismatched: For a tensor of another shape or dtype, what must be and what was found.
+        differences: Of each other tensor that differs, the first element that does.
+    """
+
+    path: Path
+    tensors: int
+    bytes: int
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    mismatched: dict[str, tuple[Kind, Kind]]
+    differences: tuple[Difference, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as the recipe says."""
+        return not (self.missing or self.extra or self.mismatched or self.differences)
+
+    def __str__(self) -> str:
+        lines = [
+            *(f"{name} is missing" for name in self.missing),
+            *(f"{name} should not be there" for name in self.extra),
+            *(
+                f"{name} must have shape {wanted[0]} and dtype {wanted[1]}, "
+                f"found: {found[0]} and {found[1]}"
+                for name, (wanted, found) in self.mismatched.items()
+            ),
+            *map(str, self.differences),
+        ]
+        same = self.tensors - len(self.differences)
+        end = f"{same} of {self.tensors} tensors compared are what the recipe says"
+        return "\n".join([*lines, f"{self.path}: {end}"])
+
+
+def verify(
+    path: str | os.PathLike[str],
+    recipe: Any = None,
+    specs: Any = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Compare every byte of a checkpoint with what the recipe says, piece by piece.
+
+    Args:
+        path: A safetensors file, an index of several, or a folder with `model.safetensors` or
+            `model.safetensors.index.json`.
+        recipe: The `Recipe`; None: the one that is written in the file.
+        specs: The model, anything that `Recipe.plan` takes, to find tensors that are missing or
+            have another shape or dtype. None: the tensors, shapes and dtypes that the files and
+            the index have, and the rules ask for.
+        progress: Called as `progress(done, total)` with numbers of bytes.
+
+    Returns:
+        What was found; its `ok` is True if all is as it should be.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If a file is malformed or has no recipe, was written with another version of
+            the stream, or the recipe does not fit the tensors.
+        OSError: If a file cannot be read.
+        MemoryError: If there is no memory for a weight that must be made whole.
+    """
+    stored = read(path)
+    version = stored.metadata.get(VERSION_KEY, str(STREAM_VERSION))
+    if version != str(STREAM_VERSION):
+        raise ValueError(
+            f"{str(path)!r} must have values of version {STREAM_VERSION} of the stream, "
+            f"received: {show(version)}"
+        )
+    recipe = _read_recipe(path, stored) if recipe is None else recipe
+    if specs is None:  # of one shard, some rules may take nothing
+        weights = {each: recipe.weight(each, spec) for each, spec in _list_specs(stored).items()}
+    else:
+        weights = recipe.plan(specs).weights
+    # A tensor that does not lie where the index says is as good as missing.
+    listed = {each: tensor.file for each, tensor in stored.tensors.items()} | (stored.listed or {})
+    tensors = {each: it for each, it in stored.tensors.items() if listed[each] == it.file}
+    mismatched: dict[str, tuple[Kind, Kind]] = {}
+    same: list[tuple[Weight, StoredTensor]] = []
+    for name in tensors.keys() & weights.keys():
+        weight, tensor = weights[name], tensors[name]
+        if (weight.shape, weight.dtype) == (tensor.shape, tensor.dtype):
+            same.append((weight, tensor))
+        else:
+            mismatched[name] = (weight.shape, weight.dtype), (tensor.shape, tensor.dtype)
+    same.sort(key=lambda pair: (pair[1].file, pair[1].offset))
+    return Report(
+        path=find(path),
+        tensors=len(same),
+        bytes=sum(tensor.size for _, tensor in same),
+        missing=tuple(name for name in {**weights, **listed} if name not in tensors),
+        extra=tuple(name for name in tensors if name not in weights),
+        mismatched=mismatched,
+        differences=tuple(_compare_all(same, progress)),
+    )
+
+
+def _read_recipe(path: str | os.PathLike[str], stored: Stored) -> Any:
+    from .recipe import Recipe
+
+    text = stored.metadata.get(RECIPE_KEY)
+    if text is None:
+        raise ValueError(
+            f"{str(path)!r} has no recipe in its metadata, as files have that "
+            "`initializers.checkpoint.write` made; give `recipe`"
+        )
+    return Recipe.from_json(text)
+
+
+def _list_specs(stored: Stored) -> dict[str, Spec]:
+    for name, tensor in stored.tensors.items():
+        check_dtype(name, tensor)
+    return {name: Spec(each.shape, each.dtype) for name, each in stored.tensors.items()}
+
+
+def _compare_all(
+    pairs: list[tuple[Weight, StoredTensor]], progress: Callable[[int, int], None] | None
+) -> Iterator[Difference]:
+    """Compare all tensors, those in pieces first, several pieces at a time."""
+    done, total = 0, sum(tensor.size for _, tensor in pairs)
+    found: dict[str, Difference] = {}
+    waiting: deque[tuple[Future[Difference | None], int]] = deque()
+    wholes: list[tuple[Weight, StoredTensor]] = []
+
+    def take() -> None:
+        nonlocal done
+        future, size = waiting.popleft()
+        difference = future.result()
+        if difference is not None:
+            found.setdefault(difference.name, difference)
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+    with ThreadPoolExecutor(_JOBS) as pool:
+        for weight, tensor in pairs:
+            if is_made_whole(weight):
+                wholes.append((weight, tensor))
+                continue
+            fill = plan(weight)
+            for piece in list_pieces(weight, _PIECE):
+                if len(waiting) > _JOBS:
+                    take()
+                job = pool.submit(_compare, weight, tensor, fill, *piece)
+                waiting.append((job, piece[-1]))
+        while waiting:
+            take()
+        for weight, tensor in wholes:  # one at a time: each may take much memory
+            for piece in list_pieces(weight, tensor.size):
+                job = pool.submit(_compare, weight, tensor, plan(weight), *piece)
+                waiting.append((job, tensor.size))
+                take()
+    return iter([found[weight.name] for weight, _ in pairs if weight.name in found])
+
+
+def _compare(
+    weight: Weight,
+    tensor: StoredTensor,
+    fill: Fill,
+    start: Shape,
+    extent: Shape,
+    at: int,
+    size: int,
+) -> Difference | None:
+    """Return the first difference in one piece."""
+    kind = look_up(weight.dtype)
+    values = np.empty(extent, kind.numpy)
+    fill(values, start)
+    if sys.byteorder == "big":
+        values.byteswap(inplace=True)
+    expected = values.reshape(-1).view(np.uint8)
+    with open(tensor.file, "rb", buffering=0) as file:
+        file.seek(tensor.offset + at)
+        for low in range(0, size, _PIECE):
+            wanted = expected[low : low + _PIECE]
+            found = np.empty_like(wanted)
+            got = 0
+            while got < found.size:
+                count = file.readinto(found[got:].data)
+                if not count:
+                    raise ValueError(f"{str(tensor.file)!r} has become shorter while it was read")
+                got += count
+            if not np.array_equal(wanted, found):
+                byte = int(np.flatnonzero(wanted != found)[0])
+                return _describe(weight, at + low + byte, wanted, found, byte)
+    return None
+
+
+def _describe(
+    weight: Weight, place: int, wanted: NDArray[np.uint8], found: NDArray[np.uint8], byte: int
+) -> Difference:
+    dtype = look_up(weight.dtype).numpy
+    low = byte - byte % dtype.itemsize  # pieces begin and end between elements
+
+    def value(data: NDArray[np.uint8]) -> Any:
+        return data[low : low + dtype.itemsize].view(dtype.newbyteorder("<"))[0].item()
+
+    index = np.unravel_index(place // dtype.itemsize, weight.shape) if weight.shape else ()
+    return Difference(weight.name, tuple(map(int, index)), value(wanted), value(found))

@@ -1,0 +1,142 @@
+"""Filling memory that is not an array of ours: of any strides, transposed, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ._base import BuiltIn, Writer
+from ._block import Array, Shape, fill_pattern
+from ._checks import show
+from ._constant import Repeat, leave
+from ._dtypes import FLOATS, DType
+from ._float_mode import standard_float_mode
+
+
+class Fill:
+    """What fills the blocks of one tensor, all of them with one draw.
+
+    Attributes:
+        write: What writes a block into C-contiguous memory.
+        shape: The shape of the whole tensor, as `write` knows it.
+        order: The axes of the tensor to be filled, in the order of that shape; None if they are so.
+        most: The most elements of a block that is written for memory with gaps.
+    """
+
+    __slots__ = ("most", "order", "shape", "write")
+
+    def __init__(
+        self, write: Writer, shape: Shape, order: tuple[int, ...] | None, most: int
+    ) -> None:
+        self.write, self.shape, self.order, self.most = write, shape, order, most
+
+    def __call__(self, out: Array, start: Shape) -> None:
+        """Fill `out`, memory of any strides, with the block that begins at `start`."""
+        with standard_float_mode():
+            self._fill(out, start)
+
+    def _fill(self, out: Array, start: Shape) -> None:
+        if self.order is not None:
+            out, start = out.transpose(self.order), tuple(start[axis] for axis in self.order)
+        if out.flags.c_contiguous:
+            self.write(out, None if out.shape == self.shape else start)
+            return
+        for place in cut(out.shape, self.most):
+            piece = np.empty(tuple(part.stop - part.start for part in place), out.dtype)
+            self.write(piece, move(start, place))
+            out[place] = piece
+
+
+# Memory with gaps is filled through a buffer of at most so many elements, unless blocks are costly.
+_PIECE = 1 << 20
+
+
+def plan_fill(
+    initializer: Any, shape: Shape, dtype: DType, permute: tuple[int, ...] | None = None
+) -> Fill:
+    """Return what fills the blocks of one tensor, all of them with one draw.
+
+    With `permute`, the tensor transposed so gets the values of its transposed shape.
+
+    Raises:
+        ValueError: If `initializer` has no values for the shape or dtype. Nothing has been drawn.
+    """
+    order = permute or None  # NumPy does not take the one order of no axes
+    if order is not None:
+        shape = tuple(shape[axis] for axis in order)
+    built_in = isinstance(initializer, BuiltIn)
+    with standard_float_mode():
+        write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
+    most = math.prod(shape) if built_in and initializer._costly_blocks else _PIECE
+    return Fill(write, shape, order, most)
+
+
+def _plan_built_in(initializer: BuiltIn, shape: Shape, dtype: DType) -> Writer:
+    if initializer._floats_only and dtype.kind != "f":
+        raise ValueError(
+            f"{type(initializer).__name__} needs one of the dtypes {', '.join(FLOATS)}, "
+            f"received: {dtype}"
+        )
+    write = initializer._plan(shape, dtype)
+    if write is leave:
+        return Repeat(bytes(1))
+    # Parameters that cannot be are found now, on nothing, before anything is written.
+    write(np.empty((0,) * len(shape), dtype.numpy), (0,) * len(shape))
+    if not initializer._on_zeros:
+        return write
+
+    def write_on_zeros(out: Array, start: Shape | None) -> None:
+        fill_pattern(out, bytes(1))
+        write(out, start)
+
+    return write_on_zeros
+
+
+def _plan_foreign(initializer: Any, shape: Shape, dtype: DType) -> Writer:
+    """Plan with an initializer that only makes whole tensors: one is made, and cut."""
+    whole: list[Array] = []
+
+    def write(out: Array, start: Shape | None) -> None:
+        if not whole:
+            whole.append(_check_whole(initializer, shape, dtype))
+        starts = start or (0,) * out.ndim
+        block = (slice(low, low + size) for low, size in zip(starts, out.shape, strict=True))
+        np.copyto(out, whole[0][tuple(block)])
+
+    return write
+
+
+def _check_whole(initializer: Any, shape: Shape, dtype: DType) -> Array:
+    values = np.asarray(initializer(shape, dtype.name))
+    if values.shape != shape or values.dtype != dtype.numpy:
+        raise ValueError(
+            f"{show(initializer)} must return an array of shape {shape} and dtype {dtype}, "
+            f"received: {show(values)}"
+        )
+    return values
+
+
+def cut(extent: Shape, most: int) -> Iterator[tuple[slice, ...]]:
+    """Cut a block into boxes of at most `most` elements, in C order."""
+    axis = 0
+    while axis < len(extent) - 1 and math.prod(extent[axis + 1 :]) > most:
+        axis += 1
+    if math.prod(extent) == 0:
+        return
+    if not extent:
+        yield ()
+        return
+    rest = tuple(slice(0, size) for size in extent[axis + 1 :])
+    step = max(1, most // math.prod(extent[axis + 1 :]))
+    for outer in np.ndindex(*extent[:axis]):
+        before = tuple(slice(i, i + 1) for i in outer)
+        for low in range(0, extent[axis], step):
+            yield (*before, slice(low, min(low + step, extent[axis])), *rest)
+
+
+def move(start: Shape, place: tuple[slice, ...]) -> Shape:
+    """Return where a box of the block that begins at `start` stands in the tensor."""
+    return tuple(low + part.start for low, part in zip(start, place, strict=True))

@@ -1,0 +1,95 @@
+"""`initializers verify`: whether every byte of a checkpoint is what its recipe says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from .. import checkpoint
+from .._specs import model_specs, read_specs
+from ._command import make_command
+from ._errors import DIFFERS, mistakes_of
+from ._output import clean, make_console, progress_bar, size_text, write_json
+from ._request import load_recipe, request_options, with_options
+
+
+@make_command(
+    "verify",
+    "whether every byte of a checkpoint is what its recipe says",
+    "initializers verify llama/",
+    "initializers verify gpt2.safetensors --recipe gpt2 --seed 1",
+    "initializers verify model.safetensors.index.json --json",
+)
+@click.argument("path", metavar="PATH", type=click.Path(exists=True, path_type=Path))
+@request_options
+def command(
+    path: Path,
+    model: str | None,
+    specs: Path | None,
+    recipe_name: str | None,
+    seed: int | None,
+    dtype: str | None,
+    as_json: bool,
+) -> int:
+    """Compare a checkpoint with its recipe, piece by piece.
+
+    PATH is a safetensors file, an index, or a directory with one. The recipe is the one that
+    `initializers create` wrote into the file, unless another is given. With --model or --specs,
+    tensors that are missing or have another shape are found too. Exit status 1 if anything
+    differs.
+    """
+    if recipe_name is None and (seed is not None or dtype is not None):
+        raise click.UsageError("--seed and --dtype need a --recipe: that of the file has its own")
+    if model is not None and specs is not None:
+        raise click.UsageError("give --model or --specs, not both")
+    recipe = weights = None
+    if recipe_name is not None:
+        recipe = with_options(load_recipe(recipe_name), seed, dtype)
+    started = time.perf_counter()
+    with mistakes_of():
+        if model is not None or specs is not None:
+            weights = model_specs(model) if model is not None else read_specs(str(specs))
+        with progress_bar("comparing", wanted=not as_json) as advance:
+            report = checkpoint.verify(path, recipe, weights, progress=advance)
+    if as_json:
+        write_json(_to_dict(report))
+    else:
+        console = make_console()
+        *lines, last = str(report).split("\n")
+        for line in lines:
+            console.print(Text(clean(line), style="red"), soft_wrap=True)
+        seconds = time.perf_counter() - started
+        text = f"{clean(last)} ({size_text(report.bytes)} in {seconds:.1f} s)"
+        console.print(Text(text, style="green" if report.ok else "bold red"), soft_wrap=True)
+    return 0 if report.ok else DIFFERS
+
+
+def _to_dict(report: checkpoint.Report) -> dict[str, Any]:
+    def kind(pair: Any) -> dict[str, Any]:
+        return {"shape": list(pair[0]), "dtype": pair[1]}
+
+    return {
+        "path": str(report.path),
+        "identical": report.ok,
+        "tensors": report.tensors,
+        "bytes": report.bytes,
+        "missing": list(report.missing),
+        "extra": list(report.extra),
+        "mismatched": {
+            name: {"expected": kind(expected), "found": kind(found)}
+            for name, (expected, found) in report.mismatched.items()
+        },
+        "differences": [
+            {
+                "name": each.name,
+                "index": list(each.index),
+                "expected": each.expected,
+                "found": each.found,
+            }
+            for each in report.differences
+        ],
+    }

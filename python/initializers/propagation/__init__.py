@@ -1,0 +1,181 @@
+"""How activations and gradients change their scale from layer to layer before training.
+
+The picture that people make by hand to find a bad initialisation: Glorot & Bengio (2010),
+Understanding the difficulty of training deep feedforward neural networks; He et al. (2015), Delving
+deep into rectifiers.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .._base import Initializer
+from .._checks import show
+from .._rules import Rule, Rules
+from .._seed import check_seed_integer
+from .._serialize import get
+from ._inputs import make_normal
+from ._result import Layer, Propagation, summarise
+from ._stack import check_activation, check_widths, pass_through
+
+__all__ = ["Layer", "Propagation", "propagate"]
+
+# A model's class, by the module that has to be loaded for there to be one; who measures it, and how
+# it lays out its weights. Keras comes first: with torch's backend its layers are torch's too.
+_ADAPTERS = (
+    ("keras", "Layer", "keras", "keras"),
+    ("torch.nn", "Module", "torch", "torch"),
+    ("flax.linen", "Module", "jax", "keras"),
+    ("flax.nnx", "Module", "jax", "keras"),
+    ("equinox", "Module", "jax", "torch"),
+)
+
+
+def propagate(
+    model: Any,
+    inputs: Any = None,
+    *,
+    loss: Callable[[Any], Any] | None = None,
+    recipe: Any = None,
+    seed: int = 0,
+    training: bool = True,
+    widths: Any = 256,
+    depth: int = 20,
+    activation: str = "relu",
+) -> Propagation:
+    """Measure the scales of activations and gradients in every layer of a model, beside theory.
+
+    One batch goes through the model and its gradient comes back. The model stays as it is: weights,
+    gradients, running statistics, mode and random states, on errors too. `print` the result for a
+    table, `plot` it for a picture, or ask for its `verdict`.
+
+    Theory covers dense and convolutional layers, normalisations, dropout, embeddings, elementwise
+    activations and sums, also those that no layer stands for; elsewhere it goes on from what was
+    measured. It does not see where a value is used otherwise as well (joined, multiplied).
+
+    Args:
+        model: A Keras model or layer, a torch module, a Flax module (linen, with its variables as
+            `module.bind(variables)`, or nnx) or an Equinox module (called on one example at a
+            time). Or a recipe (see `recipe`), an initializer, its name or configuration: this is
+            tried in a plain stack of dense layers without biases, on NumPy.
+        inputs: What the model is called with: an array, a tuple of positional arguments or a dict
+            of keyword arguments, the batch first. A tuple of integers is the shape of a
+            standard-normal batch. None: such a batch of the model's own input shape, if it is
+            known; unknown dimensions are 32, and integers are drawn for an embedding.
+        loss: A function of the model's output that returns a scalar of its framework. None: the sum
+            of all outputs, each times a standard-normal number, so that the gradients of the
+            outputs have the scale 1.
+        recipe: What the weights are made by first, as the adapters take it: a `Recipe`, a mapping
+            from patterns of names to initializers, or a function of name and shape; here also an
+            initializer for all matrices and kernels. None: the weights that the model has.
+        seed: An integer in [-2**127, 2**127), for inputs, the loss, dropout and the weights; those
+            by a `Recipe` take its own, and Keras's dropout layers their own generators.
+        training: Whether the model runs as in training: with dropout, normalised by the batch.
+        widths: Of the stack: the number of units in its input and in every layer; or a sequence,
+            the input's first.
+        depth: Of the stack: the number of layers, if `widths` is one number.
+        activation: Of the stack: `"linear"`, `"relu"`, `"leaky_relu"`, `"tanh"`, `"sigmoid"`,
+            `"gelu"`, `"silu"`, `"elu"`, `"selu"`, `"softplus"`, `"softsign"`, `"relu6"`,
+            `"hard_tanh"` or `"mish"`.
+
+    Returns:
+        The scales, layer by layer. Keras's NumPy backend has no gradients; those are None.
+
+    Raises:
+        TypeError: If `model` is none of these, or another argument has a wrong type.
+        ValueError: If an argument has a wrong value, or `inputs` must be given and is not.
+
+    Example:
+        >>> result = propagate("glorot_uniform", depth=30, activation="relu")
+        >>> result.verdict.partition(":")[0]
+        'vanishing'
+        >>> propagate("he_normal", depth=30, activation="relu").verdict.partition(":")[0]
+        'stable'
+    """
+    seed = check_seed_integer(seed)
+    if loss is not None and not callable(loss):
+        raise TypeError(f"`loss` must be a function of the output or None, received: {show(loss)}")
+    with _generators_kept():
+        for place, kind, adapter, convention in _ADAPTERS:
+            loaded = sys.modules.get(place)
+            if loaded is not None and isinstance(model, getattr(loaded, kind)):
+                measure_model = import_module(f"initializers.{adapter}._propagation").measure_model
+                rules = None if recipe is None else _make_rules(recipe, seed, convention)
+                return _summarise(measure_model(model, inputs, loss, rules, seed, training), loss)
+        if recipe is not None or not _is_recipe(model):
+            raise TypeError(
+                "`model` must be a model of Keras, torch, Flax or Equinox, or (without `recipe`) a "
+                f"recipe or an initializer, received: {show(model)}"
+            )
+        return _try_in_stack(model, inputs, loss, seed, check_widths(widths, depth), activation)
+
+
+propagate.__module__ = "initializers"  # the public place, as for all names there
+
+
+def _summarise(calls: Any, loss: Any) -> Propagation:
+    if all(call.gradient is None for call in calls):
+        return summarise(calls, None, None)
+    text = "the given loss" if loss is not None else "standard-normal weights times the outputs"
+    return summarise(calls, text, None if loss is not None else 1.0)
+
+
+def _try_in_stack(
+    recipe: Any, inputs: Any, loss: Any, seed: int, widths: list[int], activation: str
+) -> Propagation:
+    if loss is not None:
+        raise ValueError(f"`loss` must be None for a recipe alone, received: {show(loss)}")
+    check_activation(activation)
+    convention = getattr(recipe, "convention", "keras")
+    rules = _make_rules(recipe, seed, convention)
+    batch = (
+        make_normal((256, widths[0]), seed, "inputs", 0)
+        if inputs is None
+        else np.asarray(inputs, float)
+    )
+    if batch.ndim != 2 or batch.shape[1] != widths[0] or not len(batch):
+        raise ValueError(
+            f"`inputs` must have the shape (batch, {widths[0]}), received: {show(batch)}"
+        )
+    back = make_normal((len(batch), widths[-1]), seed, "loss")
+    with np.errstate(all="ignore"):  # what overflows is told of
+        return _summarise(pass_through(rules, convention, batch, widths, activation, back), loss)
+
+
+def _is_recipe(thing: object) -> bool:
+    return isinstance(thing, (str, Mapping, Initializer)) or hasattr(thing, "choose")
+
+
+def _make_rules(recipe: Any, seed: int, convention: str) -> Rules:
+    """Return the rules of a recipe, or those by which one initializer makes all matrices."""
+    is_config = isinstance(recipe, Mapping) and "class_name" in recipe
+    if not (is_config or isinstance(recipe, (str, Initializer))):
+        own = getattr(recipe, "seed", None)
+        return Rules(recipe, seed if own is None else own)
+    initializer = get(recipe)
+
+    def choose(name: str, shape: tuple[int, ...]) -> Rule | None:
+        if len(shape) < 2 or "bias" in name.replace("/", ".").rpartition(".")[2]:
+            return None
+        is_torch = convention == "torch"
+        return Rule(initializer, (*range(2, len(shape)), 1, 0) if is_torch else None)
+
+    return Rules(choose, seed)
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    """Give back the states of Python's and NumPy's own generators, which a model may draw from."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)

@@ -1,0 +1,89 @@
+"""The result as a picture; the only file of the package that imports matplotlib."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._checks import show
+
+if TYPE_CHECKING:
+    from ._result import Layer, Propagation
+
+# More layers than this are numbered, not named.
+_MOST_NAMES = 32
+
+
+def draw(result: Propagation, path: Any, axes: Any, label: str | None) -> Any:
+    """Draw a result, see `Propagation.plot`."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("`plot` needs matplotlib: pip install matplotlib") from None
+    panels: list[tuple[str, Callable[[Layer], float | None], Callable[[Layer], float | None]]] = [
+        ("activations", lambda layer: layer.rms, lambda layer: layer.theory)
+    ]
+    if result.loss is not None:
+        panels.append(
+            ("gradients", lambda layer: layer.gradient, lambda layer: layer.gradient_theory)
+        )
+    if axes is None:
+        figure = Figure(figsize=(5 * len(panels) + 0.5, 4), layout="constrained")
+        drawn = list(figure.subplots(1, len(panels), squeeze=False)[0])
+    else:
+        drawn = list(axes) if hasattr(axes, "__iter__") else [axes]
+        if not 1 <= len(drawn) <= 2:
+            raise ValueError(f"`axes` must be one or two axes, received: {show(axes)}")
+        figure = drawn[0].figure
+    for axis, (title, measured, theory) in zip(drawn, panels, strict=False):
+        _draw_panel(axis, result.layers, title, measured, theory, label)
+    if path is not None:
+        figure.savefig(path, dpi=100)
+    return figure
+
+
+def _draw_panel(
+    axis: Any,
+    layers: Sequence[Layer],
+    title: str,
+    measured: Callable[[Layer], float | None],
+    theory: Callable[[Layer], float | None],
+    label: str | None,
+) -> None:
+    places = range(1, len(layers) + 1)
+    values = [_on_log_axis(measured(layer)) for layer in layers]
+    (line,) = axis.plot(places, values, "o", markersize=4, label=label or "measured")
+    expected = [_on_log_axis(theory(layer)) for layer in layers]
+    if any(map(math.isfinite, expected)):
+        # A value of theory between two that it does not know is drawn as a dash of its own.
+        axis.plot(
+            places,
+            expected,
+            "-",
+            color=line.get_color(),
+            alpha=0.6,
+            linewidth=1.5,
+            label=None if label else "theory",
+        )
+    axis.set_yscale("log")
+    axis.set_title(title)
+    axis.set_ylabel("root mean square")
+    if len(layers) <= _MOST_NAMES and label is None:
+        axis.set_xticks(list(places), [layer.name for layer in layers], rotation=90, fontsize=7)
+    else:
+        axis.set_xlabel("layer")
+    axis.grid(True, which="major", alpha=0.3)
+    for place, layer in zip(places, layers, strict=True):
+        value = measured(layer)
+        if value is not None and not 0 < value < math.inf:
+            # On the edge of the picture, as a logarithmic axis has no place for it.
+            edge = 0.0 if value == 0 else 1.0
+            axis.plot(
+                place, edge, "x", color=line.get_color(), transform=axis.get_xaxis_transform()
+            )
+    axis.legend(fontsize=8)
+
+
+def _on_log_axis(number: float | None) -> float:
+    return number if number is not None and 0 < number < math.inf else math.nan
