@@ -1,0 +1,53 @@
+"""JAX: the factories of `jax.nn.initializers`, and whole trees by name, on any sharding.
+
+Values are those of the NumPy initializers, bit for bit: they depend on the seed, the global shape
+and the place in it, not on the mesh, the number of processes, or whether a call is compiled.
+"""
+
+from .._rules import Rule
+from ._init import (
+    constant,
+    delta_orthogonal,
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+    lecun_uniform,
+    normal,
+    ones,
+    orthogonal,
+    truncated_normal,
+    uniform,
+    variance_scaling,
+    xavier_normal,
+    xavier_uniform,
+    zeros,
+)
+from ._tree import init_tree
+
+__all__ = [
+    "Rule",
+    "constant",
+    "delta_orthogonal",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "init_tree",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]

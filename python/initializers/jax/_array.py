@@ -1,0 +1,194 @@
+"""Arrays of JAX from our values: eager or traced, whole or each device's block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec, Sharding
+
+from .._aligned import allocate_aligned
+from .._block import Array, Shape, check_shape
+from .._checks import show, to_integer
+from .._dtypes import DType, look_up
+from .._seed import check_seed_integer
+from .._write import Fill, plan_fill
+
+# Makes the initializer of a tensor of some shape, with some seed.
+Law = Callable[[Shape, int], Any]
+
+
+def make_array(law: Law, key: Any, shape: Any, dtype: Any, out_sharding: Any) -> Any:
+    """Return the array of `shape` that `law` and `key` give, on the devices of `out_sharding`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value, or the initializer has no values for shape and dtype.
+    """
+    shape = check_shape(shape)
+    # The dtype that JAX would make of it: of 32 bits unless 64 are enabled.
+    default = jnp.result_type(float)
+    kind = look_up(default if dtype is None else jax.dtypes.canonicalize_dtype(dtype))
+    words = _words_of(key)
+    if isinstance(words, jax.core.Tracer) or (out_sharding is not None and is_compiling()):
+        plan_fill(law(shape, 0), shape, kind)  # what is wrong is told now, not at run time
+        return _trace(law, words, shape, kind, out_sharding)
+    fill = plan_fill(law(shape, to_seed(words)), shape, kind)
+    if out_sharding is None:
+        return place_whole(fill, shape, kind)
+    return make_blocks(fill, shape, kind, check_sharding(out_sharding, shape))
+
+
+def _words_of(key: Any) -> Any:
+    """Return the uint32 words of a key, an array of one dimension."""
+    number = to_integer(key) if getattr(key, "shape", ()) == () else None
+    if number is not None:
+        bits = check_seed_integer(number) % 2**128
+        return np.array([bits >> shift & 0xFFFFFFFF for shift in (96, 64, 32, 0)], np.uint32)
+    typed = hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    words = jax.random.key_data(key) if typed else key
+    if getattr(words, "dtype", None) != np.uint32:
+        raise TypeError(f"`key` must be a key of jax.random or an integer, received: {show(key)}")
+    if words.ndim != 1:
+        raise ValueError(
+            "`key` must be one key (use jax.vmap for a batch of them), "
+            f"received: an array of shape {key.shape}"
+        )
+    if words.shape[0] > 4:
+        raise ValueError(
+            f"`key` must have at most 128 bits, received: {words.shape[0]} words of 32 bits"
+        )
+    return words
+
+
+def to_seed(words: Any) -> int:
+    """Return the words of a key, most significant first, as one integer in [-2**127, 2**127)."""
+    number = int.from_bytes(np.asarray(words).astype(">u4").tobytes(), "big")
+    return number - 2**128 if number >= 2**127 else number
+
+
+def place_whole(fill: Fill, shape: Shape, kind: DType) -> Any:
+    """Return a whole array on the default device."""
+    return jax.device_put(_make_block(fill, kind, (0,) * len(shape), shape))
+
+
+def _make_block(fill: Fill, kind: DType, start: Shape, extent: Shape) -> Array:
+    """Return a block in new memory that JAX need not copy."""
+    block = allocate_aligned(extent, kind)
+    fill(block, start)
+    return block
+
+
+def check_sharding(out_sharding: Any, shape: Shape) -> Sharding:
+    """Return `out_sharding` as a sharding that divides the shape.
+
+    Raises:
+        TypeError: If it is neither a sharding nor a `PartitionSpec`.
+        ValueError: If there is no mesh, it lacks an axis, or a dimension does not divide evenly.
+    """
+    sharding = out_sharding
+    if isinstance(sharding, PartitionSpec):
+        sharding = _place(sharding)
+    if not isinstance(sharding, Sharding):
+        raise TypeError(
+            "`out_sharding` must be a sharding, a PartitionSpec or None, "
+            f"received: {show(out_sharding)}"
+        )
+    try:
+        sharding.shard_shape(shape)
+    except ValueError as error:
+        raise ValueError(
+            f"`out_sharding` must divide the shape {shape} evenly, "
+            f"received: {show(out_sharding)} ({' '.join(str(error).split())})"
+        ) from None
+    return sharding
+
+
+def _place(spec: PartitionSpec) -> NamedSharding:
+    """Return a sharding on the mesh of `jax.set_mesh`."""
+    mesh = jax.sharding.get_abstract_mesh() if is_compiling() else jax.sharding.get_mesh()
+    if mesh.empty:
+        raise ValueError(
+            "`out_sharding` must be a sharding where no mesh is set (see jax.set_mesh), "
+            f"received: {spec!r}"
+        )
+    try:
+        return NamedSharding(mesh, spec)
+    except ValueError as error:
+        raise ValueError(
+            f"`out_sharding` must name axes of the mesh {mesh.axis_names}, received: {spec!r} "
+            f"({' '.join(str(error).split())})"
+        ) from None
+
+
+def is_compiling() -> bool:
+    """Return whether the caller is being compiled, where there are no devices yet."""
+    try:
+        jax.sharding.get_mesh()
+    except ValueError:
+        return True
+    return False
+
+
+def make_blocks(fill: Fill, shape: Shape, kind: DType, sharding: Sharding) -> Any:
+    """Return a global array of which this process makes the blocks of its own devices."""
+    made: dict[tuple[Shape, Shape], Array] = {}
+
+    def make(index: tuple[slice, ...]) -> Array:
+        bounds = [part.indices(size)[:2] for part, size in zip(index, shape, strict=True)]
+        start = tuple(low for low, _ in bounds)
+        extent = tuple(high - low for low, high in bounds)
+        if (start, extent) in made:
+            # Devices that hold the same block must not share its memory: it may be donated.
+            return np.array(made[start, extent])
+        block = made[start, extent] = _make_block(fill, kind, start, extent)
+        return block
+
+    return jax.make_array_from_callback(shape, sharding, make, dtype=kind.numpy)
+
+
+def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
+    """Return what calls us when the compiled program runs, once for each device's block."""
+    if out_sharding is None:
+        call = partial(_call_back, law, shape, kind, shape)
+        result = jax.ShapeDtypeStruct(shape, kind.numpy)
+        whole = np.zeros(len(shape), np.int32)
+        return jax.pure_callback(call, result, words, whole, vmap_method="broadcast_all")
+    sharding = check_sharding(out_sharding, shape)
+    if not isinstance(sharding, NamedSharding):
+        raise TypeError(
+            "`out_sharding` must be a NamedSharding or a PartitionSpec inside jax.jit, "
+            f"received: {show(out_sharding)}"
+        )
+    extent = sharding.shard_shape(shape)
+    names = [*sharding.spec, *[None] * (len(shape) - len(sharding.spec))]
+
+    def make_local(words: Any) -> Any:
+        numbers = [jax.lax.axis_index(name) if name else 0 for name in names]
+        call = partial(_call_back, law, shape, kind, extent)
+        result = jax.ShapeDtypeStruct(extent, kind.numpy)
+        places = jnp.array(numbers, jnp.int32)
+        return jax.pure_callback(call, result, words, places, vmap_method="broadcast_all")
+
+    return jax.shard_map(
+        make_local,
+        mesh=sharding.mesh,
+        in_specs=PartitionSpec(),
+        out_specs=sharding.spec,
+        check_vma=False,
+    )(words)
+
+
+def _call_back(law: Law, shape: Shape, kind: DType, extent: Shape, words: Any, places: Any) -> Any:
+    """Return the block with the number `places` along each axis; of a batch of keys, each."""
+    words, places = np.asarray(words), np.asarray(places)
+    if words.ndim > 1:
+        pairs = zip(words, places, strict=True)
+        blocks = [_call_back(law, shape, kind, extent, *pair) for pair in pairs]
+        return np.stack(blocks) if blocks else np.empty((0, *extent), kind.numpy)
+    start = tuple(int(place) * size for place, size in zip(places, extent, strict=True))
+    return _make_block(plan_fill(law(shape, to_seed(words)), shape, kind), kind, start, extent)

@@ -1,0 +1,222 @@
+"""The factories of `jax.nn.initializers`, with the same names, arguments and meaning.
+
+Each returns `init(key, shape, dtype, out_sharding=None)`:
+
+- `key` is a key of `jax.random`, whose words, most significant first, are the seed: `key(42)`,
+  `PRNGKey(42)` and the integer 42 mean the same. For a batch of keys there is `jax.vmap`.
+- `dtype` is one of the float dtypes; None means that given to the factory, or else JAX's default.
+- `out_sharding` is a sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh. Each
+  process makes the blocks of its own devices only, also inside `jax.jit`; there, without it, each
+  call makes the whole array on the host.
+
+`init` raises TypeError for an argument of a wrong type, and ValueError for a wrong value: a batch
+of keys, a dtype that has no place for the values, a sharding that does not divide the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from .._block import Shape
+from .._checks import check_name, check_real_where, show, to_integer
+from .._constant import Constant, Ones, Zeros
+from .._kernels import DeltaOrthogonal
+from .._orthogonal import Orthogonal
+from .._random import RandomNormal, RandomUniform, TruncatedNormal
+from .._variance import VarianceScaling
+from ._array import Law, make_array
+
+Init: TypeAlias = Callable[..., Any]
+Axes: TypeAlias = "int | Sequence[int]"
+
+_DISTRIBUTIONS = {
+    "truncated_normal": "truncated_normal",
+    "normal": "untruncated_normal",
+    "uniform": "uniform",
+}
+
+
+def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+    """Return zeros; `key` is not looked at."""
+    return make_array(lambda shape, seed: Zeros(), 0, shape, dtype, out_sharding)
+
+
+def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
+    """Return ones; `key` is not looked at."""
+    return make_array(lambda shape, seed: Ones(), 0, shape, dtype, out_sharding)
+
+
+def constant(value: Any, dtype: Any = None) -> Init:
+    """One number, or an array that broadcasts to the shape; the key is not looked at."""
+    fixed = Constant(value)
+    return _returning(lambda shape, seed: fixed, dtype, keyed=False)
+
+
+def uniform(scale: float = 1e-2, dtype: Any = None) -> Init:
+    """Values uniform on [0, scale), scale >= 0."""
+    high = _check_nonnegative("scale", scale)
+    return _returning(lambda shape, seed: RandomUniform(0.0, high, seed), dtype)
+
+
+def normal(stddev: float = 1e-2, dtype: Any = None) -> Init:
+    """Normal values of mean 0 and standard deviation `stddev` >= 0."""
+    width = _check_nonnegative("stddev", stddev)
+    return _returning(lambda shape, seed: RandomNormal(0.0, width, seed), dtype)
+
+
+def truncated_normal(
+    stddev: float = 1e-2, dtype: Any = None, lower: float = -2.0, upper: float = 2.0
+) -> Init:
+    """Normal values between `lower` and `upper` times `stddev` >= 0, which is not corrected."""
+    width = _check_nonnegative("stddev", stddev)
+    base = TruncatedNormal(0.0, width, 0, (lower, upper))
+    return _returning(lambda shape, seed: base.with_seed(seed), dtype)
+
+
+def variance_scaling(
+    scale: float,
+    mode: str,
+    distribution: str,
+    in_axis: Axes = -2,
+    out_axis: Axes = -1,
+    batch_axis: Axes = (),
+    dtype: Any = None,
+) -> Init:
+    """Values of mean 0 and variance scale / n, n a count of inputs or outputs.
+
+    Args:
+        scale: A finite number > 0.
+        mode: n: `"fan_in"`, `"fan_out"`, their mean `"fan_avg"` or their geometric mean
+            `"fan_geo_avg"`; at least 1.
+        distribution: `"truncated_normal"` (at two standard deviations, the variance being right
+            after it), `"normal"` (not truncated) or `"uniform"`.
+        in_axis: The axes of inputs, one or several.
+        out_axis: The axes of outputs.
+        batch_axis: Axes that count as neither. All others are a kernel's, and multiply both fans.
+        dtype: The dtype of `init` where it is given none.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; of `init`, if an axis is not one of the shape's or
+            stands for two things.
+    """
+    law = check_name("distribution", distribution, _DISTRIBUTIONS)
+    base = VarianceScaling(scale, mode, _DISTRIBUTIONS[law], 0)
+    axes = _check_axes(in_axis=in_axis, out_axis=out_axis, batch_axis=batch_axis)
+
+    def make(shape: Shape, seed: int) -> VarianceScaling:
+        inputs, outputs = _split_axes(shape, axes)
+        return VarianceScaling(base.scale, base.mode, base.distribution, seed, inputs, outputs)
+
+    return _returning(make, dtype)
+
+
+def _preset(scale: float, mode: str, distribution: str, doc: str) -> Callable[..., Init]:
+    def factory(
+        in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+    ) -> Init:
+        return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
+
+    factory.__doc__ = doc
+    return factory
+
+
+glorot_uniform = xavier_uniform = _preset(
+    1.0, "fan_avg", "uniform", "Uniform, variance 2 / (fan_in + fan_out); see `variance_scaling`."
+)
+glorot_normal = xavier_normal = _preset(
+    1.0,
+    "fan_avg",
+    "truncated_normal",
+    "Truncated normal, variance 2 / (fan_in + fan_out); see `variance_scaling`.",
+)
+lecun_uniform = _preset(
+    1.0, "fan_in", "uniform", "Uniform, variance 1 / fan_in; see `variance_scaling`."
+)
+lecun_normal = _preset(
+    1.0,
+    "fan_in",
+    "truncated_normal",
+    "Truncated normal, variance 1 / fan_in; see `variance_scaling`.",
+)
+he_uniform = kaiming_uniform = _preset(
+    2.0, "fan_in", "uniform", "Uniform, variance 2 / fan_in; see `variance_scaling`."
+)
+he_normal = kaiming_normal = _preset(
+    2.0,
+    "fan_in",
+    "truncated_normal",
+    "Truncated normal, variance 2 / fan_in; see `variance_scaling`.",
+)
+
+
+def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Init:
+    """`scale` times an orthogonal matrix, of which `column_axis` is the columns.
+
+    All other axes together are the rows. Any float dtype, and any sharding; a block costs up to as
+    much as the whole matrix.
+    """
+    base = Orthogonal(scale, 0, column_axis)
+    return _returning(lambda shape, seed: base.with_seed(seed), dtype)
+
+
+def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Init:
+    """A convolution kernel (*kernel, inputs, outputs), orthogonal at its centre, zero beside it.
+
+    There must be no more inputs than outputs. `column_axis` is -1 or -2, an axis of the matrix; it
+    changes nothing but the values of a square matrix in JAX, whose law is the same, and nothing
+    here.
+    """
+    base = DeltaOrthogonal(scale, 0)
+    if to_integer(column_axis) not in (-1, -2):
+        raise ValueError(f"`column_axis` must be -1 or -2, received: {show(column_axis)}")
+    return _returning(lambda shape, seed: base.with_seed(seed), dtype)
+
+
+def _returning(law: Law, dtype: Any, *, keyed: bool = True) -> Init:
+    given = dtype
+
+    def init(key: Any, shape: Any, dtype: Any = given, out_sharding: Any = None) -> Any:
+        return make_array(law, key if keyed else 0, shape, dtype, out_sharding)
+
+    return init
+
+
+def _check_nonnegative(argument: str, value: object) -> float:
+    return check_real_where(argument, value, ">= 0", lambda x: x >= 0)
+
+
+def _check_axes(**arguments: object) -> dict[str, tuple[int, ...]]:
+    checked = {}
+    for argument, value in arguments.items():
+        single = to_integer(value)
+        sequence = value if isinstance(value, Sequence) else (None,)
+        axes = tuple(map(to_integer, sequence)) if single is None else (single,)
+        if None in axes:
+            raise TypeError(
+                f"`{argument}` must be an integer or a sequence of them, received: {show(value)}"
+            )
+        checked[argument] = tuple(axis for axis in axes if axis is not None)
+    return checked
+
+
+def _split_axes(shape: Shape, arguments: dict[str, tuple[int, ...]]) -> tuple[list[int], list[int]]:
+    """Return the axes whose sizes make fan_in, and those that make fan_out."""
+    rank = len(shape)
+    roles: dict[int, str] = {}
+    for argument, axes in arguments.items():
+        for axis in axes:
+            if not -rank <= axis < rank:
+                raise ValueError(
+                    f"`{argument}` must name axes of the shape {shape}, received: {axis}"
+                )
+            if axis % rank in roles:
+                raise ValueError(
+                    f"`{argument}` must not name an axis of `{roles[axis % rank]}`, "
+                    f"received: {axis} for the shape {shape}"
+                )
+            roles[axis % rank] = argument
+    inputs = [axis for axis in range(rank) if roles.get(axis, "in_axis") == "in_axis"]
+    outputs = [axis for axis in range(rank) if roles.get(axis, "out_axis") == "out_axis"]
+    return inputs, outputs

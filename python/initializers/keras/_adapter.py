@@ -1,0 +1,140 @@
+"""What makes an initializer of this package one of Keras's."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import keras
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+
+from .._aligned import allocate_aligned
+from .._base import BuiltIn
+from .._block import Shape, ShapeLike, check_shape
+from .._dtypes import look_up
+from .._random import RandomInitializer
+from ._naming import BLANK, Draws, current
+from ._seeds import (
+    KerasDraws,
+    KerasGenerator,
+    check_keras_seed,
+    freeze_generator,
+    serialize_keras_seed,
+    thaw_generator,
+)
+from ._tensors import BACKEND, eagerly, on_meta_device, to_tensor, untraced
+
+Self = TypeVar("Self", bound="Adapter")
+RandomSelf = TypeVar("RandomSelf", bound="RandomAdapter")
+
+
+class Adapter(BuiltIn):
+    """Calls that give tensors of Keras's backend.
+
+    It stands first among the bases: then the class of this package, which has the values, then its
+    namesake of Keras, which Keras looks for.
+    """
+
+    @untraced
+    def __call__(  # type: ignore[override]  # as Keras calls it
+        self, shape: ShapeLike, dtype: Any = None, layout: Any = None
+    ) -> Any:
+        """Return a tensor of Keras's backend.
+
+        While Keras only works out shapes, it is of zeros, and no seed is drawn.
+
+        Args:
+            shape: The shape: integers >= 0, fewer than 2**63 elements.
+            dtype: A dtype as Keras has them; None means `keras.config.floatx()`.
+            layout: On the JAX backend, how the tensor is laid out over devices: a
+                `jax.sharding.Sharding`. Only the blocks of this process's devices are made.
+
+        Returns:
+            A tensor of this shape and dtype (of 32 bits where the backend stores no 64).
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If it has a wrong value, or `dtype` cannot hold the values.
+        """
+        shape = check_shape(shape)
+        dtype = keras.backend.standardize_dtype(dtype)
+        if in_symbolic_scope() or on_meta_device():
+            return fill(0, shape, dtype, None)
+        draws = current.get()
+        with eagerly():
+            if draws is BLANK:
+                return fill(0, shape, dtype, layout)
+            if draws is not None:
+                draws.calls += 1
+            return self._settle_seed(draws)._make_tensor(shape, dtype, layout)
+
+    def _settle_seed(self: Self, draws: Draws | None) -> Self:
+        """Return this initializer with the seed that counts."""
+        return self
+
+    def _make_tensor(self, shape: Shape, dtype: str, layout: Any) -> Any:
+        kind = look_up(dtype)
+        if layout is not None:
+            from ._shards import make_sharded
+
+            return make_sharded(self._plan(shape, kind), shape, kind, layout, self._on_zeros)
+        array = allocate_aligned(shape, kind)
+        # The tensor may share its memory: nothing writes to `array` after this.
+        return to_tensor(super().__call__(shape, out=array), kind)
+
+    # As in Keras, where every initializer is equal to itself only.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class RandomAdapter(Adapter, RandomInitializer):
+    """Seeds that may also be generators of Keras."""
+
+    _check_seed = staticmethod(check_keras_seed)
+    _serialize_seed = staticmethod(serialize_keras_seed)
+
+    def _settle_seed(self: RandomSelf, draws: Draws | None) -> RandomSelf:
+        if draws is not None:
+            return self.with_seed(draws.next())
+        if isinstance(self.seed, KerasGenerator):
+            return self.with_seed(KerasDraws(self.seed))
+        return self
+
+    def __copy__(self: RandomSelf) -> RandomSelf:
+        result = object.__new__(type(self))
+        vars(result).update(vars(self))
+        return result
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        if isinstance(self.seed, KerasGenerator):
+            state.update(seed=freeze_generator(self.seed), _init_seed=None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["seed"], tuple):
+            seed = thaw_generator(state["seed"])
+            state = {**state, "seed": seed, "_init_seed": seed}
+        vars(self).update(state)
+
+
+class NativeAdapter(Adapter):
+    """Values that the backend itself makes, without memory to copy from."""
+
+    _number: int
+
+    def _make_tensor(self, shape: Shape, dtype: str, layout: Any) -> Any:
+        return fill(self._number, shape, dtype, layout)
+
+
+def fill(number: int, shape: Shape, dtype: str, layout: Any) -> Any:
+    """Return a tensor of zeros or ones."""
+    if layout is None:
+        make = keras.ops.ones if number else keras.ops.zeros
+        if BACKEND == "tensorflow" and dtype.startswith("float8"):  # it casts no integers to them
+            return keras.ops.cast(make(shape, "float32"), dtype)
+        return make(shape, dtype)
+    import jax.numpy as jnp
+
+    from ._shards import to_concrete
+
+    return (jnp.ones if number else jnp.zeros)(shape, dtype, device=to_concrete(layout))

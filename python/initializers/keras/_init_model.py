@@ -1,0 +1,91 @@
+"""A whole model by a recipe, every variable by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from .._aligned import allocate_aligned
+from .._dtypes import look_up
+from .._rules import Rules
+from .._write import plan_fill
+from ._names import name_variables
+from ._seed_model import build, theirs_as_ours
+from ._tensors import to_tensor
+
+
+def init_model(
+    model: keras.Layer | Callable[[], keras.Layer], recipe: Any, seed: int | None = None
+) -> keras.Layer:
+    """Give every weight of a model its first value again, by its name and a recipe.
+
+    What the layers' own initializers are plays no part: see `seed_model` for those. The values of a
+    variable depend on `seed`, its name, its shape and what `recipe` says, and are the same on every
+    backend, device and layout. Names are those of `name_variables`.
+
+    Args:
+        model: A built model or layer; or a function without arguments that returns one, whose
+            initializers draw nothing.
+        recipe: A `Recipe`; a function of a variable's name and shape that returns an initializer, a
+            `Rule`, or None for a variable to be left as it is; an object with such a method
+            `choose`; or a mapping from patterns of names to such results, of which the first that
+            matches counts. A variable has the dtype that it has, whatever a `Recipe` says.
+        seed: An integer in [-2**127, 2**127); None for that of a `Recipe`. A variable's is
+            `fold_in(seed, name)`.
+
+    Returns:
+        The model.
+
+    Raises:
+        TypeError: If an argument has a wrong type, or the function returns no model.
+        ValueError: If the model is not built, a variable cannot be filled, or `recipe` has nothing
+            for it. No variable is changed then.
+
+    Example:
+        >>> import keras
+        >>> from initializers import Recipe
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        >>> recipe = Recipe({"*/kernel": "he_normal", "*/bias": "ones"}, seed=1)
+        >>> keras.ops.convert_to_numpy(init_model(model, recipe).layers[0].bias).tolist()
+        [1.0, 1.0, 1.0]
+    """
+    rules = Rules(recipe, seed)
+    with theirs_as_ours():
+        built = build(model)
+    planned = [
+        (variable, make)
+        for name, variable in name_variables(built).items()
+        if (make := _plan(name, variable, rules)) is not None
+    ]
+    for variable, make in planned:
+        variable.assign(make())
+    return built
+
+
+def _plan(name: str, variable: Any, rules: Rules) -> Callable[[], Any] | None:
+    """Return what makes the value of a variable, or None if it is to be left as it is."""
+    shape = tuple(variable.shape)
+    rule = rules.choose(name, shape)
+    if rule is None:
+        return None
+    try:
+        kind = look_up(variable.dtype)
+        fill = plan_fill(rule.seeded(rules.seed, name), shape, kind, rule.permute)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"variable {name!r} cannot be filled: {error}") from None
+    layout = getattr(variable, "_layout", None)
+    start = (0,) * len(shape)
+
+    def make() -> Any:
+        if layout is not None:
+            from ._shards import make_sharded
+
+            place = getattr(layout, "backend_layout", layout)
+            return make_sharded(lambda out, at: fill(out, at or start), shape, kind, place, False)
+        array = allocate_aligned(shape, kind)
+        fill(array, start)
+        return to_tensor(array, kind)
+
+    return make

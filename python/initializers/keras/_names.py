@@ -1,0 +1,84 @@
+"""The names of a model's variables, which neither the process nor the backend changes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import keras
+from keras.src.utils.naming import to_snake_case
+
+T = TypeVar("T")
+
+
+def name_variables(model: keras.Layer) -> dict[str, Any]:
+    """Return the weights of a model or layer by names that depend on its structure alone.
+
+    A name is the path from the model, which is not in it, down to the variable: `"block/dense#1/
+    kernel"`. A layer's part is its given name; for one that Keras made up, such as `dense_7`, just
+    `dense`. What repeats inside one parent gets `#1`, `#2`, … in the order in which the parent
+    tracks it. A shared layer has the name of the place where it is met first.
+
+    Raises:
+        TypeError: If `model` is not a Keras layer or model.
+        ValueError: If it has not been built, and so has no variables yet.
+
+    Example:
+        >>> import keras
+        >>> layers = [keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)]
+        >>> list(name_variables(keras.Sequential(layers)))
+        ['dense/kernel', 'dense/bias', 'dense#1/kernel', 'dense#1/bias']
+    """
+    if not isinstance(model, keras.Layer):
+        raise TypeError(f"`model` must be a Keras layer or model, received: {model!r}")
+    if not model.built:
+        raise ValueError(
+            f"`model` must be built: call it once or use `build`, received: {model.name}"
+        )
+    seen: set[int] = set()
+    named = {}
+    for path, layer in walk_layers(model):
+        variables = (*layer._trainable_variables, *layer._non_trainable_variables)
+        for label, variable in _number((_label_variable(each), each) for each in variables):
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                named[f"{path}/{label}" if path else label] = variable
+    return named
+
+
+def walk_layers(layer: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a layer and all below it, each once, with the names that its variables begin with."""
+    yield from _walk(layer, "", {id(layer)})
+
+
+def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    yield path, layer
+    for label, child in _number((_label_layer(each), each) for each in layer._layers):
+        if id(child) not in seen:
+            seen.add(id(child))
+            yield from _walk(child, f"{path}/{label}" if path else label, seen)
+
+
+def _number(labelled: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Yield what is labelled with labels that differ."""
+    counts: Counter[str] = Counter()
+    for label, thing in labelled:
+        count = counts[label]
+        counts[label] += 1
+        yield (f"{label}#{count}" if count else label), thing
+
+
+def _label_layer(layer: Any) -> str:
+    """Return a layer's name without the number that counts the process's layers."""
+    name, automatic = layer.name, to_snake_case(type(layer).__name__)
+    # `Bidirectional` makes two such names out of one.
+    match = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(automatic)})(?:_\d+)?", name)
+    return match[1] if match else name
+
+
+def _label_variable(variable: Any) -> str:
+    # JAX's variables have a class of another name.
+    is_automatic = re.fullmatch(r"(jax_|nnx_)?variable(_\d+)?", variable.name)
+    return "variable" if is_automatic else variable.name

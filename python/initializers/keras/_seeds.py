@@ -1,0 +1,89 @@
+"""Keras's seed generators as a source of seeds: read, written and copied."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+from .._checks import show
+from .._seed import SeedGenerator, check_seed, serialize_seed
+from ._tensors import BACKEND, read
+
+KerasGenerator = keras.random.SeedGenerator
+
+
+class KerasDraws(SeedGenerator):
+    """Draws from a generator of Keras: its state [s, c] means stream c of the seed s."""
+
+    def __init__(self, generator: Any) -> None:
+        super().__init__(0)
+        self._generator = generator
+
+    def next(self) -> tuple[int, int]:
+        """Return the seed and the stream of one more draw, and count it there.
+
+        Raises:
+            ValueError: If the state has no value yet, in a function that is being compiled.
+        """
+        state = self._generator.state
+        with _outside_of_graphs():
+            seed, stream = self._read(state)
+            # As its own `next` does, but without the backend: JAX's could be laying out a tensor.
+            state.assign(np.array([seed, stream + 1], state.dtype))
+        return int(seed) % 2**32, int(stream) % 2**32
+
+    def _read(self, state: Any) -> Any:
+        try:
+            words = read(state.value)
+        except TypeError:  # of JAX, about what it traces
+            words = np.empty(0)
+        if words.shape != (2,):  # TensorFlow has not run what makes it
+            raise ValueError(
+                "`seed` must be a generator whose state is known while a function is compiled: "
+                "make it outside of the function, or take it for initializers only; "
+                f"received: {show(self._generator)}"
+            )
+        return words
+
+
+def _outside_of_graphs() -> Any:
+    if BACKEND != "tensorflow":
+        return nullcontext()
+    import tensorflow as tf
+
+    return tf.init_scope()
+
+
+def check_keras_seed(seed: object) -> Any:
+    """Return the integer or generator, ours or Keras's, that a `seed` argument means."""
+    if isinstance(seed, KerasGenerator):
+        return seed
+    if isinstance(seed, dict):
+        made = keras.saving.deserialize_keras_object(seed)
+        if not isinstance(made, (KerasGenerator, SeedGenerator)):
+            raise ValueError(f"`seed` must be a serialized SeedGenerator, received: {show(seed)}")
+        return made
+    return check_seed(seed)
+
+
+def serialize_keras_seed(seed: Any) -> Any:
+    """Return the configuration of a `seed` argument."""
+    if isinstance(seed, KerasGenerator):
+        return keras.saving.serialize_keras_object(seed)
+    return serialize_seed(seed)
+
+
+def freeze_generator(generator: Any) -> tuple[dict[str, Any], list[int]]:
+    """Return what a copy or pickle can hold of a generator of Keras, which holds a module."""
+    return generator.get_config(), read(generator.state.value).tolist()
+
+
+def thaw_generator(frozen: tuple[dict[str, Any], list[int]]) -> Any:
+    """Return a new generator, where the frozen one stood."""
+    config, state = frozen
+    generator = KerasGenerator.from_config(config)
+    generator.state.assign(np.array(state, generator.state.dtype))
+    return generator

@@ -1,0 +1,44 @@
+"""Tensors laid out over devices, on the JAX backend: each block is made on its own."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import jax
+
+from .._aligned import allocate_aligned
+from .._base import Writer
+from .._block import Shape, check_index
+from .._dtypes import DType
+
+
+def make_sharded(write: Writer, shape: Shape, dtype: DType, layout: Any, zeros: bool) -> Any:
+    """Return the tensor whose blocks `write` writes, each distinct one once.
+
+    One block is in memory at a time, beside what has gone to the devices.
+    """
+    sharding = to_concrete(layout)
+    devices: dict[tuple[Shape, Shape], list[Any]] = {}
+    for device, index in sharding.addressable_devices_indices_map(shape).items():
+        devices.setdefault(check_index(index, shape), []).append(device)
+    parts = {}
+    for (start, extent), owners in devices.items():
+        # A copy on each device: what they shared, none could free or reuse.
+        block = allocate_aligned(extent, dtype, zeros=zeros, shared=False)
+        write(block, start)
+        for device in owners:
+            parts[device] = jax.device_put(block, device)
+            parts[device].block_until_ready()
+        del block
+        gc.collect(0)  # JAX lets go of what it has copied only now
+    return jax.make_array_from_single_device_arrays(shape, sharding, list(parts.values()))
+
+
+def to_concrete(layout: Any) -> Any:
+    """Return a layout over devices: Keras passes one over a mesh without any."""
+    if isinstance(layout, jax.sharding.NamedSharding) and isinstance(
+        layout.mesh, jax.sharding.AbstractMesh
+    ):
+        return jax.sharding.NamedSharding(jax.sharding.get_mesh(), layout.spec)
+    return layout

@@ -1,0 +1,84 @@
+"""How an array becomes a tensor of Keras's backend: without a copy where the backend can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+
+from .._block import Array
+from .._dtypes import DType
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BACKEND: str = keras.backend.backend()
+
+
+def _as_it_is(function: F) -> F:
+    return function
+
+
+# Values are made now, not when a function that is being compiled will run: for JAX in a scope, for
+# PyTorch and TensorFlow by what the compiler must not look into.
+eagerly: Callable[[], AbstractContextManager[Any]] = nullcontext
+untraced: Callable[[F], F] = _as_it_is
+
+if BACKEND == "jax":
+    import jax
+
+    eagerly = jax.ensure_compile_time_eval
+
+    def to_tensor(array: Array, dtype: DType) -> Any:
+        """Return a tensor that may share the memory of `array`."""
+        return jax.device_put(array)  # `jax.numpy.asarray` would copy it
+
+elif BACKEND == "torch":
+    import torch
+    from keras.src.backend.torch.core import get_device, to_torch_dtype
+
+    untraced = torch.compiler.disable
+
+    def to_tensor(array: Array, dtype: DType) -> Any:
+        """Return a tensor that may share the memory of `array`."""
+        wanted = to_torch_dtype(dtype.name)
+        if dtype.raw is None:
+            tensor = torch.from_numpy(array).to(wanted)
+        else:  # PyTorch has the type, but does not know that of `ml_dtypes`
+            tensor = torch.from_numpy(array.view(f"i{array.itemsize}")).view(wanted)
+        return tensor.to(get_device())
+
+elif BACKEND == "tensorflow":
+    import tensorflow as tf
+
+    untraced = tf.autograph.experimental.do_not_convert
+
+    def to_tensor(array: Array, dtype: DType) -> Any:
+        """Return a tensor that may share the memory of `array`."""
+        if dtype.name not in _SHARED or not tf.executing_eagerly():
+            return tf.convert_to_tensor(array)
+        # `convert_to_tensor` would copy it twice; `identity` brings it to the device in use.
+        raw = array if dtype.raw is None else array.view(dtype.raw)
+        tensor = tf.identity(tf.experimental.dlpack.from_dlpack(raw.__dlpack__()))
+        return tensor if dtype.raw is None else tf.bitcast(tensor, dtype.name)
+
+    # Those that DLPack or `bitcast` knows.
+    _SHARED = ("float32", "float64", "float16", "bfloat16")
+
+else:
+
+    def to_tensor(array: Array, dtype: DType) -> Any:
+        """Return a tensor that may share the memory of `array`."""
+        return keras.ops.convert_to_tensor(array, dtype.name)
+
+
+def on_meta_device() -> bool:
+    """Whether tensors have a shape and no values now, as under `keras.device("meta")`."""
+    return BACKEND == "torch" and str(get_device()) == "meta"
+
+
+def read(tensor: Any) -> Array:
+    """Return the values of a tensor."""
+    return np.asarray(keras.ops.convert_to_numpy(tensor))

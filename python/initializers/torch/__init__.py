@@ -1,0 +1,49 @@
+"""PyTorch: the functions of `torch.nn.init`, whole modules by name, and shards of `DTensor`s.
+
+Values are those of the NumPy initializers, bit for bit: they depend on the seed, the parameter's
+global shape and the place in it, not on the device, the mesh or the placements.
+"""
+
+from .._rules import Rule
+from ._fill import fill_
+from ._init import (
+    calculate_gain,
+    constant_,
+    dirac_,
+    eye_,
+    kaiming_normal_,
+    kaiming_uniform_,
+    normal_,
+    ones_,
+    orthogonal_,
+    sparse_,
+    trunc_normal_,
+    uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+    zeros_,
+)
+from ._module import init_module_
+from ._patch import patch
+
+__all__ = [
+    "Rule",
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "fill_",
+    "init_module_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "patch",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]

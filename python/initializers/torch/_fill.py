@@ -1,0 +1,125 @@
+"""Filling one tensor with one initializer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import show
+from .._seed import SeedGenerator, check_seed
+from .._serialize import get
+from .._write import plan_fill
+from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write
+
+
+class _Active(threading.local):
+    """The generators of the `patch`es that this thread is in, the innermost last."""
+
+    def __init__(self) -> None:
+        self.generators: list[SeedGenerator] = []
+
+
+active = _Active()
+
+
+def fill_(
+    tensor: Tensor,
+    initializer: Any,
+    seed: int | SeedGenerator | None = None,
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Fill a tensor in place with the values of an initializer.
+
+    Of a `DTensor`, each process fills what it holds of the global tensor, and all together hold
+    what one process alone would.
+
+    Args:
+        tensor: A tensor of any float dtype, strides and device, or a `DTensor`; for an initializer
+            without randomness, of integers as well. On the device meta, or fake, it is left as it
+            is.
+        initializer: An initializer, its name or its configuration. Another callable
+            `(shape, dtype)` makes the whole tensor, of which the part is taken.
+        seed: An integer in [-2**127, 2**127) or a `SeedGenerator`; None for that of `initializer`.
+        generator: A `torch.Generator` that a seed is drawn from, in place of `seed`. Processes that
+            share a `DTensor` must have it in the same state.
+
+    Returns:
+        `tensor`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If `seed` and `generator` are both given, the initializer has no values for the
+            shape or dtype, or the tensor is expanded, sparse, quantized, lazy, has a conjugate or
+            negative bit, or is a `DTensor` with a `Partial` placement. Nothing is written then.
+        RuntimeError: If the call is traced or compiled into a graph.
+
+    Example:
+        >>> import torch
+        >>> from initializers import HeNormal
+        >>> fill_(torch.empty(3, 2), HeNormal(), seed=1).shape
+        torch.Size([3, 2])
+    """
+    chosen = get(initializer)
+    if chosen is None:
+        raise TypeError("`initializer` must be an initializer, received: None")
+    if seed is None and generator is None:
+        return fill(tensor, lambda: chosen)
+    if not hasattr(chosen, "with_seed"):
+        raise TypeError(
+            f"`initializer` must have a method `with_seed` to take a seed, received: {show(chosen)}"
+        )
+    return fill_seeded(tensor, chosen.with_seed, seed, generator)
+
+
+def fill_seeded(
+    tensor: Tensor,
+    make: Callable[[Any], Any],
+    seed: object,
+    generator: torch.Generator | None,
+    finish: Finish | None = None,
+) -> Tensor:
+    """Fill with what `make` returns for a seed: the one given, or one drawn as torch would."""
+    if seed is not None and generator is not None:
+        raise ValueError(
+            f"`seed` and `generator` must not both be given, received: seed={show(seed)}, "
+            f"generator={show(generator)}"
+        )
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"`generator` must be a torch.Generator or None, received: {show(generator)}"
+        )
+    if seed is not None:
+        checked = check_seed(seed)
+        return fill(tensor, lambda: make(checked), finish)
+    make(0)  # what is wrong with the parameters is found before anything is drawn
+    return fill(tensor, lambda: make(_draw_seed(tensor, generator)), finish)
+
+
+def fill(
+    tensor: Tensor,
+    make: Callable[[], Any],
+    finish: Finish | None = None,
+    permute: tuple[int, ...] | None = None,
+) -> Tensor:
+    """Fill with the initializer that `make` returns, which is called if there is what to fill."""
+    if check_tensor(tensor):
+        kind = dtype_of(tensor)
+        write(tensor, plan_fill(make(), tuple(tensor.shape), kind, permute), finish)
+    return tensor
+
+
+def _draw_seed(tensor: Tensor, generator: torch.Generator | None) -> int | SeedGenerator:
+    if generator is None and active.generators:
+        return active.generators[-1]
+    if generator is None and is_distributed(tensor):
+        raise ValueError(
+            "`seed` or `generator` must be given for a DTensor, received: None "
+            "(processes that draw on their own would disagree)"
+        )
+    device = "cpu" if generator is None else generator.device
+    return int(torch.empty((), dtype=torch.int64, device=device).random_(generator=generator))

@@ -1,0 +1,298 @@
+"""The functions of `torch.nn.init`, with the same names, arguments and meaning.
+
+Each random one also takes `seed=`, an integer or a `SeedGenerator`. Without it the seed is drawn
+from `generator`, or else from torch's default generator, so that `torch.manual_seed` decides it.
+
+Fans are those of torch's layout (outputs, inputs, *kernel); standard deviations and limits are
+those of torch's own expressions, in float64 and in its order.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._block import Array, Shape
+from .._cast import cast
+from .._checks import check_name, check_real, check_real_where, show, to_float
+from .._constant import Constant, Identity, Ones, Zeros
+from .._fans import calculate_gain as calculate_gain
+from .._kernels import Dirac, Sparse
+from .._orthogonal import Orthogonal
+from .._random import RandomNormal, RandomUniform, TruncatedNormal
+from .._seed import SeedGenerator
+from ._fill import fill, fill_seeded
+from ._tensor import check_tensor, dtype_of
+
+Generator: TypeAlias = "torch.Generator | None"
+Seed: TypeAlias = "int | SeedGenerator | None"
+
+# No sample lies as many standard deviations from its mean, in any dtype.
+_REACH = 9.0
+
+
+def uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    b: float = 1.0,
+    generator: Generator = None,
+    *,
+    seed: Seed = None,
+) -> Tensor:
+    """Fill with values uniform on [a, b), a <= b."""
+    low = check_real("a", a)
+    high = check_real_where("b", b, f">= `a` = {low}", lambda x: x >= low)
+    return fill_seeded(tensor, lambda s: RandomUniform(low, high, s), seed, generator)
+
+
+def normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    generator: Generator = None,
+    *,
+    seed: Seed = None,
+) -> Tensor:
+    """Fill with normal values of mean `mean` and standard deviation `std` >= 0."""
+    centre, width = check_real("mean", mean), _check_nonnegative("std", std)
+    return fill_seeded(tensor, lambda s: RandomNormal(centre, width, s), seed, generator)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator = None,
+    *,
+    seed: Seed = None,
+) -> Tensor:
+    """Fill with normal values (`std` > 0) restricted to [a, b]: absolute bounds, a < b.
+
+    Unlike `TruncatedNormal`'s, the bounds are not in standard deviations: for `std=0.02` the
+    default bounds cut nothing off. The values end with a clamp to `a` and `b` as the tensor's dtype
+    rounds them. The interval must begin or end within 37 standard deviations of the mean.
+    """
+    centre = check_real("mean", mean)
+    width = check_real_where("std", std, "> 0", lambda x: x > 0)
+    low = to_float("a", a, "a number")
+    high = to_float("b", b, "a number")
+    if not low < high:
+        raise ValueError(f"`b` must be a number > `a` = {low}, received: {show(b)}")
+    bounds = (low - centre) / width, (high - centre) / width
+    try:
+        TruncatedNormal(centre, width, 0, bounds)
+    except ValueError:
+        raise ValueError(
+            "`a` and `b` must have numbers between them that are at most 37 standard deviations "
+            f"from the mean, received: a={low}, b={high}, mean={centre}, std={width}"
+        ) from None
+
+    def clamp(block: Array | Tensor, start: Shape) -> None:
+        kind = dtype_of(tensor)
+        least = cast(np.array(low), kind, "a") if bounds[0] > -_REACH else None
+        most = cast(np.array(high), kind, "b") if bounds[1] < _REACH else None
+        if isinstance(block, Tensor):
+            _clamp_on_device(block, least, most)
+            return
+        if least is not None:
+            np.maximum(block, least, out=block)
+        if most is not None:
+            np.minimum(block, most, out=block)
+
+    return fill_seeded(
+        tensor, lambda s: TruncatedNormal(centre, width, s, bounds), seed, generator, clamp
+    )
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with one number, which the tensor's dtype must be able to represent."""
+    return fill(tensor, lambda: Constant(val))
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with ones."""
+    return fill(tensor, Ones)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with zeros."""
+    return fill(tensor, Zeros)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Fill a matrix with ones on its diagonal and zeros beside it."""
+    _check_rank(tensor, (2,))
+    return fill(tensor, Identity)
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill a convolution kernel of 3 to 5 dimensions so that it passes its input through.
+
+    Each of `groups` groups of output channels passes the first input channels through, at the
+    kernel's centre; `groups` must divide the output channels.
+    """
+    _check_rank(tensor, (3, 4, 5))
+    dirac = Dirac(groups)
+    return fill(tensor, lambda: dirac, permute=(*range(2, tensor.dim()), 1, 0))
+
+
+def orthogonal_(
+    tensor: Tensor, gain: float = 1, generator: Generator = None, *, seed: Seed = None
+) -> Tensor:
+    """Fill so that the matrix (outputs, all else) is `gain` times an orthogonal one.
+
+    It has orthonormal columns, or orthonormal rows if there are more columns than rows. Computed in
+    float32 (float64 for float64) for all dtypes, and rounded once. Saxe et al. (2014), Exact
+    solutions to the nonlinear dynamics of learning in deep linear neural networks.
+    """
+    check_tensor(tensor)
+    if tensor.dim() < 2:
+        raise ValueError(
+            f"`tensor` must have 2 or more dimensions, received: shape {tuple(tensor.shape)}"
+        )
+    # Of a kernel, the outputs are the columns: but for a square matrix that is the same.
+    axis = -1 if tensor.dim() == 2 else 0
+    factor = check_real("gain", gain)
+    return fill_seeded(tensor, lambda s: Orthogonal(factor, s, axis), seed, generator)
+
+
+def sparse_(
+    tensor: Tensor,
+    sparsity: float,
+    std: float = 0.01,
+    generator: Generator = None,
+    *,
+    seed: Seed = None,
+) -> Tensor:
+    """Fill a matrix with normal values, and ceil(sparsity · rows) zeros in each column.
+
+    Martens (2010), Deep learning via Hessian-free optimization.
+    """
+    _check_rank(tensor, (2,))
+    width = _check_nonnegative("std", std)
+    return fill_seeded(tensor, lambda s: Sparse(sparsity, width, s), seed, generator)
+
+
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator = None, *, seed: Seed = None
+) -> Tensor:
+    """Fill with values uniform on [-l, l), l = gain · √(6 / (fan_in + fan_out)).
+
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
+    networks.
+    """
+    scale = _check_nonnegative("gain", gain)
+    fan_in, fan_out = _compute_fans(tensor)
+    if fan_in + fan_out == 0:
+        return tensor
+    bound = math.sqrt(3.0) * (scale * math.sqrt(2.0 / float(fan_in + fan_out)))
+    return uniform_(tensor, -bound, bound, generator, seed=seed)
+
+
+def xavier_normal_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator = None, *, seed: Seed = None
+) -> Tensor:
+    """Fill with normal values of standard deviation gain · √(2 / (fan_in + fan_out)).
+
+    Not truncated, unlike `GlorotNormal`. Glorot and Bengio (2010), as above.
+    """
+    scale = _check_nonnegative("gain", gain)
+    fan_in, fan_out = _compute_fans(tensor)
+    if fan_in + fan_out == 0:
+        return tensor
+    std = scale * math.sqrt(2.0 / float(fan_in + fan_out))
+    return normal_(tensor, 0.0, std, generator, seed=seed)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator = None,
+    *,
+    seed: Seed = None,
+) -> Tensor:
+    """Fill with values uniform on [-l, l), l = gain · √(3 / fan).
+
+    The gain is `calculate_gain(nonlinearity, a)`, the fan that of `mode`, `"fan_in"` or
+    `"fan_out"`. He et al. (2015), Delving deep into rectifiers: surpassing human-level performance
+    on ImageNet classification.
+    """
+    std = _compute_kaiming_std(tensor, a, mode, nonlinearity)
+    if std is None:
+        return tensor
+    bound = math.sqrt(3.0) * std
+    return uniform_(tensor, -bound, bound, generator, seed=seed)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator = None,
+    *,
+    seed: Seed = None,
+) -> Tensor:
+    """Fill with normal values of standard deviation gain / √fan; see `kaiming_uniform_`.
+
+    Not truncated, unlike `HeNormal`.
+    """
+    std = _compute_kaiming_std(tensor, a, mode, nonlinearity)
+    return tensor if std is None else normal_(tensor, 0.0, std, generator, seed=seed)
+
+
+def _clamp_on_device(block: Tensor, least: Array | None, most: Array | None) -> None:
+    if least is None and most is None:
+        return
+    # float8 has no comparisons there; all its values, and the bounds, are float32's as well.
+    wide = block.to(torch.float64 if block.dtype == torch.float64 else torch.float32)
+    wide.clamp_(*(None if bound is None else float(bound) for bound in (least, most)))
+    block.copy_(wide)
+
+
+def _compute_kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
+    """Return the standard deviation, or None for a tensor without elements."""
+    mode = check_name(
+        "mode", mode.lower() if isinstance(mode, str) else mode, ("fan_in", "fan_out")
+    )
+    gain = calculate_gain(nonlinearity, a)
+    fan_in, fan_out = _compute_fans(tensor)
+    if 0 in tensor.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        return None
+    return gain / math.sqrt(fan_in if mode == "fan_in" else fan_out)
+
+
+def _compute_fans(tensor: Tensor) -> tuple[int, int]:
+    """Return the fans of torch's layout (outputs, inputs, *kernel), from the global shape."""
+    check_tensor(tensor)
+    if tensor.dim() < 2:
+        raise ValueError(
+            "`tensor` must have 2 or more dimensions for fans to be counted, "
+            f"received: shape {tuple(tensor.shape)}"
+        )
+    outputs, inputs, *kernel = tensor.shape
+    size = math.prod(kernel)
+    return inputs * size, outputs * size
+
+
+def _check_rank(tensor: Tensor, ranks: tuple[int, ...]) -> None:
+    check_tensor(tensor)
+    if tensor.dim() not in ranks:
+        raise ValueError(
+            f"`tensor` must have {' or '.join(map(str, ranks))} dimensions, "
+            f"received: shape {tuple(tensor.shape)}"
+        )
+
+
+def _check_nonnegative(argument: str, value: object) -> float:
+    return check_real_where(argument, value, ">= 0", lambda x: x >= 0)

@@ -1,0 +1,171 @@
+"""Which tensors can be filled, and their memory as NumPy sees it."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+
+from .._block import Array, Shape
+from .._checks import show
+from .._dtypes import DType, look_up
+from .._write import Fill
+from ._launch import fill_on_device
+
+# What is done to each block after it has been filled, on the CPU or where it is.
+Finish: TypeAlias = "Callable[[Array | Tensor, Shape], None]"
+
+_HOST = "cpu"
+
+
+def dtype_of(tensor: Tensor) -> DType:
+    """Return the dtype of `tensor` as the initializers know it."""
+    name = str(tensor.dtype).removeprefix("torch.")
+    try:
+        return look_up(name)
+    except ValueError as error:
+        raise ValueError(f"`tensor` has a dtype that cannot be filled: {error}") from None
+
+
+def check_tensor(tensor: object) -> bool:
+    """Return whether `tensor` has memory to fill; raise if it must not be filled.
+
+    A tensor on the device meta, or a fake one, has none and is left as it is.
+
+    Raises:
+        TypeError: If it is no tensor.
+        ValueError: If its memory cannot take one value for each element.
+        RuntimeError: If the call is being traced: the trace would lack it.
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"`tensor` must be a torch.Tensor, received: {show(tensor)}")
+    if _is_traced(tensor):
+        raise RuntimeError(
+            "`tensor` must be filled outside of what is traced, compiled or transformed: the "
+            "result would not contain the new values"
+        )
+    for problem in _list_problems(tensor):
+        raise ValueError(
+            f"`tensor` must be {problem}, received: shape {tuple(tensor.shape)}, "
+            f"dtype {tensor.dtype}"
+        )
+    return not is_abstract(tensor)
+
+
+def is_abstract(tensor: Tensor) -> bool:
+    """Return whether `tensor` has a shape and a dtype but no values."""
+    if tensor.is_meta:
+        return True
+    fake = sys.modules.get("torch._subclasses.fake_tensor")
+    return fake is not None and isinstance(tensor, fake.FakeTensor)
+
+
+def is_distributed(tensor: Tensor) -> bool:
+    """Return whether `tensor` is a DTensor; where that module is not loaded, there are none."""
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(tensor, module.DTensor)
+
+
+def _is_traced(tensor: Tensor) -> bool:
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return True
+    # What torch.func hands to a function that it transforms is not the tensor itself.
+    if torch._is_functional_tensor(tensor) or is_functorch_wrapped_tensor(tensor):
+        return True
+    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    return proxies is not None and proxies.get_proxy_mode() is not None
+
+
+def _list_problems(tensor: Tensor) -> Iterator[str]:
+    if torch.nn.parameter.is_lazy(tensor):
+        raise ValueError(
+            "`tensor` must have a shape, received an uninitialized lazy parameter: "
+            "run the module on an input first"
+        )
+    if tensor.layout != torch.strided:
+        yield "dense (layout torch.strided)"
+    if tensor.is_quantized:
+        yield "without quantization"
+    if tensor.is_conj() or tensor.is_neg():
+        yield "without a conjugate or negative bit (see Tensor.resolve_conj, Tensor.resolve_neg)"
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        yield "used inside torch.inference_mode(), where it was made"
+    if is_distributed(tensor):
+        from ._dtensor import list_problems
+
+        yield from list_problems(tensor)
+    else:
+        pairs = zip(tensor.shape, tensor.stride(), strict=True)
+        if any(size > 1 and stride == 0 for size, stride in pairs):
+            yield "without elements that share memory (see Tensor.clone)"
+
+
+def write(tensor: Tensor, fill: Fill, finish: Finish | None = None) -> None:
+    """Fill what this process holds of a checked tensor; `finish` is run on each block.
+
+    Memory of the CPU is filled in place. On a GPU the values are made where they are, if there is
+    a kernel for them; else they are made in a buffer of the CPU and copied. `finish` is then given
+    a tensor or an array.
+    """
+    try:
+        for part, start in _list_blocks(tensor):
+            if fill_on_device(fill, part, start):
+                if finish is not None:
+                    with torch.no_grad():
+                        finish(part, start)
+                continue
+            on_host = part.device.type == _HOST
+            host = part if on_host else torch.empty(part.shape, dtype=part.dtype, device="cpu")
+            array = as_array(host)
+            fill(array, start)
+            if finish is not None:
+                finish(array, start)
+            if not on_host:
+                with torch.no_grad():
+                    part.copy_(host)
+    finally:
+        # NumPy's writes are not seen by autograd, which would use overwritten values silently.
+        torch.autograd.graph.increment_version(tensor)
+
+
+def _list_blocks(tensor: Tensor) -> Iterator[tuple[Tensor, Shape]]:
+    if is_distributed(tensor):
+        from ._dtensor import list_blocks
+
+        yield from list_blocks(tensor)
+    elif tensor.numel() > 0:
+        yield tensor.detach(), (0,) * tensor.dim()
+
+
+def as_array(tensor: Tensor) -> Array:
+    """Return the memory of a tensor on the CPU as an array, without a copy.
+
+    Not by `Tensor.numpy`, which forbids that the memory ever be resized, as FSDP does, and knows
+    neither bfloat16 nor float8.
+    """
+    kind = dtype_of(tensor)
+    size = kind.numpy.itemsize
+    strides = tuple(stride * size for stride in tensor.stride())
+    if tensor.numel() == 0:
+        return np.empty(tuple(tensor.shape), kind.numpy)
+    try:
+        address = tensor.data_ptr()
+    except RuntimeError:
+        address = 0
+    if address == 0:
+        raise TypeError(
+            "`tensor` must be one that has memory of its own, "
+            f"received: an instance of {type(tensor).__name__}"
+        )
+    steps = zip(tensor.shape, strides, strict=True)
+    span = size + sum((length - 1) * stride for length, stride in steps)
+    memory = (ctypes.c_char * span).from_address(address)
+    memory.owner = tensor  # so that the array keeps the tensor's memory alive
+    array: Array = np.ndarray(tuple(tensor.shape), kind.numpy, memory, strides=strides)
+    return array
