@@ -1,0 +1,72 @@
+"""What the tests of the Python layer share: every initializer, every dtype, equality of bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from initializers import (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    Sparse,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+)
+
+FLOATS = ("float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+NUMBERS = ("bool", *INTEGERS, *FLOATS, "complex64", "complex128")
+LOW_PRECISION = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+
+PRESETS = (GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform)
+MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+
+INF = float("inf")
+
+# Of every class at least one instance whose values are not all the same, and the float dtypes.
+RANDOM = (
+    RandomNormal(mean=0.5, stddev=2.0, seed=11),
+    RandomUniform(-1.0, 3.0, seed=-12),
+    TruncatedNormal(stddev=1.5, seed=2**100),
+    TruncatedNormal(bounds=(-0.5, 3.0), seed=14),
+    TruncatedNormal(bounds=(1.0, INF), seed=15),
+    *(VarianceScaling(2.0, mode, "uniform", seed=16) for mode in MODES),
+    *(VarianceScaling(0.5, "fan_in", law, seed=17) for law in DISTRIBUTIONS),
+    *(preset(seed=18) for preset in PRESETS),
+)
+# Of two or more dimensions, and of two.
+ORTHOGONAL = (Orthogonal(2.0, seed=19), Orthogonal(seed=20, axis=0))
+SPARSE = Sparse(0.3, 1.0, seed=21)
+# Of any rank and dtype.
+GIVEN = (Zeros(), Ones(), Constant(1), Constant([1]), Constant(np.array([[True]])))
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """Return NumPy's dtype of that name, from `ml_dtypes` if NumPy has none."""
+    return np.dtype(getattr(ml_dtypes, name) if name in LOW_PRECISION else name)
+
+
+def same_bits(left: object, right: object) -> bool:
+    """Whether both are arrays of one dtype and shape with the same bytes."""
+    assert isinstance(left, np.ndarray)
+    assert isinstance(right, np.ndarray)
+    same_kind = left.dtype == right.dtype and left.shape == right.shape
+    return same_kind and left.tobytes() == right.tobytes()
+
+
+def as_float64(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the values exactly, whatever float the array is of."""
+    return array.astype(np.float64)

@@ -1,0 +1,141 @@
+"""The model and the recipe that the tests of checkpoints write, in pieces that are small."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import deserialize
+
+from initializers import Recipe, _appender, _verify, checkpoint
+
+SEED = 2024
+DTYPES = {
+    **{"BF16": ml_dtypes.bfloat16, "F8_E4M3": ml_dtypes.float8_e4m3fn},
+    **{"F8_E5M2": ml_dtypes.float8_e5m2, "F16": np.float16, "F32": np.float32, "F64": np.float64},
+    **{"I64": np.int64, "BOOL": np.bool_, "C64": np.complex64},
+}
+SPECS = {
+    "embed.weight": ((513, 100), "bfloat16"),
+    "norm.weight": ((100,), "float32"),
+    "up.weight": ((300, 100), "float32"),
+    "up.bias": ((301,), "float16"),
+    "down.weight": ((100, 300), "float64"),
+    "square.weight": ((200, 60), "float32"),
+    "eight": ((77, 3), "float8_e4m3fn"),
+    "five": ((5,), "float8_e5m2"),
+    "steps": ((), "int64"),
+    "mask": ((7,), "bool"),
+    "phase": ((3, 2), "complex64"),
+    "nothing": ((0, 4), "float32"),
+    "head.weight": ((100, 513), "bfloat16"),
+}
+RULES = {
+    "*norm.weight": "ones",
+    "square.*": "orthogonal",
+    "*.bias": "zeros",
+    "steps": "zeros",
+    "mask": "ones",
+    "phase": "ones",
+    "up.weight": "he_normal",
+    "*": "random_normal",
+}
+
+
+def make_specs() -> dict[str, Any]:
+    """Return the specs as `read_specs` takes them."""
+    return {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in SPECS.items()}
+
+
+def make_recipe(seed: int = SEED) -> Recipe:
+    """Return the recipe, in PyTorch's layout: `up.weight` is made transposed."""
+    return Recipe(RULES, seed=seed, convention="torch")
+
+
+# Module, name, bytes: what is written, noted and compared at once.
+SMALL_PIECES = [
+    (_appender, "BUFFER", 1 << 14),
+    (_appender, "_FLUSH", 1 << 15),
+    (checkpoint, "BUFFER", 1 << 14),
+    (_verify, "_PIECE", 1 << 12),
+]
+
+
+def use_small_pieces() -> None:
+    """Let this process do so little at once that everything happens often."""
+    for module, name, size in SMALL_PIECES:
+        assert isinstance(vars(module)[name], int)
+        vars(module)[name] = size
+
+
+def load(path: Path) -> dict[str, NDArray[Any]]:
+    """Return all tensors, as the `safetensors` library reads them."""
+    return {
+        name: np.frombuffer(part["data"], DTYPES[part["dtype"]]).reshape(part["shape"])
+        for name, part in deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+    }
+
+
+def check_whole(path: Path, recipe: Recipe | None = None) -> None:
+    """The files are, for the `safetensors` library, what the recipe gives."""
+    files = [path]
+    if path.name.endswith(".json"):
+        files = sorted(path.parent.glob("*-of-*.safetensors"))
+    found = {name: values for file in files for name, values in load(file).items()}
+    wanted = (recipe or make_recipe()).init(make_specs())
+    assert set(found) == set(wanted)
+    for name, values in wanted.items():
+        assert found[name].dtype == values.dtype, name
+        assert found[name].shape == values.shape, name
+        assert found[name].tobytes() == values.tobytes(), name
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the `safetensors` library takes the file for a checkpoint."""
+    try:
+        load(path)
+    except Exception:
+        return False
+    return True
+
+
+def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = False) -> None:
+    """Write, and kill this process at the call of a function of ours with that number.
+
+    Without a kill, the number of calls is printed.
+    """
+    import signal
+    import threading
+
+    use_small_pieces()
+    recipe, specs = make_recipe(), make_specs()
+    ours = tuple(
+        str(Path(_appender.__file__).with_name(name))
+        for name in ("_appender.py", "_disk.py", "_journal.py", "checkpoint.py")
+    )
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        # Both before and after everything that the files and their names see.
+        if frame.f_code.co_filename in ours:
+            calls += 1
+            if calls == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.setprofile(count)
+    sys.setprofile(count)
+    checkpoint.write(
+        recipe, specs, folder, max_shard_size=250_000, resume=resume, overwrite=overwrite
+    )
+    sys.setprofile(None)
+    print(calls)
+
+
+if __name__ == "__main__":
+    write_and_die(sys.argv[1], int(sys.argv[2]), "resume" in sys.argv, "overwrite" in sys.argv)

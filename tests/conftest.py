@@ -1,0 +1,62 @@
+"""Fixtures for the tests of the Python layer."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+from initializers import _core, _registry
+
+# These run in the environment of their framework: `make torch`, `make jax`, `make keras`.
+collect_ignore = [f"with_{name}" for name in ("jax", "keras", "torch") if find_spec(name) is None]
+
+# A shell that starts a job in the background lets it ignore Ctrl-C, and all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def fresh_registry() -> Iterator[None]:
+    """Forget, after the test, what it registered."""
+    objects, keys = dict(_registry._objects), dict(_registry._keys)
+    yield
+    _registry._objects.clear()
+    _registry._objects.update(objects)
+    _registry._keys.clear()
+    _registry._keys.update(keys)
+
+
+@pytest.fixture
+def settings_restored() -> Iterator[None]:
+    """Give back the threads and the instruction set."""
+    threads = _core.get_num_threads()
+    yield
+    _core.set_num_threads(threads)
+    _core.set_simd(None)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Call the command line, where no terminal is and tables have 100 columns."""
+    from commands import Command  # not in the environments of the frameworks
+
+    monkeypatch.setenv("COLUMNS", "100")
+    return Command(capsys)
+
+
+if os.environ.get("KERAS_BACKEND") == "numpy":
+
+    @pytest.fixture(autouse=True)
+    def uninitialised_inputs() -> Iterator[None]:
+        """Let layers compute with whatever the memory holds.
+
+        To infer shapes, Keras's NumPy backend calls a layer on `numpy.empty` arrays; where their
+        bytes happen to be NaN or large, NumPy warns. (`MALLOC_PERTURB_=128` makes it happen.)
+        """
+        with np.errstate(all="ignore"):
+            yield

@@ -1,0 +1,257 @@
+"""The frame of the command line: help, exit statuses, pipes, interrupts, missing packages."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import initializers
+from commands import Command, run_process
+from initializers import cli
+from initializers.cli import _output
+from initializers.cli._command import Command as Described
+
+NAMES = sorted(cli.group.commands)
+# Quick calls of every command that print something.
+CALLS = {
+    "completion": ["bash"],
+    "create": None,
+    "inspect": None,
+    "plan": ["--model", "gpt2"],
+    "propagate": ["he_normal", "--depth", "3"],
+    "recipe": ["gpt2"],
+    "selftest": None,  # has tests of its own
+    "show": ["he_normal", "--shape", "20,30"],
+    "verify": None,
+}
+
+
+def test_every_command_is_known_here() -> None:
+    assert set(NAMES) == set(CALLS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_examples_within_80_columns(
+    command: Command, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = command(name, "--help")
+    text = result.output
+    assert "--json" in text
+    prose, _, examples = text.partition("Examples:\n")
+    assert f"initializers {name}" in examples
+    described = cli.group.commands[name]
+    assert isinstance(described, Described)
+    assert described.short_help
+    assert all(len(line) <= 80 for line in prose.split("\n"))
+    assert all(len(line) <= 90 for line in examples.split("\n"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_are_options_that_exist(name: str) -> None:
+    described = cli.group.commands[name]
+    assert isinstance(described, Described)
+    known = {option for parameter in described.params for option in parameter.opts}
+    for example in described.examples:
+        for option in re.findall(r"--[a-z-]+", example):
+            assert option in known, example
+
+
+def test_help_without_arguments_is_an_error(command: Command) -> None:
+    result = command(status=2)
+    assert "Commands:" in result.errors
+    assert result.output == ""
+
+
+def test_exit_statuses_are_documented(command: Command) -> None:
+    text = " ".join(command("--help").output.split())
+    for status in ("0 done", "1 a check", "2 a wrong", "3 it could not", "130 interrupted"):
+        assert status in text
+
+
+def test_version(command: Command) -> None:
+    assert command("--version").output == f"initializers, version {initializers.__version__}\n"
+
+
+def test_wrong_usage(command: Command) -> None:
+    assert "No such command 'nix'" in command.fails("nix")
+    assert "No such option" in command.fails("show", "ones", "--nix")
+    assert "Missing argument" in command.fails("show")
+    assert "is not one of 'bash', 'zsh', 'fish'" in command.fails("completion", "tcsh")
+
+
+@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call is not None])
+def test_json_is_one_document(command: Command, name: str) -> None:
+    document = command(name, *(CALLS[name] or ()), "--json").document
+    assert isinstance(document, dict)
+
+
+def test_completion(command: Command) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        script = command("completion", shell).output
+        assert f"_INITIALIZERS_COMPLETE={shell}_complete" in script
+        assert command("completion", shell, "--json").document == {
+            "shell": shell,
+            "script": script[:-1],
+        }
+
+
+def test_a_shell_completes() -> None:
+    environment = {"_INITIALIZERS_COMPLETE": "bash_complete"}
+    result = run_process(COMP_WORDS="initializers in", COMP_CWORD="1", **environment)
+    assert result.output == "plain,inspect\n"
+    result = run_process(COMP_WORDS="initializers plan --model gp", COMP_CWORD="3", **environment)
+    assert result.output == "plain,gpt2\n"
+
+
+def test_output_is_plain_and_quiet_where_nobody_looks(tmp_path: Path) -> None:
+    result = run_process("create", "--model", "gpt2", "--out", tmp_path / "a", COLUMNS="80")
+    assert result.status == 0
+    assert result.errors == ""
+    assert "\x1b" not in result.output
+    assert "\r" not in result.output
+    result = run_process("show", "he_normal")
+    assert result.errors == ""
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize("variable", ["", "NO_COLOR"])
+def test_a_terminal_gets_colours_unless_it_wants_none(variable: str) -> None:
+    environment = {key: os.environ[key] for key in os.environ if key != "NO_COLOR"}
+    environment |= {"TERM": "xterm-256color", "COLUMNS": "80", variable or "IGNORED": "1"}
+    main, side = pty.openpty()
+    command = [sys.executable, "-W", "error", "-m", "initializers", "show", "he_normal"]
+    process = subprocess.Popen(command, stdout=side, stderr=side, env=environment)
+    os.close(side)
+    output = b""
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        output += part
+    os.close(main)
+    assert process.wait() == 0
+    assert ("\x1b[36m" in output.decode()) == (not variable)
+    assert "HeNormal(seed=0)" in output.decode()
+
+
+def test_a_narrow_encoding_is_no_error() -> None:
+    result = run_process("show", "he_normal", PYTHONIOENCODING="ascii")
+    assert result.status == 0
+    assert "\\u2588" in result.output
+
+
+def test_a_pipe_that_closes() -> None:
+    command = [sys.executable, "-W", "error", "-m", "initializers", "plan", "--model", "gpt2"]
+    process = subprocess.Popen(
+        [*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "{\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_an_interrupt_ends_quietly() -> None:
+    code = (
+        "import sys\nfrom initializers import cli\nprint('ready', flush=True)\n"
+        "sys.exit(cli.run(['selftest']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output == ""
+    assert errors.strip() == "initializers: interrupted"
+
+
+def test_no_memory(command: Command) -> None:
+    assert "no memory" in command.fails("show", "zeros", "--shape", "999999999999,9999", status=3)
+
+
+def without(*modules: str) -> str:
+    """Return code that runs the command line where these are not installed."""
+    return (
+        f"import sys\nfor name in {modules!r}: sys.modules[name] = None\n"
+        "from initializers.__main__ import main\nsys.exit(main())"
+    )
+
+
+@pytest.mark.parametrize("module", ["click", "rich"])
+def test_without_the_extra(module: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", without(module), "selftest"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 3
+    assert result.stderr == (
+        f"initializers: the command line needs the package {module!r}: "
+        "pip install 'initializers[cli]'\n"
+    )
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("picture", [[], ["--plot", "picture.png"]])
+def test_without_matplotlib(picture: list[str], tmp_path: Path) -> None:
+    code = without("matplotlib", "matplotlib.figure")
+    command = [sys.executable, "-W", "error", "-c", code, "show", "he_normal", *picture]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
+    )
+    if not picture:
+        assert result.returncode == 0, result.stderr
+        return
+    assert result.returncode == 3
+    assert result.stderr == (
+        "initializers: pictures need the package 'matplotlib': pip install 'initializers[cli]'\n"
+    )
+    assert result.stdout == ""
+
+
+def test_importing_the_package_stays_light() -> None:
+    code = (
+        "import sys, initializers; "
+        "print(*sorted({'click', 'rich', 'matplotlib', 'safetensors', 'initializers.cli'} "
+        "& set(sys.modules)))"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_matplotlib_is_loaded_for_pictures_only() -> None:
+    code = "import sys\nfrom initializers import cli\nsys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+def test_text_from_files_is_harmless() -> None:
+    evil = "a\x1b[31mred\x07\u202egnp\u2028\ud800\n[bold]\x9b"
+    text = _output.clean(evil)
+    assert text == "a\\x1b[31mred\\x07\\u202egnp\\u2028\\ud800\\n[bold]\\x9b"
+    assert _output.clean("layers.0/weight × Ω 日本") == "layers.0/weight × Ω 日本"
+
+
+def test_numbers_that_json_lacks_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    _output.write_json({"a": float("nan"), "b": [float("inf"), 1.0], "c": "\x1b"})
+    assert capsys.readouterr().out == (
+        '{\n  "a": null,\n  "b": [\n    null,\n    1.0\n  ],\n  "c": "\\u001b"\n}\n'
+    )

@@ -1,0 +1,67 @@
+"""What the pages say that commands print is what they print."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from commands import Command
+from pages import ROOT
+
+PAGES = [ROOT / "docs" / "cli.md", ROOT / "README.md"]
+
+
+def read_sessions(page: Path) -> list[tuple[str, list[str]]]:
+    """Return the commands of the console blocks of a page, each with the lines that follow."""
+    sessions: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        for line in block.rstrip("\n").split("\n"):
+            if line.startswith("$ "):
+                sessions.append((line[2:], []))
+            else:
+                sessions[-1][1].append(line)
+    return sessions
+
+
+def matches(lines: list[str], expected: list[str]) -> bool:
+    """Whether lines are the expected ones, where `…` is any text and, alone, any lines."""
+    if not expected:
+        return not lines
+    if expected[0] == "…":
+        return any(matches(lines[start:], expected[1:]) for start in range(len(lines) + 1))
+    pattern = fnmatch.translate(re.sub(r"([*?[])", r"[\1]", expected[0]).replace("…", "*"))
+    fits = bool(lines) and re.match(pattern, lines[0]) is not None
+    return fits and matches(lines[1:], expected[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_sessions(
+    command: Command, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    status = 0
+    sessions = read_sessions(page)
+    assert sessions
+    for position, (line, expected) in enumerate(sessions):
+        if line == "echo $?":
+            assert [str(status)] == expected
+            continue
+        checked = sessions[position + 1 : position + 2] == [("echo $?", ["1"])]
+        name, *arguments = shlex.split(line)
+        assert name == "initializers"
+        target = None
+        if ">" in arguments:
+            target = arguments[arguments.index(">") + 1]
+            arguments = arguments[: arguments.index(">")]
+        status = 1 if checked else 0
+        output = command(*arguments, status=status).output
+        if target is not None:
+            (tmp_path / target).write_text(output)
+            output = ""
+        received = output.rstrip("\n").split("\n") if output else []
+        assert matches(received, expected), "\n".join([line, *received])

@@ -1,0 +1,205 @@
+"""Threads, the interpreter lock, fork, interrupts and the number of threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import initializers
+from initializers import RandomNormal, RandomUniform, TruncatedNormal
+
+# Several chunks of 2 MiB: the pool has work.
+LARGE = (3001, 1009)
+# Half a second for 2^26 elements on one thread: the slowest sampler.
+SLOW = TruncatedNormal(bounds=(8.0, 9.0), seed=1)
+
+
+@pytest.fixture(autouse=True)
+def _restore_threads() -> Any:
+    before = initializers.get_num_threads()
+    yield
+    initializers.set_num_threads(before)
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_number_of_threads_changes_nothing(threads: int) -> None:
+    initializers.set_num_threads(1)
+    expected = RandomNormal(seed=3)(LARGE)
+    initializers.set_num_threads(threads)
+    assert initializers.get_num_threads() == threads
+    np.testing.assert_array_equal(RandomNormal(seed=3)(LARGE), expected)
+
+
+def test_eight_callers_at_once() -> None:
+    makers = [RandomNormal(seed=1), RandomUniform(seed=2), TruncatedNormal(seed=3), SLOW] * 2
+    serial = [make(LARGE) for make in makers]
+    barrier = threading.Barrier(len(makers))
+
+    def fill(make: Any) -> NDArray[Any]:
+        barrier.wait()
+        return make(LARGE)  # type: ignore[no-any-return]
+
+    with ThreadPoolExecutor(len(makers)) as pool:
+        for expected, received in zip(serial, pool.map(fill, makers), strict=True):
+            np.testing.assert_array_equal(received, expected)
+
+
+def test_callers_share_one_output() -> None:
+    whole = RandomNormal(seed=5)((64, 65536))
+    out = np.empty_like(whole)
+
+    def fill(row: int) -> None:
+        rows = slice(8 * row, 8 * row + 8)
+        RandomNormal(seed=5)(whole.shape, index=(rows, slice(None)), out=out[rows])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fill, range(8)))
+    np.testing.assert_array_equal(out, whole)
+
+
+def test_the_interpreter_runs_while_a_fill_does() -> None:
+    window: list[float] = []
+
+    def fill() -> None:
+        out = np.empty((1 << 25,), np.float32)
+        window.append(time.perf_counter())
+        SLOW(out.shape, out=out)
+        window.append(time.perf_counter())
+
+    worker = threading.Thread(target=fill)
+    worker.start()
+    ticks = []
+    while worker.is_alive():
+        ticks.append(time.perf_counter())
+        time.sleep(0.001)
+    worker.join()
+    inside = [tick for tick in ticks if window[0] < tick < window[1]]
+    assert len(inside) >= 10, f"{len(inside)} ticks in a fill of {window[1] - window[0]:.3f} s"
+
+
+def test_a_short_fill_does_not_wait_for_a_long_one() -> None:
+    initializers.set_num_threads(2)
+    done = threading.Event()
+
+    def fill() -> None:
+        SLOW((1 << 26,))
+        done.set()
+
+    worker = threading.Thread(target=fill)
+    worker.start()
+    time.sleep(0.1)
+    RandomNormal(seed=1)(LARGE)
+    finished_first = not done.is_set()
+    worker.join()
+    assert finished_first
+
+
+def test_one_output_cannot_be_filled_twice_at_once() -> None:
+    initializers.set_num_threads(1)
+    out = np.empty(1 << 26, np.float32)
+    worker = threading.Thread(target=lambda: SLOW(out.shape, out=out))
+    worker.start()
+    time.sleep(0.1)
+    with pytest.raises(ValueError, match="`out` must be writeable and not in use"):
+        RandomNormal(seed=1)(out.shape, out=out)
+    worker.join()
+
+
+def test_an_interrupt_ends_a_long_fill() -> None:
+    class Alarm(Exception):
+        pass
+
+    rung: list[float] = []
+
+    def ring(*_: object) -> None:
+        rung.append(time.perf_counter())
+        raise Alarm
+
+    out = np.empty(1 << 28, np.float32)
+    before = signal.signal(signal.SIGALRM, ring)
+    start = time.perf_counter()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(Alarm):
+            SLOW(out.shape, out=out)
+        end = time.perf_counter()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert 0.3 <= rung[0] - start < 0.5, "the handler ran late"
+    assert end - rung[0] < 0.2, "the fill went on"
+    # The package works as before, and the memory is free again.
+    np.testing.assert_array_equal(SLOW((1000,), out=out[:1000]), SLOW((1000,)))
+
+
+def test_a_forked_child_fills() -> None:
+    code = f"""
+import os, sys, initializers
+initializers.set_num_threads(3)
+expected = initializers.RandomNormal(seed=7)({LARGE}).tobytes()
+child = os.fork()
+if child == 0:
+    same = initializers.RandomNormal(seed=7)({LARGE}).tobytes() == expected
+    grandchild = os.fork()
+    if grandchild == 0:
+        os._exit(0 if initializers.RandomNormal(seed=7)({LARGE}).tobytes() == expected else 2)
+    os._exit(0 if same and os.waitpid(grandchild, 0)[1] == 0 else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert initializers.RandomNormal(seed=7)({LARGE}).tobytes() == expected
+"""
+    # Python 3.12 warns of any fork of a process that has threads.
+    result = run("import warnings; warnings.simplefilter('ignore')\n" + code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_fork_while_another_thread_fills() -> None:
+    code = f"""
+import os, threading, initializers
+expected = initializers.RandomNormal(seed=7)({LARGE}).tobytes()
+slow = initializers.TruncatedNormal(bounds=(-1.0, 3.0), seed=1)
+worker = threading.Thread(target=lambda: slow((1 << 25,)))
+worker.start()
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if initializers.RandomNormal(seed=7)({LARGE}).tobytes() == expected else 1)
+    assert os.waitpid(child, 0)[1] == 0
+worker.join()
+"""
+    result = run("import warnings; warnings.simplefilter('ignore')\n" + code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_environment_sets_the_number_of_threads() -> None:
+    code = "import initializers; print(initializers.get_num_threads())"
+    assert run(code, INITIALIZERS_NUM_THREADS="3").stdout == "3\n"
+    usable = len(os.sched_getaffinity(0))
+    assert run(code, INITIALIZERS_NUM_THREADS="").stdout == f"{usable}\n"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "1025", "99999999999999999999"])
+def test_a_wrong_environment_says_so(value: str) -> None:
+    code = f"import initializers; initializers.RandomNormal()({LARGE})"
+    result = run(code, INITIALIZERS_NUM_THREADS=value)
+    expected = f"`INITIALIZERS_NUM_THREADS` must be an integer in [1, 1024], received: {value}"
+    assert expected in result.stderr, result.stderr

@@ -1,0 +1,109 @@
+"""Where a library changed how this thread rounds, the values stay, and so does the mode."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import platform
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import initializers
+from initializers import _core
+from initializers._dtypes import look_up
+from initializers._write import plan_fill
+
+X86 = platform.machine() in ("x86_64", "AMD64", "i686")
+ARM = platform.machine() in ("aarch64", "arm64")
+
+pytestmark = pytest.mark.skipif(not (X86 or ARM), reason="the mode is set on x86 and ARM only")
+
+# `fenv.h`: upward, downward, towards zero.
+ROUNDINGS = [0x800, 0x400, 0xC00] if X86 else [0x400000, 0x800000, 0xC00000]
+# What `-ffast-math` start-up code sets: flush to zero (and denormals are zero).
+FLUSHING = 0x9FC0 if X86 else 1 << 24
+
+MATRIX = np.linspace(-1, 1, 70).reshape(10, 7)
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "normal": lambda: initializers.RandomNormal(0.1, 0.3, seed=1)((1400, 1000)),
+    "subnormal": lambda: initializers.RandomNormal(0.0, 1e-39, seed=1)((300,)),
+    "float16": lambda: initializers.RandomNormal(0.0, 1e-6, seed=1)((300,), "float16"),
+    "uniform": lambda: initializers.RandomUniform(-0.3, 0.1, seed=1)((1000,), "float64"),
+    "truncated": lambda: initializers.TruncatedNormal(0.1, bounds=(-0.7, 1.3), seed=1)((1000,)),
+    "he": lambda: initializers.HeNormal(seed=1)((37, 91)),
+    "glorot": lambda: initializers.GlorotUniform(seed=1)((37, 91), "float64"),
+    "orthogonal": lambda: initializers.Orthogonal(1.1, seed=1)((130, 70)),
+    "orthogonalize": lambda: initializers.orthogonalize(MATRIX),
+    "constant": lambda: initializers.Constant(0.1)((5,), "float32"),
+    "constant 8": lambda: initializers.Constant(0.123)((5,), "float8_e4m3fn"),
+    "sparse": lambda: initializers.Sparse(0.3, seed=1)((70, 30)),
+    "convolution": lambda: initializers.ConvolutionOrthogonal2D(seed=1)((3, 3, 4, 8)),
+    "stft": lambda: initializers.STFT()((16, 1, 9)),
+    "planned": lambda: _fill(initializers.LecunNormal(seed=1), (37, 91)),
+}
+
+
+def _fill(initializer: Any, shape: tuple[int, ...]) -> Any:
+    out = np.empty(shape, np.float32)
+    plan_fill(initializer, shape, look_up("float32"))(out, (0,) * len(shape))
+    return out
+
+
+def _set_rounding(mode: int) -> None:
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
+    assert libm.fesetround(mode) == 0
+
+
+def _in_thread(change: Callable[[], None], make: Callable[[], Any]) -> tuple[Any, int, int]:
+    """Make values in a thread of its own, whose mode ends with it."""
+    results: list[Any] = []
+
+    def work() -> None:
+        change()
+        before = _core.replace_float_mode(None)
+        _core.replace_float_mode(before)
+        try:
+            values = make()
+        finally:
+            after = _core.replace_float_mode(None)
+        results.extend((values, before, after))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return tuple(results)
+
+
+@pytest.mark.parametrize("mode", [*ROUNDINGS, "flush"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_values_and_mode_stay(name: str, mode: int | str, settings_restored: None) -> None:
+    _core.set_num_threads(3)
+    make = MAKERS[name]
+
+    def change() -> None:
+        if isinstance(mode, int):
+            _set_rounding(mode)
+        else:
+            _core.replace_float_mode(FLUSHING)
+
+    # In the hostile mode first: a cache of the package must not keep what it saw there.
+    values, before, after = _in_thread(change, make)
+    control = 0xFFC0 if X86 else -1
+    assert after & control == before & control, "the mode was not given back"
+    expected = make()
+    assert values.tobytes() == expected.tobytes()
+    assert before & control != 0x1F80 if X86 else before != 0
+
+
+def test_an_error_gives_the_mode_back() -> None:
+    def make() -> None:
+        with pytest.raises(ValueError, match="`shape`"):
+            initializers.RandomNormal(seed=1)((-1,))
+
+    _, before, after = _in_thread(lambda: _set_rounding(ROUNDINGS[0]), make)
+    assert before == after

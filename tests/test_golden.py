@@ -1,0 +1,87 @@
+"""The library against the golden vectors, bit for bit: its values never change."""
+
+import csv
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import initializers
+from reference import DTYPES
+from test_reference import core_range
+
+GOLDEN = Path(__file__).parent / "golden"
+PARAMETERS = {
+    "uniform": ["minval", "maxval"],
+    "normal": ["mean", "stddev"],
+    "truncated_normal": ["mean", "stddev", "lower", "upper"],
+}
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    with (GOLDEN / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def draw(sampler: str, row: dict[str, str], names: list[str]) -> NDArray[Any]:
+    integers = (int(row[name]) for name in ("seed", "stream", "start", "count"))
+    parameters = (float(row[name]) for name in names if row[name])
+    return core_range(sampler, row["dtype"], *integers, *parameters)
+
+
+@pytest.mark.parametrize("sampler", PARAMETERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_values(dtype: str, sampler: str) -> None:
+    rows = [row for row in read_rows(sampler) if row["dtype"] == dtype]
+    assert len(rows) >= 42
+    for row in rows:
+        values = draw(sampler, row, PARAMETERS[sampler])
+        digits = 2 * values.itemsize
+        assert " ".join(f"{value:0{digits}x}" for value in values) == row["bits"], row
+
+
+@pytest.mark.parametrize(
+    "row", read_rows("digests"), ids=lambda row: f"{row['sampler']}-{row['dtype']}"
+)
+def test_digests(row: dict[str, str]) -> None:
+    values = draw(row["sampler"], row, ["a", "b", "lower", "upper"])
+    little = values.astype(values.dtype.newbyteorder("<"))
+    assert hashlib.sha256(little.tobytes()).hexdigest() == row["sha256"]
+
+
+@pytest.mark.parametrize("name", ["orthogonal", "orthogonal_large"])
+def test_orthogonal(name: str) -> None:
+    for row in read_rows(name):
+        generator = initializers.SeedGenerator(int(row["seed"]))
+        generator._counter = int(row["stream"])
+        shape = (int(row["rows"]), int(row["columns"]))
+        values = initializers.Orthogonal(float(row["gain"]), seed=generator)(shape, row["dtype"])
+        patterns = values.view(DTYPES[row["dtype"]].pattern)
+        little = patterns.astype(patterns.dtype.newbyteorder("<"))
+        assert hashlib.sha256(little.tobytes()).hexdigest() == row["sha256"], row
+
+
+def test_words() -> None:
+    """A float64 uniform value of [0, 2^53) is the high 53 bits of a pair of words."""
+    for row in read_rows("words"):
+        words = [int(word, 16) for word in row["words"].split()]
+        first = int(row["index"])
+        odd = first % 2
+        pairs = zip(words[odd : 16 - odd : 2], words[odd + 1 :: 2], strict=True)
+        expected = [(low + (high << 32)) >> 11 for low, high in pairs]
+        start = (first + odd) // 2
+        count = min(len(expected), 2**63 - 1 - start)  # no tensor has the very last words
+        bits = core_range(
+            "uniform", "float64", int(row["seed"]), int(row["stream"]), start, count, 0.0, 2.0**53
+        )
+        assert bits.view(np.float64).tolist() == expected[:count], row
+
+
+def test_files_are_the_references() -> None:
+    make = [sys.executable, str(GOLDEN / "make.py"), "--check"]
+    subprocess.run(make, check=True, capture_output=True)

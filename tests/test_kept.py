@@ -1,0 +1,109 @@
+"""Memory that is used again: only what nothing refers to, and never more than a share."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from initializers import RandomNormal, _kept
+from initializers._aligned import allocate_aligned
+from initializers._dtypes import look_up
+
+pytestmark = pytest.mark.skipif(not _kept.CAN_KEEP, reason="the system cannot be told of it")
+
+SHAPE = (3, 1 << 20)
+FLOAT = look_up("float32")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    _kept._kept.clear()
+    yield
+    _kept._kept.clear()
+
+
+def address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def make() -> Any:
+    return allocate_aligned(SHAPE, FLOAT)
+
+
+def test_memory_is_used_again() -> None:
+    array = make()
+    assert address(array) % 2**21 == 0
+    first = address(array)
+    RandomNormal(seed=1)(SHAPE, out=array)
+    del array
+    again = make()
+    assert address(again) == first
+    assert address(make()) != first
+    wanted = RandomNormal(seed=2)(SHAPE)
+    assert np.array_equal(RandomNormal(seed=2)(SHAPE, out=again), wanted)
+
+
+@pytest.mark.parametrize(
+    "refer",
+    [
+        lambda array: array[1:, 5:],
+        lambda array: array.view("i4").reshape(-1)[:1],
+        lambda array: memoryview(array),
+        lambda array: np.from_dlpack(array.T),
+        lambda array: np.asarray(array.view(np.recarray)),
+        lambda array: array.base,
+    ],
+)
+def test_what_is_referred_to_is_not_used_again(refer: Any) -> None:
+    array = make()
+    first, reference = address(array), refer(array)
+    del array
+    gc.collect()
+    assert address(make()) != first
+    del reference
+    gc.collect()
+    assert first in {address(array) for array in [make(), make()]}
+
+
+def test_small_and_zero_and_copied_arrays_are_numpy_s() -> None:
+    for keywords, shape in (({}, (8, 8)), ({"zeros": True}, SHAPE), ({"shared": False}, SHAPE)):
+        allocate_aligned(shape, FLOAT, **keywords)
+        assert not _kept._kept
+
+
+def test_the_system_may_take_it_back() -> None:
+    rollup = Path("/proc/self/smaps_rollup")
+    if not rollup.exists():
+        pytest.skip("of Linux")
+
+    def read_lazy() -> int:
+        found = re.search(r"^LazyFree: +(\d+) kB", rollup.read_text(), re.M)
+        assert found
+        return int(found[1]) * 1024
+
+    array = make()
+    array[:] = 1
+    size, before = array.nbytes, read_lazy()
+    del array
+    assert read_lazy() - before >= size
+
+
+def test_no_more_than_a_share_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kept, "_most_kept", lambda: 45e6)  # three of them
+    arrays = [make() for _ in range(5)]
+    del arrays
+    assert sum(map(len, _kept._kept.values())) == 2
+
+
+def test_without_memory_to_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **keywords: Any) -> Any:
+        raise OSError("no")
+
+    monkeypatch.setattr("initializers._kept.mmap.mmap", refuse)
+    assert make().shape == SHAPE

@@ -1,0 +1,146 @@
+"""Orthogonal matrices and kernels against the page, bit for bit, on sizes that NumPy can do."""
+
+from __future__ import annotations
+
+import fractions
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import initializers
+import reference
+import reference_matrices as page
+from initializers import _core
+from reference import DTYPES
+
+# Around panels of 64 and strips of 32, 16 and 8 columns; x₁ = 0 for these seeds of 1×1.
+SHAPES = [(1, 1), (2, 1), (1, 3), (2, 2), (3, 5), (17, 9), (40, 33), (64, 64), (65, 65), (66, 130)]
+
+
+def same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    same_kind = left.dtype == right.dtype and left.shape == right.shape
+    return same_kind and left.tobytes() == np.ascontiguousarray(right).tobytes()
+
+
+@pytest.mark.parametrize("compute", [np.float32, np.float64])
+def test_emulated_fma_is_rounded_once(compute: Any) -> None:
+    generator = np.random.default_rng(1)
+    a, b = generator.standard_normal((2, 2000)).astype(compute)
+    ulps = np.ldexp(generator.standard_normal(2000), generator.integers(-80, 2, 2000))
+    c = (-(a * b) * (1 + np.round(ulps, 9))).astype(compute)
+    got = page.fma_of(compute)(a, b, c)
+    for x, y, z, result in zip(a, b, c, got, strict=True):
+        exact = fractions.Fraction(float(x)) * fractions.Fraction(float(y)) + fractions.Fraction(
+            float(z)
+        )
+        error = abs(fractions.Fraction(float(result)) - exact)
+        for neighbour in (np.nextafter(result, compute(9)), np.nextafter(result, compute(-9))):
+            other = abs(fractions.Fraction(float(neighbour)) - exact)
+            even = result.tobytes()[0] & 1 == 0
+            assert error < other or (error == other and even)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_orthogonal(dtype: str, shape: tuple[int, ...]) -> None:
+    for seed, gain in [(sum(shape), 1.0), (-5, 1.7)]:
+        got = initializers.Orthogonal(gain, seed=seed)(shape, dtype)
+        assert same(got, page.orthogonal(dtype, seed, 0, shape, gain)), (seed, gain)
+
+
+@pytest.mark.parametrize("level", _core.available_simd())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.usefixtures("settings_restored")
+def test_every_instruction_set(dtype: str, level: str) -> None:
+    _core.set_simd(level)
+    for shape in [(7, 5), (70, 67), (9, 80)]:
+        got = initializers.Orthogonal(seed=4)(shape, dtype)
+        assert same(got, page.orthogonal(dtype, 4, 0, shape, 1.0)), shape
+
+
+def test_streams_axes_and_ranks() -> None:
+    generator = initializers.SeedGenerator(9)
+    drawn = initializers.Orthogonal(seed=generator)
+    for stream in range(3):
+        assert same(drawn((5, 4)), page.orthogonal("float32", 9, stream, (5, 4), 1.0))
+    for axis in range(-3, 3):
+        got = initializers.Orthogonal(seed=3, axis=axis)((2, 5, 4), "float64")
+        assert same(got, page.orthogonal("float64", 3, 0, (2, 5, 4), 1.0, axis)), axis
+
+
+@pytest.mark.parametrize("seed", [21851112, 36069824, 50423410])
+def test_first_element_zero(seed: int) -> None:
+    assert reference.standard_normal("float32", seed, 0, 0, 1)[0] == 0
+    assert initializers.Orthogonal(seed=seed)((1, 1)).tolist() == [[1.0]]
+    for shape in [(1, 4), (6, 1), (3, 3)]:
+        got = initializers.Orthogonal(seed=seed)(shape)
+        assert same(got, page.orthogonal("float32", seed, 0, shape, 1.0))
+        assert np.isfinite(got).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_sums(dtype: str) -> None:
+    """Blocks of 1024 squares, and more than one."""
+    for m in (1024, 1025, 1026, 2500):
+        got = initializers.Orthogonal(seed=m)((m, 1), dtype)
+        assert same(got, page.orthogonal(dtype, m, 0, (m, 1), 1.0)), m
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_orthogonalize(dtype: str, shape: tuple[int, int]) -> None:
+    generator = np.random.default_rng(shape)
+    matrix = generator.standard_normal(shape).astype(dtype)
+    assert same(initializers.orthogonalize(matrix), page.orthogonalize(matrix))
+    scaled = np.ldexp(matrix, generator.integers(-90, 90, shape[1]))
+    assert same(initializers.orthogonalize(scaled), page.orthogonalize(scaled))
+    dependent = np.ones(shape, dtype)
+    dependent[:, ::3] = 0
+    assert same(initializers.orthogonalize(dependent), page.orthogonalize(dependent))
+
+
+@pytest.mark.parametrize("compute", [np.float32, np.float64])
+def test_the_product_without_fusing(compute: Any) -> None:
+    """What NumPy gives for the same reflectors one by one, in f64."""
+    q = initializers.Orthogonal(seed=8)((300, 200), compute)
+    name, expected = np.dtype(compute).name, np.eye(300, 200)
+    for k in reversed(range(200)):
+        x = reference.standard_normal(name, 8, 0, k * 320, 300 - k).astype(np.float64)
+        sign = -1 if x[0] < 0 else 1
+        v = x + sign * np.linalg.norm(x) * np.eye(1, 300 - k)[0]
+        expected[k:] -= np.outer(2 / (v @ v) * v, v @ expected[k:])
+        expected[:, k] *= -sign
+    np.testing.assert_allclose(q, expected, rtol=0, atol=1e-6 if compute is np.float32 else 1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_kernels(dtype: str) -> None:
+    for shape in [(3, 2, 4), (2, 3, 3), (4, 3, 3, 5), (3, 2, 1, 2, 2)]:
+        got = initializers.DeltaOrthogonal(1.5, seed=2)(shape, dtype)
+        assert same(got, page.delta_orthogonal(dtype, 2, shape, 1.5)), shape
+    classes = {
+        1: initializers.ConvolutionOrthogonal1D,
+        2: initializers.ConvolutionOrthogonal2D,
+        3: initializers.ConvolutionOrthogonal3D,
+    }
+    for dimensions, cls in classes.items():
+        for size, i, o in [(1, 2, 3), (2, 3, 3), (3, 2, 4)]:
+            shape = (size,) * dimensions + (i, o)
+            got = cls(0.5, seed=6)(shape, dtype)
+            assert same(got, page.convolution_orthogonal(dtype, 6, shape, 0.5)), shape
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sparse(dtype: str) -> None:
+    for shape, sparsity in [((10, 7), 0.7), ((33, 2), 0.1), ((5, 5), 1.0), ((4, 9), 0.0)]:
+        where = (dtype, -3, 0, 0, shape[0] * shape[1])
+        normal = reference.normal(*where, 0.0, 0.5).reshape(shape)
+        got = initializers.Sparse(sparsity, 0.5, seed=-3)(shape, dtype)
+        assert same(got, page.sparse(dtype, -3, shape, sparsity, normal))
+
+
+def test_dirac() -> None:
+    for shape, groups in [((3, 2, 2), 1), ((4, 5, 2, 6), 3), ((1, 2, 3, 3, 8), 4), ((2, 0, 3), 3)]:
+        assert same(initializers.Dirac(groups)(shape, "int8"), page.dirac(shape, groups)), shape

@@ -1,0 +1,75 @@
+"""The wheel and the sdist in dist/, each in a fresh environment (`make wheel` builds them)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+DIST = Path(__file__).parent.parent / "dist"
+
+pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
+
+# What a newcomer does first, and a golden value; nothing from this repository is on the path.
+QUICK_CHECKS = """
+import pathlib, subprocess, sys, numpy as np, initializers
+from initializers import HeNormal, RandomNormal, Zeros
+assert pathlib.Path(initializers.__file__).is_relative_to(sys.prefix), initializers.__file__
+assert initializers.__version__ == "0.1.0" and initializers.STREAM_VERSION == 1
+kernel = HeNormal(seed=1)((784, 256))
+assert kernel.shape == (784, 256) and abs(kernel.std() - (2 / 784) ** 0.5) < 2e-4
+block = HeNormal(seed=1)((784, 256), index=(slice(100, 200), slice(None)))
+assert (block == kernel[100:200]).all()
+half = HeNormal(seed=1)((784, 256), "bfloat16")
+assert (half == kernel.astype(half.dtype)).all()
+assert not Zeros()((3,), "int8").any()
+assert initializers.get("he_normal")((2, 2)).shape == (2, 2)
+run = [pathlib.Path(sys.prefix, "bin", "initializers"), "selftest"]
+message = subprocess.run(run, capture_output=True, text=True).stderr
+assert message.strip().endswith("pip install 'initializers[cli]'"), message
+digest = initializers.digest({"kernel": RandomNormal(seed=1)((3, 3))})
+assert digest.startswith("851d97d62417"), digest
+from initializers.recipe import Recipe, model_specs
+assert len(Recipe.for_model("gpt2").plan(model_specs("gpt2")).weights) == 148
+print("fine")
+"""
+
+
+def find(pattern: str) -> Path:
+    found = list(DIST.glob(pattern))
+    assert len(found) == 1, f"dist/ must have one {pattern}: run `make wheel`"
+    return found[0]
+
+
+def check_installed(package: Path, environment: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", str(package)], check=True)
+    command = [python, "-W", "error", "-I", "-c", QUICK_CHECKS]
+    output = subprocess.run(
+        command, cwd=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert output.stdout == "fine\n", output.stderr
+
+
+def test_wheel(tmp_path: Path) -> None:
+    check_installed(find("initializers-*-cp310-abi3-manylinux*2014*.whl"), tmp_path / "wheel")
+
+
+def test_sdist(tmp_path: Path) -> None:
+    check_installed(find("initializers-*.tar.gz"), tmp_path / "sdist")
+
+
+def test_wheel_holds_what_users_need() -> None:
+    with zipfile.ZipFile(find("initializers-*.whl")) as wheel:
+        names = set(wheel.namelist())
+    assert {"initializers/py.typed", "initializers/_core.pyi"} <= names
+    data = {"initializers/data/shapes/llama-3.2-1b.json", "initializers/data/selftest.json"}
+    assert data <= names
+    assert any(name.endswith("entry_points.txt") for name in names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert not any(name.startswith(("tests", "benches", "tools")) for name in names)

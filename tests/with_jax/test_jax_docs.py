@@ -1,0 +1,36 @@
+"""The pages, docstrings and examples for JAX run and say what is true."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import initializers.jax
+from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
+
+
+def test_page() -> None:
+    run_page(ROOT / "docs" / "jax.md")
+
+
+def test_blocks_of_other_pages() -> None:
+    run_foreign_blocks("jax")
+
+
+def test_docstrings() -> None:
+    assert run_docstrings("initializers.jax") >= 2
+
+
+def test_every_name_is_on_the_page_or_has_a_docstring() -> None:
+    page = (ROOT / "docs" / "jax.md").read_text()
+    for name in initializers.jax.__all__:
+        assert re.search(rf"\b{name}\b", page) or getattr(initializers.jax, name).__doc__, name
+
+
+@pytest.mark.parametrize("name", ["linen", "nnx", "equinox"])
+def test_examples_train(name: str) -> None:
+    output = run_example(f"jax_{name}.py")
+    assert all(float(percent) > 88 for percent in re.findall(r"([0-9.]+)%", output))
+    if name == "linen":
+        assert "70aee996513a928d" in output

@@ -1,0 +1,103 @@
+"""`init_model`: a recipe for a Keras model, and its names and shapes as specs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras_models import BACKEND, to_numpy
+
+from initializers import Recipe, digest
+from initializers.keras import Rule, init_model, name_variables
+from initializers.recipe import Spec, read_specs
+from recipe_model import DIGEST, RECIPE, SHAPES
+
+
+def build(dtype: Any = None) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            layers.Conv2D(5, 3, name="conv", dtype=dtype),
+            layers.BatchNormalization(name="norm", dtype=dtype),
+            layers.Flatten(),
+            layers.Dense(6, name="dense", dtype=dtype),
+            layers.Dropout(0.1),
+            layers.Dense(4, name="head", dtype=dtype),
+        ]
+    )
+
+
+def values(model: Any) -> dict[str, Any]:
+    return {name: to_numpy(variable) for name, variable in name_variables(model).items()}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_same_bits_as_everywhere(whole: bool) -> None:
+    model = init_model(build() if whole else build, RECIPE)
+    assert digest(values(model)) == DIGEST
+    assert list(read_specs(model).items()) == [
+        (name, Spec(shape, "float32")) for name, shape in SHAPES.items()
+    ]
+    assert digest(RECIPE.init(model)) == DIGEST
+    assert digest(values(init_model(model, RECIPE, 7))) == digest(RECIPE.with_seed(7).init(SHAPES))
+
+
+@pytest.mark.skipif(BACKEND == "numpy", reason="its layers compute in float32")
+def test_low_precision() -> None:
+    model = init_model(lambda: build("bfloat16"), RECIPE)
+    made = RECIPE.init(model)
+    assert {array.dtype.name for array in made.values()} >= {"bfloat16"}
+    assert digest(values(model)) == digest(made)
+
+
+def test_rules_other_than_recipes() -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="a")])
+    before = values(model)["a/bias"]
+    rules = {"a/kernel": Rule("he_normal", permute=(1, 0)), "*": None}
+    init_model(model, lambda name, shape: rules.get(name), 3)
+    expected = Recipe({"*": "he_normal"}, seed=3).init({"a/kernel": (2, 3)})["a/kernel"].T
+    assert values(model)["a/kernel"].tobytes() == expected.tobytes()
+    assert values(model)["a/bias"].tobytes() == before.tobytes()
+
+
+def test_bad_input() -> None:
+    model = build()
+    before = digest(values(model))
+    cases: list[tuple[Any, Any, Any, str]] = [
+        (model, {"*/kernel": "he_normal"}, 1, "none that matches 'conv/bias'"),
+        (model, Recipe({"*/kernel": "ones"}, seed=1), None, "none that takes 'conv/bias'"),
+        (model, {"*/gamma": "orthogonal", "*": "ones"}, 1, "variable 'norm/gamma' cannot be"),
+        (model, {"*": "ones"}, None, "`seed` must be an integer"),
+        (model, "ones", 1, "`recipe` must be"),
+        (3, {"*": "ones"}, 1, "`model` must be a Keras model"),
+        (keras.layers.Dense(3), {"*": "ones"}, 1, "`model` must be built"),
+    ]
+    for each, recipe, seed, message in cases:
+        with pytest.raises((TypeError, ValueError), match=message):
+            init_model(each, recipe, seed)
+    assert digest(values(model)) == before
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="Keras lays out variables on JAX only")
+def test_sharded() -> None:
+    import jax
+
+    devices = keras.distribution.list_devices()
+    mesh = keras.distribution.DeviceMesh((len(devices),), ["model"], devices)
+    layout = keras.distribution.LayoutMap(mesh)
+    layout[".*wide.kernel"] = (None, "model")
+    try:
+        keras.distribution.set_distribution(
+            keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="model")
+        )
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(16, name="wide")])
+        kernel = init_model(model, Recipe({"*": "he_normal"}, seed=1)).layers[0].kernel.value
+    finally:
+        keras.distribution.set_distribution(None)
+    assert isinstance(kernel, jax.Array)
+    assert {shard.data.shape for shard in kernel.addressable_shards} == {(3, 16 // len(devices))}
+    whole = Recipe({"*": "he_normal"}, seed=1).init({"wide/kernel": (3, 16)})["wide/kernel"]
+    assert np.asarray(kernel).tobytes() == whole.tobytes()

@@ -1,0 +1,53 @@
+"""The pages, docstrings and examples for PyTorch run and say what is true."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import initializers.torch
+from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
+
+
+@pytest.mark.parametrize("page", ["torch.md", "sharded.md"])
+def test_pages(page: str) -> None:
+    run_page(ROOT / "docs" / page)
+
+
+def test_blocks_of_other_pages() -> None:
+    run_foreign_blocks("torch")
+
+
+def test_docstrings() -> None:
+    assert run_docstrings("initializers.torch") >= 9
+
+
+def test_every_name_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "torch.md").read_text()
+    for name in initializers.torch.__all__:
+        assert re.search(rf"\b{name}\b", page) or name == "calculate_gain", name
+
+
+def test_digits() -> None:
+    output = run_example("torch_digits.py")
+    assert "b8f0555aedb88db6" in output
+    assert float(re.findall(r"([0-9.]+)%", output)[0]) > 88
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_sharded(size: int) -> None:
+    torchrun = str(Path(sys.executable).with_name("torchrun"))
+    launcher = [torchrun, "--standalone", "--nproc-per-node", str(size)] if size > 1 else []
+    output = run_example("torch_sharded.py", *launcher)
+    assert f"{size} processes" in output
+    assert "22c62041fe0c8715" in output
+
+
+def test_propagation() -> None:
+    output = run_example("torch_propagation.py")
+    last = [float(number) for number in re.findall(r"([0-9.]+) after 24", output)]
+    assert last[0] > 4
+    assert last[1] < 1.5

@@ -1,0 +1,282 @@
+"""`propagate` through torch modules: the numbers, and that the module stays as it is."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from initializers import HeNormal, RandomNormal, Recipe, propagate
+from initializers.torch import init_module_
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The weights and biases that a recipe leaves alone are the same in every run."""
+    torch.manual_seed(1)
+
+
+def mlp(depth: int = 8, activation: Any = nn.ReLU, width: int = 128) -> nn.Sequential:
+    layers = [part for _ in range(depth) for part in (nn.Linear(width, width), activation())]
+    return nn.Sequential(*layers, nn.Linear(width, 10))
+
+
+class Block(nn.Module):  # type: ignore[misc]
+    """A residual block, with activations and the sum as functions."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Any) -> Any:
+        hidden = torch.relu(self.norm1(self.first(x)))
+        return torch.relu(x + self.norm2(self.second(hidden)))
+
+
+def resnet() -> nn.Sequential:
+    stem = [nn.Conv2d(3, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True)]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10)]
+    return nn.Sequential(*stem, *(Block(32) for _ in range(3)), *head)
+
+
+class Decoder(nn.Module):  # type: ignore[misc]
+    """A small Transformer of normalised residual blocks, which returns a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(200, 64)
+        self.norms = nn.ModuleList(nn.LayerNorm(64) for _ in range(5))
+        self.attention = nn.ModuleList(
+            nn.MultiheadAttention(64, 4, batch_first=True) for _ in range(2)
+        )
+        self.up = nn.ModuleList(nn.Linear(64, 256) for _ in range(2))
+        self.down = nn.ModuleList(nn.Linear(256, 64) for _ in range(2))
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(64, 200, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, tokens: Any) -> Any:
+        x = self.embedding(tokens)
+        for i in range(2):
+            h = self.norms[2 * i](x)
+            x = x + self.drop(self.attention[i](h, h, h)[0])
+            h = nn.functional.gelu(self.up[i](self.norms[2 * i + 1](x)))
+            x = x + self.drop(self.down[i](h))
+        return {"logits": self.head(self.norms[4](x)), "hidden": x}
+
+
+def test_he_and_relu() -> None:
+    result = propagate(mlp(width=256), recipe="he_normal", seed=1)
+    assert result.verdict.startswith("stable: over 8 layers")
+    assert [layer.name for layer in result] == [str(i) for i in range(17)]
+    for layer in result:
+        assert layer.rms == pytest.approx(layer.theory, rel=0.2), layer.name
+        assert layer.gradient == pytest.approx(layer.gradient_theory, rel=0.2), layer.name
+    assert (result["0"].activation, result["1"].type) == ("relu", "ReLU")
+    # torch keeps (outputs, inputs): He's count is that of the inputs all the same.
+    narrow = propagate(nn.Sequential(nn.Linear(512, 32), nn.Linear(32, 8)), recipe="he_normal")
+    assert narrow[0].theory == pytest.approx(math.sqrt(2), rel=0.05)
+
+
+def test_bad_scales_are_told() -> None:
+    assert propagate(mlp(16)).verdict.startswith("vanishing: ")  # torch's own, 1/√(3·inputs)
+    rules = {"*.bias": "zeros", "*": RandomNormal(stddev=1e-3)}
+    small = propagate(mlp(16), recipe=rules)
+    assert small.verdict.startswith("vanishing: over 16 layers, activations shrink by ×")
+    large = propagate(mlp(16, nn.Tanh), recipe=RandomNormal(stddev=1.0))
+    assert large.verdict.startswith("exploding: ")
+    assert "saturated in '0'" in large.verdict
+
+
+def test_against_autograd() -> None:
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    x = torch.randn(7, 6, generator=torch.Generator().manual_seed(0))
+    result = propagate(model, x, loss=lambda y: y.square().sum())
+    hidden = model[1](model[0](x))
+    hidden.retain_grad()
+    output = model[2](hidden)
+    output.square().sum().backward()
+
+    def rms(tensor: Any) -> float:
+        return float(tensor.detach().double().square().mean().sqrt())
+
+    assert [layer.shape for layer in result] == [(7, 5), (7, 5), (7, 3)]
+    assert result["1"].rms == pytest.approx(rms(hidden), rel=1e-6)
+    assert result["1"].gradient == pytest.approx(rms(hidden.grad), rel=1e-5)
+    assert result["2"].gradient == pytest.approx(rms(2 * output), rel=1e-5)
+    assert result["0"].weight_gradient == pytest.approx(rms(model[0].weight.grad), rel=1e-5)
+    assert result["2"].mean == pytest.approx(float(output.detach().double().mean()), rel=1e-5)
+    assert result["2"].gradient_theory is None  # nobody knows it of this loss
+    assert result.loss == "the given loss"
+
+
+def test_a_residual_network() -> None:
+    result = propagate(resnet(), (32, 3, 12, 12), recipe="he_normal", seed=3)
+    names = [layer.name for layer in result]
+    assert names[:4] == ["0", "1", "2", "3.first"]
+    assert "3" in names  # what a block gives is the sum
+    assert "7" not in names  # nothing happens in Flatten
+    for layer in result:
+        if layer.name != "8" and layer.theory is not None:
+            assert layer.rms == pytest.approx(layer.theory, rel=0.25), layer.name
+    known = [layer.name for layer in result if layer.theory is not None]
+    assert set(names) - set(known) == {"6"}  # pooling is not covered
+    # Border pixels lose part of the kernel.
+    assert result["0"].theory == pytest.approx(math.sqrt(2) * (34 / 36), rel=0.05)
+    assert result["3.second"].gradient_theory is not None
+
+
+def test_a_transformer() -> None:
+    result = propagate(Decoder(), recipe=RandomNormal(stddev=0.02))
+    names = [layer.name for layer in result]
+    assert names.count("drop#1") == 1
+    assert {"attention.0", "norms.4", "head", "drop#3"} <= set(names)
+    assert result["embedding"].rms == pytest.approx(0.02, rel=0.05)
+    assert result["up.0"].activation == "gelu"
+    assert result["up.0"].theory == pytest.approx(
+        math.sqrt(64 * 0.02**2 + 1 / (3 * 64)), rel=0.05
+    )  # with torch's own bias, uniform in ±1/√64
+    assert result["drop"].theory is not None
+    assert result["attention.0"].theory is None
+    assert result["attention.0"].weight_gradient is not None
+    assert result["head"].gradient == pytest.approx(1, rel=0.05)
+    for layer in result:
+        if layer.theory is not None:
+            assert layer.rms == pytest.approx(layer.theory, rel=0.15), layer.name
+
+
+def test_inputs_in_all_forms() -> None:
+    class Two(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 8), nn.Linear(6, 8)
+
+        def forward(self, x: Any, y: Any, scale: float = 1.0) -> Any:
+            return self.a(x), scale * self.b(y)
+
+    x, y = np.ones((3, 4)), torch.ones(3, 6)
+    one = propagate(Two(), (x, y))
+    assert [layer.name for layer in one] == ["a", "b"]
+    assert one[0].gradient == pytest.approx(1, rel=0.5)
+    named = propagate(Two(), {"x": x, "y": y, "scale": 2.0})
+    assert named["b"].gradient == pytest.approx(2 * (one["b"].gradient or 0), rel=1e-6)
+    assert propagate(nn.Linear(3, 2), (5, 3))[0].shape == (5, 2)
+    assert propagate(nn.Embedding(9, 4))[0].shape == (256, 32, 4)
+    assert propagate(mlp(1), [[0.5] * 128])[0].shape == (1, 128)
+    lstm = propagate(nn.LSTM(8, 16, batch_first=True), (4, 10, 8))
+    assert lstm[0].shape == (4, 10, 16)
+    assert lstm[0].weight_gradient is not None
+
+
+def test_shared_and_parametrized_modules() -> None:
+    shared = nn.Linear(64, 64)
+    result = propagate(nn.Sequential(shared, nn.Tanh(), shared))
+    assert [layer.name for layer in result] == ["0", "1", "0#1"]
+    parametrized = torch.nn.utils.parametrizations.orthogonal(nn.Linear(32, 32))
+    assert propagate(parametrized)[0].rms > 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_module_stays_as_it_is(fails: bool) -> None:
+    model = resnet()
+    model[3].eval()
+    model[0].weight.grad = torch.full_like(model[0].weight, 7)
+    model[0].weight.requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
+    modes = [module.training for module in model.modules()]
+    x = torch.randn(4, 3, 8, 8)
+    given = x.clone()
+    generator = torch.random.get_rng_state()
+
+    def loss(output: Any) -> Any:
+        if fails:
+            raise RuntimeError("as a user's may")
+        return output.sum()
+
+    if fails:
+        with pytest.raises(RuntimeError, match="as a user's may"):
+            propagate(model, x, loss=loss, recipe="he_normal")
+    else:
+        propagate(model, x, loss=loss, recipe="he_normal")
+    assert torch.equal(torch.random.get_rng_state(), generator)
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
+    assert (model[0].weight.grad == 7).all()
+    assert not model[0].weight.requires_grad
+    assert all(p.grad is None for p in [*model.parameters()][1:])
+    assert torch.equal(x, given)
+    assert not x.requires_grad
+    for module in model.modules():
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+
+
+def test_recipes_and_seeds() -> None:
+    recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=4, convention="torch")
+    first = propagate(mlp(), recipe=recipe)
+    assert first == propagate(mlp(), recipe=recipe)
+    assert first != propagate(mlp(), recipe=recipe, seed=1)  # another batch
+    made = init_module_(mlp(), recipe)
+    assert propagate(made) == first
+    with torch.device("meta"):
+        abstract = mlp()
+    assert propagate(abstract, recipe=recipe) == first
+    assert abstract[0].weight.is_meta
+
+
+def test_low_precision() -> None:
+    half = propagate(mlp(4).to(torch.bfloat16), recipe="he_normal")
+    full = propagate(mlp(4), recipe="he_normal")
+    for one, other in zip(half, full, strict=True):
+        assert one.rms == pytest.approx(other.rms, rel=0.1)
+        assert one.theory == pytest.approx(other.theory, rel=0.01)
+    broken = propagate(mlp(4).half(), recipe=RandomNormal(stddev=30.0))
+    first = next(layer for layer in broken if layer.nonfinite)
+    assert broken.verdict.startswith(
+        f"overflow: {first.nonfinite:.0%} of the outputs of {first.name!r}"
+    )
+
+
+def test_modes() -> None:
+    model = nn.Sequential(nn.Linear(64, 64), nn.Dropout(0.5), nn.Linear(64, 64))
+    assert [layer.name for layer in propagate(model, training=False)] == ["0", "2"]
+    training = propagate(model)
+    assert training["1"].theory == pytest.approx(math.sqrt(2) * training["0"].rms, rel=0.05)
+    norm = nn.Sequential(nn.BatchNorm1d(8, affine=False))
+    assert propagate(norm, 5 * torch.randn(64, 8))[0].rms == pytest.approx(1, rel=0.01)
+
+
+def test_compiled_modules_run_as_they_are() -> None:
+    model = mlp(2)
+    names = [layer.name for layer in propagate(torch.compile(model), recipe="he_normal")]
+    assert names == [layer.name for layer in propagate(model, recipe="he_normal")]
+
+
+def test_bad_input() -> None:
+    with pytest.raises(ValueError, match=r"`inputs` must be given for Sequential.*such as"):
+        propagate(nn.Sequential(nn.Conv2d(3, 8, 3)))
+    with pytest.raises(ValueError, match="`inputs` as a shape must be of positive sizes"):
+        propagate(mlp(1), (0, 128))
+    with pytest.raises(TypeError, match="`loss` must return a scalar tensor"):
+        propagate(mlp(1), loss=lambda y: y)
+    with pytest.raises(ValueError, match="`recipe` must have a pattern for every weight"):
+        propagate(mlp(1), recipe={"*.weight": HeNormal()})
+    with torch.device("meta"):
+        abstract = mlp(1)
+    with pytest.raises(ValueError, match=r"or be given a `recipe`, received: 0.weight on meta"):
+        propagate(abstract)
+
+    class Nothing(nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return "text"
+
+    with pytest.raises(TypeError, match="`model` must return a tensor"):
+        propagate(Nothing(), torch.ones(2, 3))

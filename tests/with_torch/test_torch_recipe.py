@@ -1,0 +1,117 @@
+"""A recipe for a torch module: the bits of NumPy's, in torch's layout, and specs from modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from initializers import GlorotUniform, HeNormal, Orthogonal, RandomNormal, Recipe, digest, fold_in
+from initializers.recipe import Spec, read_specs
+from initializers.torch import Rule, init_module_
+from recipe_model import DIGEST, RECIPE, SHAPES
+
+Parameter = nn.Parameter
+
+
+class Convolutions(nn.Module):  # type: ignore[misc]
+    def __init__(self, dtype: Any = torch.float32) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 4, dtype=dtype)
+        self.conv = nn.Conv2d(3, 5, (3, 2), dtype=dtype)
+        self.norm = nn.BatchNorm2d(5, dtype=dtype)
+        self.up = nn.ConvTranspose2d(5, 4, 2, dtype=dtype)
+        self.head = nn.Linear(4, 6, dtype=dtype)
+
+
+LAWS = {
+    "*.bias": "zeros",
+    "*running_mean": "zeros",
+    "*tracked": "zeros",
+    "norm.*": "ones",
+    "embed.*": RandomNormal(stddev=0.02),
+    "up.*": Orthogonal(),
+    "*": "glorot_uniform",
+}
+
+
+def to_arrays(module: nn.Module) -> dict[str, Any]:
+    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
+
+
+def test_the_same_bits_as_everywhere() -> None:
+    module = nn.Module()
+    for name, shape in SHAPES.items():
+        module.register_parameter(name, Parameter(torch.empty(shape)))
+    assert init_module_(module, RECIPE) is module
+    assert digest(to_arrays(module)) == DIGEST
+    assert read_specs(module) == {name: Spec(shape, "float32") for name, shape in SHAPES.items()}
+    other = init_module_(module, RECIPE, 9)
+    assert digest(to_arrays(other)) == digest(RECIPE.with_seed(9).init(SHAPES)) != DIGEST
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_torch_layout(dtype: str) -> None:
+    recipe = Recipe(LAWS, seed=4, convention="torch")
+    module = init_module_(Convolutions(getattr(torch, dtype)), recipe)
+    made = recipe.init(module)
+    assert list(made) == [*dict(module.named_parameters()), *dict(module.named_buffers())]
+    for name, tensor in module.state_dict().items():
+        expected = torch.from_numpy(made[name].view(f"i{made[name].itemsize}")).view(tensor.dtype)
+        assert torch.equal(expected, tensor), name
+        assert expected.dtype == tensor.dtype
+    # The values are those of the kernel in Keras's layout, and so are the fans.
+    glorot = GlorotUniform(fold_in(4, "conv.weight"))((3, 2, 3, 5), dtype)
+    assert made["conv.weight"].tobytes() == glorot.transpose(3, 2, 0, 1).tobytes()
+    up = Orthogonal(seed=fold_in(4, "up.weight"))((2, 2, 4, 5), dtype)
+    assert made["up.weight"].tobytes() == up.transpose(3, 2, 0, 1).tobytes()
+    # What has one law at every place is made as it stands, with no transposition to pay for.
+    embed = RandomNormal(stddev=0.02, seed=fold_in(4, "embed.weight"))((7, 4), dtype)
+    assert made["embed.weight"].tobytes() == embed.tobytes()
+
+
+def test_a_recipe_is_what_rules_are() -> None:
+    linear, conv = Rule("he_normal", permute=(1, 0)), Rule("he_normal", permute=(2, 3, 1, 0))
+    rules = {"*.bias": "zeros", "0.weight": conv, "1.weight": linear}
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 5))
+    expected = to_arrays(init_module_(model, rules, 3))
+    recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=3, convention="torch")
+    assert digest(expected) == digest(to_arrays(init_module_(model, recipe)))
+    assert digest(expected) == digest(to_arrays(init_module_(model, Recipe(rules, seed=3))))
+    std = HeNormal(fold_in(3, "1.weight"))((4, 5)).std()
+    assert expected["1.weight"].std() == pytest.approx(std)
+
+
+def test_specs_of_modules() -> None:
+    with torch.device("meta"):
+        model: Any = nn.Module()
+        model.embed = nn.Embedding(5, 3, dtype=torch.bfloat16)
+        model.head = nn.Linear(3, 5, bias=False, dtype=torch.bfloat16)
+        model.head.weight = model.embed.weight
+        model.norm = nn.BatchNorm1d(3)
+        model.scaled = parametrizations.weight_norm(nn.Linear(3, 2))
+        model.register_buffer("kept", torch.empty(2, dtype=torch.int64))
+        model.register_buffer("dropped", torch.empty(2), persistent=False)
+    assert read_specs(nn.Sequential(model)) == {
+        "0.embed.weight": Spec((5, 3), "bfloat16"),
+        "0.norm.weight": Spec((3,), "float32"),
+        "0.norm.bias": Spec((3,), "float32"),
+        "0.scaled.bias": Spec((2,), "float32"),
+        "0.scaled.weight.original0": Spec((2, 1), "float32"),
+        "0.scaled.weight.original1": Spec((2, 3), "float32"),
+        "0.kept": Spec((2,), "int64"),
+        "0.norm.running_mean": Spec((3,), "float32"),
+        "0.norm.running_var": Spec((3,), "float32"),
+        "0.norm.num_batches_tracked": Spec((), "int64"),
+    }
+
+
+def test_nothing_changes_where_a_rule_is_missing() -> None:
+    model = nn.Sequential(nn.Linear(3, 2))
+    before = digest(to_arrays(model))
+    with pytest.raises(ValueError, match=r"received none that takes '0\.weight'"):
+        init_module_(model, Recipe({"*.bias": "zeros"}, seed=1))
+    assert digest(to_arrays(model)) == before
