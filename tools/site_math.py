@@ -1,0 +1,28 @@
+"""Turns the formulas of the documentation into MathML when the site is built.
+
+Browsers show MathML by themselves: no script, no font and nothing from elsewhere is loaded.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from latex2mathml.converter import convert
+
+# What pymdownx.arithmatex makes of $…$ and of $$…$$.
+_FORMULA = re.compile(
+    r'<(?P<tag>span|div) class="arithmatex">(?:\\\(|\\\[)(?P<latex>.*?)(?:\\\)|\\\])</(?P=tag)>',
+    re.DOTALL,
+)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Replace the formulas of one page; MkDocs calls this hook."""
+    return _FORMULA.sub(_render, content)
+
+
+def _render(formula: re.Match[str]) -> str:
+    display = "block" if formula["tag"] == "div" else "inline"
+    return str(convert(html.unescape(formula["latex"]).strip(), display=display))
