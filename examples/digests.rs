@@ -1,0 +1,94 @@
+//! Digests of everything that is drawn, one line for each vector width of this processor: the lines are the same on all.
+//!
+//! `make crossarch` runs it on other processors and compares.
+
+use half::{bf16, f16};
+use initializers::{
+    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Simd, Stream, TruncatedNormal, Uniform,
+    orthogonalize, unit_roots,
+};
+use ndarray::{Array1, Array2};
+use rand_core::Rng;
+use sha2::{Digest, Sha256};
+
+/// Hashes values by their bytes, least significant first.
+fn add<'a, T: Element>(hash: &mut Sha256, values: impl IntoIterator<Item = &'a T>) {
+    for value in values {
+        let mut bytes = [0; 8];
+        let bytes = &mut bytes[..size_of::<T>()];
+        bytes.copy_from_slice(bytemuck::bytes_of(value));
+        if cfg!(target_endian = "big") {
+            bytes.reverse();
+        }
+        hash.update(bytes);
+    }
+}
+
+/// Several chunks of values of every element type; float8 has the range of the others scaled down.
+fn samples(sampler: &impl Sampler) -> Result<Sha256, Error> {
+    fn draw<T: Element>(hash: &mut Sha256, sampler: &impl Sampler) -> Result<(), Error> {
+        let values: Array1<T> = sampler.sample(i128::MIN + 12_345, 70_001)?;
+        add(hash, &values);
+        Ok(())
+    }
+    let mut hash = Sha256::new();
+    let long: Array1<f32> = sampler.sample(1, 1_200_000)?;
+    add(&mut hash, &long);
+    draw::<f64>(&mut hash, sampler)?;
+    draw::<f16>(&mut hash, sampler)?;
+    draw::<bf16>(&mut hash, sampler)?;
+    draw::<F8E4M3FN>(&mut hash, sampler)?;
+    draw::<F8E5M2>(&mut hash, sampler)?;
+    Ok(hash)
+}
+
+/// Orthogonal matrices of every element type, and the factors of given ones.
+fn matrices() -> Result<Sha256, Error> {
+    fn draw<T: Element>(hash: &mut Sha256, sampler: Orthogonal) -> Result<(), Error> {
+        for shape in [(1, 1), (2, 1), (70, 130), (200, 64)] {
+            add(hash, &sampler.sample::<T>(5, shape)?);
+        }
+        Ok(())
+    }
+    let (mut hash, sampler) = (Sha256::new(), Orthogonal::new(1.1)?);
+    draw::<f32>(&mut hash, sampler)?;
+    draw::<f64>(&mut hash, sampler)?;
+    draw::<f16>(&mut hash, sampler)?;
+    draw::<bf16>(&mut hash, sampler)?;
+    draw::<F8E4M3FN>(&mut hash, sampler)?;
+    draw::<F8E5M2>(&mut hash, sampler)?;
+    let normal = Normal::new(0.0, 1.0)?;
+    let (single, double): (Array2<f32>, Array2<f64>) = (normal.sample(6, (90, 70))?, normal.sample(6, (70, 90))?);
+    add(&mut hash, &orthogonalize(&single)?);
+    add(&mut hash, &orthogonalize(&double)?);
+    Ok(hash)
+}
+
+#[allow(clippy::print_stdout, reason = "it is what it is for")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    initializers::set_num_threads(3)?;
+    for level in Simd::available() {
+        level.set_limit();
+        let (mut words, mut roots) = (Sha256::new(), Sha256::new());
+        let mut stream = Stream::new(-7);
+        (0..100_000).for_each(|_| words.update(stream.next_u32().to_le_bytes()));
+        let (cos, sin) = unit_roots(4097);
+        add(&mut roots, cos.iter().chain(&sin));
+        let hashes = [
+            ("words", words),
+            ("uniform", samples(&Uniform::new(-0.3, 0.7)?)?),
+            ("normal", samples(&Normal::new(0.1, 0.5)?)?),
+            ("truncated", samples(&TruncatedNormal::new(0.1, 0.5)?)?),
+            ("bounds", samples(&TruncatedNormal::with_bounds(0.1, 0.5, -0.7, 3.5)?)?),
+            ("orthogonal", matrices()?),
+            ("roots", roots),
+        ];
+        print!("{}", level.name());
+        for (name, hash) in hashes {
+            let digest = hash.finalize();
+            print!(" {name}={:016x}", u64::from_be_bytes(digest[..8].try_into()?));
+        }
+        println!();
+    }
+    Ok(())
+}

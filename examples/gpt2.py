@@ -1,0 +1,51 @@
+"""Initialise GPT-2's 148 tensors, 124 million weights, by its published recipe.
+
+Every weight depends on the seed and its own name alone, so order, machine and number of threads
+change nothing, and the last line is always the same.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+import initializers
+from initializers import Recipe
+from initializers.recipe import model_specs
+
+SEED = 2019
+
+
+def main() -> None:
+    """Make the weights, then print a row for each and the digest of all."""
+    recipe, specs = Recipe.for_model("gpt2", layers=12, seed=SEED), model_specs("gpt2")
+
+    recipe.init(specs)  # once before the clock starts: threads, pages, caches
+    start = time.perf_counter()
+    weights = recipe.init(specs)
+    seconds = time.perf_counter() - start
+
+    laws = {name: rule.law for rule, names in recipe.plan(specs).rules for name in names}
+    row = "{:<26}{:>13}  {:<31}{:>10}{:>10}  {}"
+    line = "─" * 106
+    print(row.format("name", "shape", "initializer", "mean", "std", "digest"))
+    print(line)
+    for name, array in weights.items():
+        shape = " × ".join(map(str, array.shape))
+        mean, std = np.mean(array, dtype=np.float64), np.std(array, dtype=np.float64)
+        numbers = f"{mean:.1e}" if mean % 1 else f"{mean:g}", f"{std:.5g}"
+        digest = initializers.digest({name: array})[:12]
+        print(row.format(name, shape, laws[name], *numbers, digest))
+
+    count = sum(array.size for array in weights.values())
+    print(line)
+    print(
+        f"{len(weights)} tensors, {count:,} weights in {seconds:.3f} s: "
+        f"{count / seconds / 1e9:.2f} billion a second, {initializers.get_num_threads()} threads"
+    )
+    print(f"digest of the model, seed {SEED}: {initializers.digest(weights)}")
+
+
+if __name__ == "__main__":
+    main()
