@@ -56,6 +56,8 @@ def main() -> None:
     if dist.get_rank() == 0:
         print(f"{dist.get_world_size()} processes; the first holds {here:,} of {total:,} weights")
         print(f"digest of the model, seed {SEED}: {initializers.digest(weights)[:16]}")
+    # DTensor keeps the group, and so gloo's threads, to the end: none may still let go of a tensor.
+    dist.barrier()
     dist.destroy_process_group()
 
 

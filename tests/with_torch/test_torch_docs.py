@@ -41,7 +41,13 @@ def test_digits() -> None:
 def test_sharded(size: int) -> None:
     torchrun = str(Path(sys.executable).with_name("torchrun"))
     launcher = [torchrun, "--standalone", "--nproc-per-node", str(size)] if size > 1 else []
-    output = run_example("torch_sharded.py", *launcher)
+    try:
+        output = run_example("torch_sharded.py", *launcher)
+    except AssertionError as error:
+        # An accident of torch, seen once: gloo's thread frees a tensor as the interpreter ends.
+        if "terminate called without an active exception" not in str(error):
+            raise
+        output = run_example("torch_sharded.py", *launcher)
     assert f"{size} processes" in output
     assert "22c62041fe0c8715" in output
 
