@@ -37,17 +37,13 @@ def test_digits() -> None:
     assert float(re.findall(r"([0-9.]+)%", output)[0]) > 88
 
 
+# An accident of torch, seen once: gloo's thread frees a tensor as the interpreter ends.
+@pytest.mark.flaky(reruns=2, only_rerun="terminate called without an active exception")
 @pytest.mark.parametrize("size", [1, 3])
 def test_sharded(size: int) -> None:
     torchrun = str(Path(sys.executable).with_name("torchrun"))
     launcher = [torchrun, "--standalone", "--nproc-per-node", str(size)] if size > 1 else []
-    try:
-        output = run_example("torch_sharded.py", *launcher)
-    except AssertionError as error:
-        # An accident of torch, seen once: gloo's thread frees a tensor as the interpreter ends.
-        if "terminate called without an active exception" not in str(error):
-            raise
-        output = run_example("torch_sharded.py", *launcher)
+    output = run_example("torch_sharded.py", *launcher)
     assert f"{size} processes" in output
     assert "22c62041fe0c8715" in output
 
