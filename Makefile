@@ -94,7 +94,7 @@ wheel-arm: $(BIN)/.environment ## the wheel for ARM; checks it and runs its self
 bench: $(BIN)/.built $(BIN)/.bench ## time and memory against NumPy, mkl_random, torch, JAX and Keras, where installed; pictures
 	$(BIN)/python benches/compare.py
 
-bench-quick: $(BIN)/.built $(BIN)/.bench ## the main cases of it, in two minutes
+bench-quick: $(BIN)/.built $(BIN)/.bench ## the main cases of it, in a minute
 	$(BIN)/python benches/compare.py --quick
 
 bench-kernels: ## elements per second of every sampler, element type and vector width, by criterion
