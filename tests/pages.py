@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import os
 import pkgutil
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 # Pages that run whole in the environment of their framework.
 OWN_PAGES = ("jax", "keras", "torch", "sharded")
+# What blocks of other pages may import, one each; scikit-learn's run where JAX's do.
+FRAMEWORKS = ("jax", "keras", "sklearn", "torch")
 
 
 def run_blocks(page: Path, *frameworks: str) -> None:
@@ -32,12 +37,15 @@ def run_blocks(page: Path, *frameworks: str) -> None:
 
 
 def run_foreign_blocks(framework: str) -> None:
-    """Run the blocks for one framework on the pages that are not its own."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        if page.stem not in OWN_PAGES and any(
-            frameworks_of(block) == {framework} for block in read_blocks(page)
-        ):
-            run_page(page, framework)
+    """Run the blocks for one framework on the pages that are not its own, in one process."""
+    pages = [
+        page
+        for page in PAGES
+        if page.stem not in OWN_PAGES
+        and any(frameworks_of(block) == {framework} for block in read_blocks(page))
+    ]
+    assert pages
+    _run_pages(pages, framework)
 
 
 def read_blocks(page: Path) -> list[str]:
@@ -46,22 +54,44 @@ def read_blocks(page: Path) -> list[str]:
     return [textwrap.dedent(block) for _, block in found]
 
 
+def read_fences(page: Path) -> list[str]:
+    """Return what stands after the backticks or tildes that open blocks, such as `python`."""
+    fences = re.findall(r"^[ >]*(?:```+|~~~+)(.*)$", page.read_text(), re.MULTILINE)
+    return [kind.strip() for kind in fences[::2]]
+
+
+def read_indented(page: Path) -> list[str]:
+    """Return the blocks that are code because they are indented, but for lists and tabs."""
+    text = re.sub(r"^( *)```.*?^\1```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"(?:^|\n)\n((?: {4}.*\n|\n(?= {4}))+)", text)
+    return [textwrap.dedent(block) for block in blocks]
+
+
 def frameworks_of(block: str) -> set[str]:
     """Return the frameworks that a block imports."""
-    pattern = r"^ *(?:from|import) (?:initializers\.)?(jax|keras|torch)\b"
+    pattern = rf"^ *(?:from|import) (?:initializers\.)?({'|'.join(FRAMEWORKS)})\b"
     return set(re.findall(pattern, block, re.MULTILINE))
 
 
-def run_page(page: Path, *frameworks: str) -> None:
-    """Run a page in a process of its own, for what frameworks set up once."""
-    code = "import sys, pages; pages.run_blocks(pages.Path(sys.argv[1]), *sys.argv[2:])"
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    subprocess.run(
-        [sys.executable, "-c", code, str(page), *frameworks],
-        check=True,
-        timeout=240,
-        env={**os.environ, "PYTHONPATH": path},
+def run_page(page: Path) -> None:
+    """Run a page of a framework's own in a process of its own, for what it sets up once."""
+    _run_pages([page])
+
+
+def _run_pages(pages: list[Path], *frameworks: str) -> None:
+    code = (
+        "import json, sys, pages\n"
+        "for page in json.loads(sys.argv[1]): pages.run_blocks(pages.Path(page), *sys.argv[2:])"
     )
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    with tempfile.TemporaryDirectory() as folder:  # for what a page saves
+        subprocess.run(
+            [sys.executable, "-c", code, json.dumps([*map(str, pages)]), *frameworks],
+            check=True,
+            timeout=240,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path},
+        )
 
 
 def run_docstrings(package: str) -> int:

@@ -55,13 +55,15 @@ def test_sessions(
         name, *arguments = shlex.split(line)
         assert name == "initializers"
         target = None
-        if ">" in arguments:
-            target = arguments[arguments.index(">") + 1]
-            arguments = arguments[: arguments.index(">")]
+        if arguments[-2:-1] in ([">"], [">>"]):  # at home, if it begins with `~`
+            target = tmp_path / arguments[-1].removeprefix("~/")
+            arguments = arguments[:-2]
         status = 1 if checked else 0
         output = command(*arguments, status=status).output
         if target is not None:
-            (tmp_path / target).write_text(output)
+            assert output
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(output)
             output = ""
         received = output.rstrip("\n").split("\n") if output else []
         assert matches(received, expected), "\n".join([line, *received])

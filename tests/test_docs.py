@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import pkgutil
@@ -11,19 +12,67 @@ from pathlib import Path
 import pytest
 
 import initializers
-from pages import OWN_PAGES, ROOT, run_blocks
+from pages import (
+    FRAMEWORKS,
+    OWN_PAGES,
+    PAGES,
+    ROOT,
+    frameworks_of,
+    read_blocks,
+    read_fences,
+    read_indented,
+    run_blocks,
+)
 
-FRAMEWORKS = ("jax", "keras", "torch")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What needs a framework is tried in its environment.
 RUNNABLE = [page for page in PAGES if page.stem not in OWN_PAGES]
 MODULES = {module.name for module in pkgutil.iter_modules(initializers.__path__)} - {*FRAMEWORKS}
+# The page on which the names of a module stand.
+REFERENCES = {
+    "__init__": "reference",
+    "checkpoint": "checkpoints",
+    "jax/__init__": "jax",
+    "keras/__init__": "keras",
+    "propagation/__init__": "propagation",
+    "recipe": "recipes",
+    "torch/__init__": "torch",
+}
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
 def test_python_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # what a page saves
     run_blocks(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_run_by_some_test(page: Path) -> None:
+    fences = read_fences(page)
+    # `console` is for test_cli_docs; nothing else that is shown can run.
+    assert set(fences) <= {"python", "console", "text", "toml", "c"}
+    blocks = read_blocks(page)
+    assert fences.count("python") == len(blocks)
+    if page.stem not in OWN_PAGES:
+        for block in blocks:
+            assert len(frameworks_of(block)) <= 1, f"no environment runs all of\n{block}"
+    for block in read_indented(page):
+        assert not is_python(block), f"shown, but not run: fence it as python\n{block}"
+        assert not re.search(r"^initializers ", block, re.MULTILINE), block
+
+
+def is_python(text: str) -> bool:
+    try:
+        return bool(ast.parse(text).body)
+    except SyntaxError:  # a calculation, a command, a table
+        return False
+
+
+def test_every_framework_runs_its_blocks() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("with_*/test_*_docs.py"))
+    for name in FRAMEWORKS:
+        assert f'"{name}"' in tests, name
+    for name in OWN_PAGES:
+        assert f'"{name}.md"' in tests, name
 
 
 def test_recipes_on_their_page(
@@ -55,10 +104,31 @@ def test_docstrings(name: str) -> None:
     assert result.failed == 0
 
 
-def test_every_public_name_is_in_the_reference() -> None:
-    reference = (ROOT / "docs" / "reference.md").read_text()
+@pytest.mark.parametrize("module", sorted(REFERENCES))
+def test_every_public_name_is_in_the_reference(module: str) -> None:
+    page = (ROOT / "docs" / f"{REFERENCES[module]}.md").read_text()
+    shown = set(re.findall(r"^::: initializers\.(?:\w+\.)*(\w+)$", page, re.MULTILINE))
+    for members in re.findall(r"^ +members:((?:\n +- \w+)+)", page, re.MULTILINE):
+        shown |= set(re.findall(r"\w+", members))
+    if module == "__init__":  # `Recipe` and `propagate` stand on pages of their own
+        everything = "".join(other.read_text() for other in PAGES)
+        shown |= set(re.findall(r"^::: initializers\.(\w+)$", everything, re.MULTILINE))
+    # Other names of the same things stand in the text.
+    text = page[page.index("## Other names" if module == "__init__" else "## Reference") :]
+    shown |= set(re.findall(r"`(?:\w+\.)*(\w+)`", text))
+    assert set(read_names(module)) - shown == set()
+
+
+def test_every_public_name_has_a_docstring() -> None:
     for name in initializers.__all__:
         item = getattr(initializers, name)
-        if getattr(item, "__name__", name) == name and callable(item):
-            assert re.search(rf"\b{name}\b", reference), name
-            assert item.__doc__, name
+        assert item.__doc__ or not callable(item), name
+
+
+def read_names(module: str) -> list[str]:
+    """Return the public names of a module, whether its framework is installed or not."""
+    source = (ROOT / "python" / "initializers" / f"{module}.py").read_text()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return [str(name) for name in ast.literal_eval(node.value)]
+    raise AssertionError(f"{module} has no __all__")

@@ -132,7 +132,7 @@ class BuiltIn(Initializer):
         """Return the tensor, or a block of it, as a new C-contiguous array or in `out`.
 
         Args:
-            shape: The shape of the whole tensor: integers >= 0, fewer than 2**63 elements. Rank 0
+            shape: The shape of the whole tensor: integers >= 0, fewer than `2**63` elements. Rank 0
                 and size 0 are valid; a single integer n means (n,).
             dtype: A NumPy dtype, a type or a name such as `"bfloat16"`; None means that of `out`,
                 or else float32. Python's `float`, `int`, `bool` and `complex` mean float32, int32,
@@ -174,7 +174,7 @@ class BuiltIn(Initializer):
 
         Raises:
             TypeError: If `seed` is neither an integer nor a `SeedGenerator`.
-            ValueError: If it is not in [-2**127, 2**127).
+            ValueError: If it is not in `[-2**127, 2**127)`.
         """
         check_seed(seed)
         return self

@@ -27,7 +27,7 @@ def check_shape(shape: ShapeLike) -> Shape:
 
     Raises:
         TypeError: If it is not an integer or a sequence of integers.
-        ValueError: If a dimension is negative, or there are 2**63 elements or more.
+        ValueError: If a dimension is negative, or there are `2**63` elements or more.
     """
     if type(shape) is list:
         shape = tuple(shape)

@@ -53,7 +53,7 @@ class Constant(BuiltIn):
             the dtype: a fraction or NaN in an integer, an imaginary part in a float, or a number
             that is too large. Infinities and NaN are where the dtype has them.
 
-    Example:
+    Examples:
         >>> Constant([1, 2])((2, 2), "int8").tolist()
         [[1, 2], [1, 2]]
     """
@@ -117,7 +117,7 @@ class Identity(BuiltIn):
         ValueError: If it is not finite; on a call, if the shape has not two dimensions, which need
             not be equal, or `gain` is not representable in the dtype.
 
-    Example:
+    Examples:
         >>> Identity()((2, 3), "int8").tolist()
         [[1, 0, 0], [0, 1, 0]]
     """

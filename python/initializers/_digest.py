@@ -26,7 +26,7 @@ def digest(weights: Mapping[str, NDArray[Any]]) -> str:
     Raises:
         TypeError: If `weights` is no mapping, a name is not a string or a weight not a NumPy array.
 
-    Example:
+    Examples:
         >>> digest({"kernel": RandomNormal(seed=1)((3, 3))})[:12]
         '851d97d62417'
     """

@@ -46,7 +46,7 @@ def compute_fans(
         TypeError: If the shape or an axis is not an integer.
         ValueError: If only one kind of axes is given, or an axis is out of range or listed twice.
 
-    Example:
+    Examples:
         >>> compute_fans((3, 3, 64, 128))
         (576, 1152)
         >>> compute_fans((512, 8, 64), input_axes=[0], output_axes=[1, 2])
@@ -133,7 +133,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         TypeError: If `nonlinearity` is no string or `param` no number.
         ValueError: If `nonlinearity` is unknown or `param` not finite.
 
-    Example:
+    Examples:
         >>> calculate_gain("leaky_relu", 1)
         1.0
     """

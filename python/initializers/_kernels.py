@@ -46,14 +46,14 @@ class DeltaOrthogonal(_OrthogonalKernel):
 
     Args:
         gain: A finite number that the kernel is multiplied by.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it is out of range; on a call, if the shape has not 3 to 5 dimensions or more
             input than output channels, or `gain` overflows the dtype.
 
-    Example:
+    Examples:
         >>> DeltaOrthogonal(seed=1)((3, 3, 8, 16)).shape
         (3, 3, 8, 16)
     """
@@ -140,7 +140,7 @@ class ConvolutionOrthogonal1D(_ConvolutionOrthogonal):
     the same name in TensorFlow 1. A block costs as much as the whole kernel. For the arguments and
     errors see `DeltaOrthogonal`; besides, the spatial dimensions must be of one size.
 
-    Example:
+    Examples:
         >>> ConvolutionOrthogonal1D(seed=1)((3, 8, 16)).shape
         (3, 8, 16)
     """
@@ -156,7 +156,7 @@ class ConvolutionOrthogonal2D(_ConvolutionOrthogonal):
     the same name in TensorFlow 1. A block costs as much as the whole kernel. For the arguments and
     errors see `DeltaOrthogonal`; besides, the spatial dimensions must be of one size.
 
-    Example:
+    Examples:
         >>> ConvolutionOrthogonal2D(seed=1)((3, 3, 8, 16)).shape
         (3, 3, 8, 16)
     """
@@ -172,7 +172,7 @@ class ConvolutionOrthogonal3D(_ConvolutionOrthogonal):
     the same name in TensorFlow 1. A block costs as much as the whole kernel. For the arguments and
     errors see `DeltaOrthogonal`; besides, the spatial dimensions must be of one size.
 
-    Example:
+    Examples:
         >>> ConvolutionOrthogonal3D(seed=1)((2, 2, 2, 4, 4)).shape
         (2, 2, 2, 4, 4)
     """
@@ -196,7 +196,7 @@ class Dirac(BuiltIn):
         ValueError: If it is less than 1; on a call, if the shape has not 3 to 5 dimensions or a
             number of output channels that `groups` does not divide.
 
-    Example:
+    Examples:
         >>> Dirac()((3, 2, 2), "int8")[1].tolist()
         [[1, 0], [0, 1]]
     """
@@ -247,14 +247,14 @@ class Sparse(RandomInitializer):
     Args:
         sparsity: The share of zeros, in [0, 1]: each column has ceil(sparsity * rows) of them.
         stddev: The standard deviation of the other elements, a finite number >= 0.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
         TypeError: If an argument is no number.
         ValueError: If it is out of range; on a call, if the shape has not two dimensions, or values
             could overflow the dtype.
 
-    Example:
+    Examples:
         >>> (Sparse(0.7, seed=1)((10, 4)) == 0).sum(0).tolist()
         [7, 7, 7, 7]
     """

@@ -37,7 +37,7 @@ class Orthogonal(RandomInitializer):
 
     Args:
         gain: A finite number that the matrix is multiplied by.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
         axis: The dimension that is the columns: JAX's `column_axis`.
 
     Raises:
@@ -45,7 +45,7 @@ class Orthogonal(RandomInitializer):
         ValueError: If it is out of range; on a call, if the shape has fewer than 2 dimensions or
             not the axis, or `gain` overflows the dtype.
 
-    Example:
+    Examples:
         >>> q = Orthogonal(seed=1)((4, 3))
         >>> abs(q.T @ q).round(6).tolist()
         [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -119,7 +119,7 @@ def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
         ValueError: If it has not 2 dimensions, or NaN or infinity in it.
         MemoryError: If there is no memory for the computation.
 
-    Example:
+    Examples:
         >>> orthogonalize([[3.0, 0.0], [4.0, 5.0]]).round(15).tolist()
         [[0.6, -0.8], [0.8, 0.6]]
     """

@@ -107,8 +107,8 @@ class Draw:
     Attributes:
         shape: The shape of the whole tensor.
         dtype: Its dtype.
-        seed: An integer in [-2**127, 2**127).
-        stream: An integer in [0, 2**64).
+        seed: An integer in `[-2**127, 2**127)`.
+        stream: An integer in `[0, 2**64)`.
     """
 
     __slots__ = ("_initializer", "_law", "dtype", "seed", "shape", "stream")
@@ -159,13 +159,13 @@ class RandomNormal(RandomInitializer):
     Args:
         mean: The mean, a finite number.
         stddev: The standard deviation, a finite number >= 0.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
         TypeError: If an argument is no number.
         ValueError: If it is out of range; on a call, if values could overflow the dtype.
 
-    Example:
+    Examples:
         >>> RandomNormal(stddev=1.0, seed=1)((2, 3)).shape
         (2, 3)
     """
@@ -194,7 +194,7 @@ class TruncatedNormal(RandomInitializer):
     Args:
         mean: The mean, a finite number.
         stddev: The standard deviation, a finite number >= 0.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
         bounds: The interval, as two numbers lower < upper in standard deviations from the mean;
             each may be infinite. With the default the values lie strictly inside, before `mean` is
             added and the result rounded.
@@ -203,7 +203,7 @@ class TruncatedNormal(RandomInitializer):
         TypeError: If an argument is no number.
         ValueError: If it is out of range; on a call, if values could overflow the dtype.
 
-    Example:
+    Examples:
         >>> TruncatedNormal(bounds=(0, float("inf")), seed=1)((2, 3)).shape  # half-normal
         (2, 3)
     """
@@ -236,13 +236,13 @@ class RandomUniform(RandomInitializer):
         minval: The lower end, a finite number; it can occur.
         maxval: The upper end, a finite number >= `minval`; it never occurs, in any dtype, unless
             `minval` rounds to the same value there.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
         TypeError: If an argument is no number.
         ValueError: If it is out of range; on a call, if the range overflows the dtype.
 
-    Example:
+    Examples:
         >>> RandomUniform(0, 1, seed=1)((2, 3)).shape
         (2, 3)
     """

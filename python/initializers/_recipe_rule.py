@@ -49,7 +49,7 @@ class RecipeRule:
         TypeError: If an attribute has a wrong type.
         ValueError: If it has a wrong value.
 
-    Example:
+    Examples:
         >>> RecipeRule("*.bias", "zeros")
         RecipeRule('*.bias', 'Zeros')
     """

@@ -107,7 +107,7 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[T], 
             `get_config` method nor a function.
         ValueError: If a name is empty, reserved or contains `">"`, or the key is taken.
 
-    Example:
+    Examples:
         >>> @register("my_package")
         ... def thirds(shape, dtype=None):
         ...     return Constant(1 / 3)(shape, dtype)

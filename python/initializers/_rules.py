@@ -34,7 +34,7 @@ class Rule:
         TypeError: If an attribute has a wrong type.
         ValueError: If `initializer` is unknown, or `permute` does not name each axis once.
 
-    Example:
+    Examples:
         >>> Rule("he_normal", permute=(1, 0), name="dense/kernel").permute
         (1, 0)
     """
@@ -84,7 +84,7 @@ class Rules:
             None for a weight to be left as it is; an object with such a method `choose`; or a
             mapping from patterns of names (`*`, `?`, `[seq]`) to such results, of which the first
             that matches counts.
-        seed: An integer in [-2**127, 2**127); None for the attribute `seed` of `recipe`.
+        seed: An integer in `[-2**127, 2**127)`; None for the attribute `seed` of `recipe`.
     """
 
     def __init__(self, recipe: object, seed: int | None) -> None:

@@ -28,14 +28,14 @@ class SeedGenerator:
     are the same object.
 
     Args:
-        seed: An integer in [-2**127, 2**127), or None for one from `random.randint(1, 10**9)`.
+        seed: An integer in `[-2**127, 2**127)`, or None for one from `random.randint(1, 10**9)`.
         name: A label, kept in the configuration as Keras keeps it.
 
     Raises:
         TypeError: If `seed` is not an integer, or `name` not a string.
         ValueError: If `seed` is out of range.
 
-    Example:
+    Examples:
         >>> generator = SeedGenerator(7)
         >>> generator.next(), generator.next()
         ((7, 0), (7, 1))
@@ -59,7 +59,7 @@ class SeedGenerator:
         """Return the seed and the stream of one more draw, and count it.
 
         Raises:
-            OverflowError: After 2**64 draws.
+            OverflowError: After `2**64` draws.
         """
         with self._lock:
             stream = self._counter
@@ -146,7 +146,7 @@ def fold_in(seed: int, *path: str | int) -> int:
     `"1"` is not `1`.
 
     Args:
-        seed: An integer in [-2**127, 2**127).
+        seed: An integer in `[-2**127, 2**127)`.
         *path: One or more strings, or integers in the same range.
 
     Returns:
@@ -156,7 +156,7 @@ def fold_in(seed: int, *path: str | int) -> int:
         TypeError: If there is no path, or a part of it is neither a string nor an integer.
         ValueError: If an integer is out of range, or a string is not Unicode text.
 
-    Example:
+    Examples:
         >>> fold_in(42, "encoder", 0, "kernel")
         5956133714258006256
     """

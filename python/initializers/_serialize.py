@@ -33,7 +33,7 @@ def get(identifier: object) -> Any:
         TypeError: If `identifier` is something else.
         ValueError: If it is an unknown name or a wrong configuration.
 
-    Example:
+    Examples:
         >>> get("he_normal")
         HeNormal()
         >>> get({"class_name": "RandomNormal", "config": {"stddev": 0.02, "seed": 3}})

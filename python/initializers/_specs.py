@@ -29,7 +29,7 @@ class Spec:
         TypeError: If an attribute has a wrong type.
         ValueError: If the shape is none, or the dtype one that cannot be filled.
 
-    Example:
+    Examples:
         >>> Spec([3, 2], "float32")
         Spec(shape=(3, 2), dtype='float32')
     """
@@ -64,7 +64,7 @@ def read_specs(source: Any) -> dict[str, Spec]:
         ValueError: If a name stands twice, a shape or a dtype is wrong, or a file is malformed.
         OSError: If a file cannot be read.
 
-    Example:
+    Examples:
         >>> read_specs({"kernel": (3, 2)})
         {'kernel': Spec(shape=(3, 2), dtype=None)}
     """
@@ -85,7 +85,7 @@ def model_specs(name: str) -> dict[str, Spec]:
         TypeError: If `name` is no string.
         ValueError: If it is none of them.
 
-    Example:
+    Examples:
         >>> model_specs("gpt2")["wte.weight"]
         Spec(shape=(50257, 768), dtype='float32')
     """

@@ -49,7 +49,7 @@ class STFT(BuiltIn):
             and K >= 2, the window has not T values, or it cannot be scaled because all are 0.
         ImportError: If the window needs SciPy, and it is not installed.
 
-    Example:
+    Examples:
         >>> STFT("imag", window=None)((2, 1, 3), "float64").tolist()
         [[[0.0, 0.0, 0.0]], [[0.0, -1.0, 0.0]]]
     """

@@ -34,7 +34,7 @@ class VarianceScaling(RandomInitializer):
         mode: `"fan_in"`, `"fan_out"`, `"fan_avg"` or `"fan_geo_avg"`.
         distribution: `"truncated_normal"` (or `"normal"`, which means it), `"untruncated_normal"`
             or `"uniform"`, in any case.
-        seed: An integer in [-2**127, 2**127), a `SeedGenerator`, or None.
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
         input_axes: The axes of the shape that count as inputs; given together with `output_axes`.
         output_axes: The axes that count as outputs.
 
@@ -43,7 +43,7 @@ class VarianceScaling(RandomInitializer):
         ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's or
             values could overflow the dtype.
 
-    Example:
+    Examples:
         >>> VarianceScaling(scale=0.1, mode="fan_in", distribution="uniform", seed=1)((2, 3)).shape
         (2, 3)
     """
@@ -121,8 +121,24 @@ class _Preset(VarianceScaling):
 class GlorotNormal(_Preset):
     """Truncated normal with variance 2 / (fan_in + fan_out), also called Xavier normal.
 
+    The normal is cut at ±2σ, σ = √(2 / (fan_in + fan_out)) / 0.87962566103423978.
+
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
-    networks. For the arguments see `VarianceScaling`.
+    networks.
+
+    Args:
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+            given together with `output_axes`.
+        output_axes: The axes that count as outputs.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+
+    Examples:
+        >>> GlorotNormal(seed=1)((784, 256)).shape
+        (784, 256)
     """
 
     _arguments = (1.0, "fan_avg", "truncated_normal")
@@ -132,7 +148,21 @@ class GlorotUniform(_Preset):
     """Uniform in [-limit, limit), limit = √(6 / (fan_in + fan_out)), also called Xavier uniform.
 
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
-    networks. For the arguments see `VarianceScaling`.
+    networks.
+
+    Args:
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+            given together with `output_axes`.
+        output_axes: The axes that count as outputs.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+
+    Examples:
+        >>> GlorotUniform(seed=1)((784, 256)).shape
+        (784, 256)
     """
 
     _arguments = (1.0, "fan_avg", "uniform")
@@ -141,8 +171,24 @@ class GlorotUniform(_Preset):
 class HeNormal(_Preset):
     """Truncated normal with variance 2 / fan_in, also called Kaiming normal.
 
+    The normal is cut at ±2σ, σ = √(2 / fan_in) / 0.87962566103423978.
+
     He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
-    classification. For the arguments see `VarianceScaling`.
+    classification.
+
+    Args:
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+            given together with `output_axes`.
+        output_axes: The axes that count as outputs.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+
+    Examples:
+        >>> HeNormal(seed=1)((784, 256)).shape
+        (784, 256)
     """
 
     _arguments = (2.0, "fan_in", "truncated_normal")
@@ -152,7 +198,21 @@ class HeUniform(_Preset):
     """Uniform in [-limit, limit), limit = √(6 / fan_in), also called Kaiming uniform.
 
     He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
-    classification. For the arguments see `VarianceScaling`.
+    classification.
+
+    Args:
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+            given together with `output_axes`.
+        output_axes: The axes that count as outputs.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+
+    Examples:
+        >>> HeUniform(seed=1)((784, 256)).shape
+        (784, 256)
     """
 
     _arguments = (2.0, "fan_in", "uniform")
@@ -161,8 +221,24 @@ class HeUniform(_Preset):
 class LecunNormal(_Preset):
     """Truncated normal with variance 1 / fan_in.
 
+    The normal is cut at ±2σ, σ = √(1 / fan_in) / 0.87962566103423978.
+
     LeCun et al. (1998), Efficient backprop; Klambauer et al. (2017), Self-normalizing neural
-    networks. For the arguments see `VarianceScaling`.
+    networks.
+
+    Args:
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+            given together with `output_axes`.
+        output_axes: The axes that count as outputs.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+
+    Examples:
+        >>> LecunNormal(seed=1)((784, 256)).shape
+        (784, 256)
     """
 
     _arguments = (1.0, "fan_in", "truncated_normal")
@@ -171,7 +247,21 @@ class LecunNormal(_Preset):
 class LecunUniform(_Preset):
     """Uniform in [-limit, limit), limit = √(3 / fan_in).
 
-    LeCun et al. (1998), Efficient backprop. For the arguments see `VarianceScaling`.
+    LeCun et al. (1998), Efficient backprop.
+
+    Args:
+        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+            given together with `output_axes`.
+        output_axes: The axes that count as outputs.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+
+    Examples:
+        >>> LecunUniform(seed=1)((784, 256)).shape
+        (784, 256)
     """
 
     _arguments = (1.0, "fan_in", "uniform")

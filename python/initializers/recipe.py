@@ -52,7 +52,7 @@ class Recipe:
         rules: `RecipeRule`s; or pairs of a pattern (a glob, or an `re.compile`d expression) and an
             initializer, its name, its configuration, or a `Rule` without a name of its own; or a
             mapping from globs to such.
-        seed: An integer in [-2**127, 2**127).
+        seed: An integer in `[-2**127, 2**127)`.
         dtype: The dtype of float weights whose rule has none; None for the weight's own.
         convention: `"keras"`, kernels `(*kernel, inputs, outputs)`, or `"torch"`, weights
             `(outputs, inputs, *kernel)`; a rule may have another.
@@ -65,7 +65,7 @@ class Recipe:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value, or two rules have one pattern.
 
-    Example:
+    Examples:
         >>> recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=1, convention="torch")
         >>> recipe.init({"dense.weight": (2, 3), "dense.bias": (2,)})["dense.bias"].tolist()
         [0.0, 0.0]
@@ -94,14 +94,14 @@ class Recipe:
             name: `"bert"`, `"gpt2"`, `"keras"` (what Keras's layers do without being told),
                 `"llama"`, `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"resnet"`,
                 `"t5"` or `"vit"`; or one of `model_specs`.
-            seed: An integer in [-2**127, 2**127).
+            seed: An integer in `[-2**127, 2**127)`.
             **numbers: What the recipe is computed from, such as `layers=12`; see `docs/recipes.md`.
 
         Raises:
             TypeError: If an argument has a wrong type.
             ValueError: If a name is unknown, or a number out of range.
 
-        Example:
+        Examples:
             >>> Recipe.for_model("gpt2", layers=24).find("h.0.attn.c_proj.weight")
             2
         """
@@ -175,7 +175,7 @@ class Recipe:
             ValueError: If a weight is taken by no rule or has no values by its rule, or a rule that
                 is not optional takes no weight.
 
-        Example:
+        Examples:
             >>> print(Recipe({"*": "zeros"}, seed=1).plan({"a.0": (2, 3), "a.1": (2, 3)}))
                weights  shape  dtype    number  elements
             ────────────────────────────────────────────

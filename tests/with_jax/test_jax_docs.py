@@ -14,8 +14,9 @@ def test_page() -> None:
     run_page(ROOT / "docs" / "jax.md")
 
 
-def test_blocks_of_other_pages() -> None:
-    run_foreign_blocks("jax")
+@pytest.mark.parametrize("framework", ["jax", "sklearn"])
+def test_blocks_of_other_pages(framework: str) -> None:
+    run_foreign_blocks(framework)
 
 
 def test_docstrings() -> None:

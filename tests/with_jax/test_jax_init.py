@@ -256,7 +256,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="`in_axis` must name axes"):
         init(key, (4,))
     with pytest.raises(TypeError, match="`in_axis` must be an integer or a sequence"):
-        ours.he_normal(in_axis="0")
+        ours.he_normal(in_axis="0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="`stddev` must be a finite number >= 0"):
         ours.normal(-1.0)
 

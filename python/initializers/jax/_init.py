@@ -112,43 +112,77 @@ def variance_scaling(
     return _returning(make, dtype)
 
 
-def _preset(scale: float, mode: str, distribution: str, doc: str) -> Callable[..., Init]:
-    def factory(
-        in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-    ) -> Init:
-        return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
+def glorot_uniform(
+    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+) -> Init:
+    """Uniform on [-l, l), l = √(6 / (fan_in + fan_out)), so of variance 2 / (fan_in + fan_out).
 
-    factory.__doc__ = doc
-    return factory
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
+    networks. For the arguments see `variance_scaling`. Also called `xavier_uniform`.
+    """
+    return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
 
 
-glorot_uniform = xavier_uniform = _preset(
-    1.0, "fan_avg", "uniform", "Uniform, variance 2 / (fan_in + fan_out); see `variance_scaling`."
-)
-glorot_normal = xavier_normal = _preset(
-    1.0,
-    "fan_avg",
-    "truncated_normal",
-    "Truncated normal, variance 2 / (fan_in + fan_out); see `variance_scaling`.",
-)
-lecun_uniform = _preset(
-    1.0, "fan_in", "uniform", "Uniform, variance 1 / fan_in; see `variance_scaling`."
-)
-lecun_normal = _preset(
-    1.0,
-    "fan_in",
-    "truncated_normal",
-    "Truncated normal, variance 1 / fan_in; see `variance_scaling`.",
-)
-he_uniform = kaiming_uniform = _preset(
-    2.0, "fan_in", "uniform", "Uniform, variance 2 / fan_in; see `variance_scaling`."
-)
-he_normal = kaiming_normal = _preset(
-    2.0,
-    "fan_in",
-    "truncated_normal",
-    "Truncated normal, variance 2 / fan_in; see `variance_scaling`.",
-)
+def glorot_normal(
+    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+) -> Init:
+    """Truncated normal of variance 2 / (fan_in + fan_out).
+
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
+    networks. For the arguments see `variance_scaling`. Also called `xavier_normal`.
+    """
+    return variance_scaling(
+        1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype
+    )
+
+
+def lecun_uniform(
+    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+) -> Init:
+    """Uniform on [-l, l), l = √(3 / fan_in), so of variance 1 / fan_in.
+
+    LeCun et al. (1998), Efficient backprop. For the arguments see `variance_scaling`.
+    """
+    return variance_scaling(1.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
+
+
+def lecun_normal(
+    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+) -> Init:
+    """Truncated normal of variance 1 / fan_in.
+
+    LeCun et al. (1998), Efficient backprop. For the arguments see `variance_scaling`.
+    """
+    return variance_scaling(1.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+
+
+def he_uniform(
+    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+) -> Init:
+    """Uniform on [-l, l), l = √(6 / fan_in), so of variance 2 / fan_in.
+
+    He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
+    classification. For the arguments see `variance_scaling`. Also called `kaiming_uniform`.
+    """
+    return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
+
+
+def he_normal(
+    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+) -> Init:
+    """Truncated normal of variance 2 / fan_in.
+
+    He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
+    classification. For the arguments see `variance_scaling`. Also called `kaiming_normal`.
+    """
+    return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+
+
+# Other names of the same factories, as JAX has them.
+xavier_uniform = glorot_uniform
+xavier_normal = glorot_normal
+kaiming_uniform = he_uniform
+kaiming_normal = he_normal
 
 
 def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Init:

@@ -32,7 +32,7 @@ def init_tree(tree: Any, recipe: Any, seed: int | None = None, shardings: Any = 
             `Rule`, or None for a leaf to be kept; an object with such a method `choose`; or a
             mapping from patterns of names to such results, of which the first that matches counts.
             A leaf has the dtype that it has, whatever a `Recipe` says.
-        seed: An integer in [-2**127, 2**127); None for that of a `Recipe`. A leaf's is
+        seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A leaf's is
             `fold_in(seed, name)`.
         shardings: A sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh, for all
             leaves; or a tree of them that is a prefix of `tree`. None: the leaf's own `sharding`,
@@ -46,7 +46,7 @@ def init_tree(tree: Any, recipe: Any, seed: int | None = None, shardings: Any = 
         ValueError: If a leaf cannot be filled, or `recipe` has nothing for it. No array has been
             made then.
 
-    Example:
+    Examples:
         >>> import jax
         >>> shapes = {"dense": {"kernel": jax.ShapeDtypeStruct((3, 2), "float32")}}
         >>> init_tree(shapes, {"*": "he_normal"}, seed=1)["dense"]["kernel"].shape

@@ -43,7 +43,7 @@ class Adapter(BuiltIn):
         While Keras only works out shapes, it is of zeros, and no seed is drawn.
 
         Args:
-            shape: The shape: integers >= 0, fewer than 2**63 elements.
+            shape: The shape: integers >= 0, fewer than `2**63` elements.
             dtype: A dtype as Keras has them; None means `keras.config.floatx()`.
             layout: On the JAX backend, how the tensor is laid out over devices: a
                 `jax.sharding.Sharding`. Only the blocks of this process's devices are made.

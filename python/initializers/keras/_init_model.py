@@ -32,7 +32,7 @@ def init_model(
             `Rule`, or None for a variable to be left as it is; an object with such a method
             `choose`; or a mapping from patterns of names to such results, of which the first that
             matches counts. A variable has the dtype that it has, whatever a `Recipe` says.
-        seed: An integer in [-2**127, 2**127); None for that of a `Recipe`. A variable's is
+        seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A variable's is
             `fold_in(seed, name)`.
 
     Returns:
@@ -43,7 +43,7 @@ def init_model(
         ValueError: If the model is not built, a variable cannot be filled, or `recipe` has nothing
             for it. No variable is changed then.
 
-    Example:
+    Examples:
         >>> import keras
         >>> from initializers import Recipe
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])

@@ -46,7 +46,7 @@ def install() -> AbstractContextManager[None]:
     classes and configurations of Keras stay Keras's, and so does everything in a saved model that
     is loaded meanwhile.
 
-    Example:
+    Examples:
         >>> import keras
         >>> with install():
         ...     layer = keras.layers.Dense(8)

@@ -25,7 +25,7 @@ def name_variables(model: keras.Layer) -> dict[str, Any]:
         TypeError: If `model` is not a Keras layer or model.
         ValueError: If it has not been built, and so has no variables yet.
 
-    Example:
+    Examples:
         >>> import keras
         >>> layers = [keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)]
         >>> list(name_variables(keras.Sequential(layers)))

@@ -63,7 +63,7 @@ def seed_model(
     Args:
         model: A built model or layer; or a function without arguments that returns one. Then no
             value is drawn while the function runs, and each just once.
-        seed: An integer in [-2**127, 2**127).
+        seed: An integer in `[-2**127, 2**127)`.
 
     Returns:
         The model, and the variables that kept their values: those that were not made by an
@@ -73,7 +73,7 @@ def seed_model(
         TypeError: If an argument has a wrong type, or the function returns no model.
         ValueError: If the model is not built, or `seed` out of range.
 
-    Example:
+    Examples:
         >>> import keras
         >>> def build():
         ...     return keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])

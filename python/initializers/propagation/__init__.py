@@ -75,8 +75,8 @@ def propagate(
         recipe: What the weights are made by first, as the adapters take it: a `Recipe`, a mapping
             from patterns of names to initializers, or a function of name and shape; here also an
             initializer for all matrices and kernels. None: the weights that the model has.
-        seed: An integer in [-2**127, 2**127), for inputs, the loss, dropout and the weights; those
-            by a `Recipe` take its own, and Keras's dropout layers their own generators.
+        seed: An integer in `[-2**127, 2**127)`, for inputs, the loss, dropout and the weights;
+            those by a `Recipe` take its own, and Keras's dropout layers their own generators.
         training: Whether the model runs as in training: with dropout, normalised by the batch.
         widths: Of the stack: the number of units in its input and in every layer; or a sequence,
             the input's first.
@@ -92,7 +92,7 @@ def propagate(
         TypeError: If `model` is none of these, or another argument has a wrong type.
         ValueError: If an argument has a wrong value, or `inputs` must be given and is not.
 
-    Example:
+    Examples:
         >>> result = propagate("glorot_uniform", depth=30, activation="relu")
         >>> result.verdict.partition(":")[0]
         'vanishing'

@@ -27,7 +27,7 @@ def count_taps(
         before: The zeros before the input.
         dilation: The steps between the kernel's places.
 
-    Example:
+    Examples:
         >>> count_taps([4], [4], [3], [1], [1], [1])
         2.5
     """

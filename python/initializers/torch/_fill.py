@@ -44,7 +44,8 @@ def fill_(
             is.
         initializer: An initializer, its name or its configuration. Another callable
             `(shape, dtype)` makes the whole tensor, of which the part is taken.
-        seed: An integer in [-2**127, 2**127) or a `SeedGenerator`; None for that of `initializer`.
+        seed: An integer in `[-2**127, 2**127)` or a `SeedGenerator`; None for that of
+            `initializer`.
         generator: A `torch.Generator` that a seed is drawn from, in place of `seed`. Processes that
             share a `DTensor` must have it in the same state.
 
@@ -58,7 +59,7 @@ def fill_(
             negative bit, or is a `DTensor` with a `Partial` placement. Nothing is written then.
         RuntimeError: If the call is traced or compiled into a graph.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from initializers import HeNormal
         >>> fill_(torch.empty(3, 2), HeNormal(), seed=1).shape

@@ -64,7 +64,7 @@ def init_module_(module: M, recipe: Any, seed: int | None = None, device: Any = 
             a `Rule`, or None for one to be left as it is; an object with such a method `choose`; or
             a mapping from patterns of names to such results, of which the first that matches
             counts. A parameter has the dtype that it has, whatever a `Recipe` says.
-        seed: An integer in [-2**127, 2**127); None for that of a `Recipe`. A parameter's is
+        seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A parameter's is
             `fold_in(seed, name)`.
         device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the
             CPU.
@@ -78,7 +78,7 @@ def init_module_(module: M, recipe: Any, seed: int | None = None, device: Any = 
             a buffer other than running statistics is on meta. No parameter is changed then.
         RuntimeError: If the call is traced or compiled into a graph.
 
-    Example:
+    Examples:
         >>> import torch
         >>> rules = {"*.bias": "zeros", "*": "he_normal"}
         >>> model = torch.nn.Sequential(torch.nn.Linear(3, 2))

@@ -37,13 +37,13 @@ def patch(seed: int) -> Iterator[None]:
     library that defines it; those of `init_module_` depend on their names only.
 
     Args:
-        seed: An integer in [-2**127, 2**127).
+        seed: An integer in `[-2**127, 2**127)`.
 
     Raises:
         TypeError: If `seed` is no integer.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> import torch
         >>> with patch(seed=1):
         ...     layer = torch.nn.Linear(3, 2)
