@@ -72,7 +72,8 @@ keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, Ten
 docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs the notebooks
 	$(call timed,docs,\
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps && \
-	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet)
+	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet && \
+	$(ENVS)/docs/bin/python tools/check_links.py)
 
 # maturin asks the first python3 of the PATH for zig.
 wheel: $(BIN)/.built ## an abi3 manylinux2014 wheel and an sdist in dist/, each tried in a fresh environment

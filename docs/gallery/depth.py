@@ -75,4 +75,4 @@ for kind, sizes in signals.items():
 
 # %% [markdown]
 # For a model of your own, in Keras, PyTorch or JAX, `initializers.propagate(model)` measures the same layer by layer, beside
-# theory: see [Signal propagation](../propagation.md).
+# theory: see [Signal propagation](../../propagation/).

@@ -66,7 +66,7 @@ def seed_model(
         seed: An integer in `[-2**127, 2**127)`.
 
     Returns:
-        The model, and the variables that kept their values: those that were not made by an
+        The model, and the variables that kept their values, because they were not made by an
         initializer of this package or of Keras, or before this module was imported.
 
     Raises:
