@@ -28,7 +28,7 @@ pub enum Error {
     Block(String),
     /// `INITIALIZERS_NUM_THREADS` or a thread count is not an integer in [1, 1024].
     Threads(String),
-    /// There is no memory for what the computation needs beside the output.
+    /// There is no memory for a new tensor, or for what the computation needs beside the output.
     Memory,
     /// The caller's interrupt check asked to stop; what was written until then stays written.
     Interrupted,
@@ -42,7 +42,7 @@ impl fmt::Display for Error {
                 write!(f, "{names} must give values that are finite in {dtype}, received values up to {reach:e}")
             }
             Self::Block(text) | Self::Threads(text) => f.write_str(text),
-            Self::Memory => f.write_str("not enough memory for the reflectors"),
+            Self::Memory => f.write_str("not enough memory"),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -85,13 +85,14 @@ pub trait Sampler: sealed::Sampler {
     /// A new tensor of `shape`.
     ///
     /// # Errors
-    /// As [`Sampler::fill`].
+    /// As [`Sampler::fill`], and [`Error::Memory`] when there is no memory for the tensor.
     fn sample<T: Element, S: IntoDimension>(&self, seed: impl Into<Seed>, shape: S) -> Result<Array<T, S::Dim>, Error> {
         let shape = shape.into_dimension();
         let sizes: Vec<u64> = shape.slice().iter().map(|&size| size as u64).collect();
         let block = Block::whole(&sizes)?;
         // Memory that the system zeroes when it is touched first, so that it is written once.
-        let mut values = bytemuck::allocation::zeroed_vec(block.len() as usize);
+        let len = usize::try_from(block.len()).map_err(|_| Error::Memory)?;
+        let mut values = bytemuck::allocation::try_zeroed_vec(len).map_err(|()| Error::Memory)?;
         in_standard_mode(|| fill_slice(&self.kernel::<T>()?, seed.into(), &block, &mut values, &mut || false))?;
         Ok(Array::from_shape_vec(shape, values).expect("as many elements as the shape has"))
     }

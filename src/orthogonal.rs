@@ -109,13 +109,14 @@ impl Orthogonal {
             return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
         }
         let block = Block::new(lead, lead_start, lead_extent)?;
+        let sides = [lead.iter().product(), *columns].map(usize::try_from);
+        let [Ok(rows), Ok(columns)] = sides else { return Err(Error::Memory) };
         let runs = block.runs(0..block.len()).map(|(row, count)| row as usize..row as usize + count);
         let runs: Vec<Range<usize>> = runs.collect();
-        let size = [lead.iter().product::<u64>() as usize, *columns as usize];
-        let columns = *first as usize..(first + count) as usize;
+        let column_run = *first as usize..(first + count) as usize;
         let matrix = (block.len() as usize, *count as usize);
         let mut fill = |out: ArrayViewMut2<'_, T>| {
-            in_standard_mode(|| self.fill_runs(seed, size, &runs, columns.clone(), out, interrupted))
+            in_standard_mode(|| self.fill_runs(seed, [rows, columns], &runs, column_run.clone(), out, interrupted))
         };
         if let Ok(out) = out.view_mut().into_dimensionality() {
             return fill(out);

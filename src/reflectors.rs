@@ -59,13 +59,13 @@ impl<T: Compute> Reflectors<T> {
         let normal = NormalKernel::<T>::standard();
         let vector_of = |k: usize| k as u64 * 64 * rows.div_ceil(64) as u64;
 
+        let mut reflectors = Self::zeros(rows, count)?; // the largest piece of memory first
         let mut heads = vec![Head::default(); count];
         let find = |(k, head): (usize, &mut Head<T>)| {
             *head = find_head(&normal, seed, vector_of(k), rows - k);
         };
         for_each(heads.iter_mut().enumerate(), threads, |item, _| find(item), interrupted)?;
 
-        let mut reflectors = Self::zeros(rows, count)?;
         for (sign, head) in reflectors.signs.iter_mut().zip(&heads) {
             *sign = head.sign;
         }
@@ -102,7 +102,8 @@ impl<T: Compute> Reflectors<T> {
         let zeros = |len| bytemuck::allocation::try_zeroed_vec(len).map_err(|()| Error::Memory);
         let panel = |first: usize| {
             let width = PANEL.min(count - first);
-            Ok(Panel { first, width, vectors: zeros((rows - first) * width)?, factor: zeros(width * width)? })
+            let len = (rows - first).checked_mul(width).ok_or(Error::Memory)?;
+            Ok(Panel { first, width, vectors: zeros(len)?, factor: zeros(width * width)? })
         };
         let panels = (0..count).step_by(PANEL).map(panel).collect::<Result<_, _>>()?;
         Ok(Self { rows, panels, signs: zeros(count)? })

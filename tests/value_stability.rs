@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 use initializers::{
-    Element, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Seed, Simd, Stream, TruncatedNormal, Uniform,
+    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Seed, Simd, Stream, TruncatedNormal, Uniform,
 };
 use ndarray::{Array1, ArrayViewMut1, Axis};
 use rand_core::Rng;
@@ -186,4 +186,19 @@ fn threads_and_layouts() {
     assert!(none.is_empty());
     let one = normal.sample::<f32, _>(9, ()).unwrap();
     assert_eq!(one[()], whole[[0, 0]]);
+}
+
+/// What no memory can hold is refused, also where 32 bits number its elements in a circle.
+#[test]
+fn too_large() {
+    let normal = Normal::new(0.0, 1.0).unwrap();
+    let side = 1usize << (usize::BITS / 2);
+    assert_eq!(normal.sample::<f64, _>(9, (side, side / 4)).unwrap_err(), Error::Memory);
+    assert!(normal.sample::<f32, _>(9, (side, side)).is_err());
+    let mut part = ndarray::Array2::<f32>::zeros((2, 64));
+    let mut orthogonal = |rows: u64| Orthogonal::new(1.0).unwrap().fill_block(9, &[rows, 64], &[5, 0], part.view_mut());
+    assert_eq!(orthogonal(1 << 56).unwrap_err(), Error::Memory);
+    if cfg!(target_pointer_width = "32") {
+        assert_eq!(orthogonal(1 << 31).unwrap_err(), Error::Memory);
+    }
 }
