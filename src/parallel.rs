@@ -65,6 +65,9 @@ pub fn set_num_threads(threads: usize) -> Result<(), Error> {
 
 /// The pool of `workers` threads of this process, or none where no thread can be had: then the caller works alone.
 fn pool(workers: usize) -> Option<Arc<Pool>> {
+    if cfg!(target_family = "wasm") {
+        return None; // neither threads nor process ids
+    }
     let process = std::process::id();
     if let Some(pool) = POOL.load_full().filter(|pool| pool.process == process && pool.workers == workers) {
         return Some(pool);

@@ -74,6 +74,7 @@ pub(crate) trait WithVectors {
 }
 
 /// A [`WithVectors`] and its vectors, as `pulp` calls it.
+#[allow(dead_code, reason = "some processors have nothing to switch on")]
 struct Call<K, V>(K, V);
 
 impl<K: WithVectors, V: Vectors> NullaryFnOnce for Call<K, V> {

@@ -1,7 +1,7 @@
 """Other processors, for real: digests and golden tests of the crate under emulation, as a table.
 
 Needs Debian 12 on x86-64 and root, for its packages; `crossarch_toolchain.sh` fetches what it needs
-into target/crossarch.
+into target/crossarch, and pip the machine for WebAssembly.
 
     python tools/crossarch.py              every target, golden tests too; writes the table in docs/
     python tools/crossarch.py --short      this machine's vector widths against the table in docs/
@@ -15,7 +15,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +61,16 @@ TARGETS = {
         True,
         "x86 32-bit",
     ),
+    "wasm32": Target(
+        "wasm32-wasip1",
+        str(TOOLS / "wasm-ld"),
+        f"{sys.executable} tools/run_wasm.py",
+        True,
+        False,
+        "WebAssembly, one thread",
+    ),
 }
+WASMTIME = "wasmtime==50.*"
 WIDTHS = {"scalar": "SSE2 only", "128": "SSE4.2", "256": "AVX2", "512": "AVX-512"}
 
 
@@ -91,9 +100,9 @@ def read_digests(output: str) -> dict[str, dict[str, str]]:
 
 
 def count_tests(command: list[str], environment: Mapping[str, str]) -> str:
-    """Return how many tests passed and failed."""
+    """Return how many tests passed and failed; that none was found is no success."""
     counts = re.search(r"(\d+) passed; (\d+) failed", run(command, environment, must_pass=False))
-    if counts is None:
+    if counts is None or counts[1] == counts[2] == "0":
         return "not run"
     return f"{counts[1]} passed" + (f", {counts[2]} failed" if counts[2] != "0" else "")
 
@@ -105,6 +114,7 @@ def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
         "RUSTC": str(TOOLS / "rustc"),
         "RUSTC_BOOTSTRAP": "1",
         "CARGO_TARGET_DIR": str(TOOLS / "build"),
+        "PYTHONPATH": str(TOOLS / "python"),
         f"CARGO_TARGET_{name}_LINKER": target.compiler,
         f"CARGO_TARGET_{name}_RUNNER": target.runner,
     }
@@ -119,15 +129,28 @@ def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
     return digests, tests
 
 
+def describe(platform: str, digests: dict[str, str], tests: str) -> str:
+    """Return a row of the table."""
+    cells = [f"`{digest[:8]}`" for digest in digests.values()]
+    return f"| {' | '.join([platform, *cells, tests])} |"
+
+
 def replace_rows(old: list[str], new: list[str], name: str) -> list[str]:
-    """Return the old table with the rows of one target as they are in the new one."""
+    """Return the old table with other rows of one target; where it had none, they are the last."""
+    is_its = [row.startswith(f"| {name}") for row in old]
+    first = is_its.index(True) if any(is_its) else len(old)
+    others = [row for row, its in zip(old, is_its, strict=True) if not its]
+    return others[:first] + new + others[first:]
 
-    def is_its(row: str) -> bool:
-        return row.startswith(f"| {name} ")
 
-    first = next(i for i, row in enumerate(old) if is_its(row))
-    others = [row for row in old if not is_its(row)]
-    return others[:first] + [row for row in new if is_its(row)] + others[first:]
+def write_rows(new: list[str], name: str, samplers: Iterable[str]) -> None:
+    """Write the rows of one target into the page: a run of an hour that ends early leaves them."""
+    before, rest = PAGE.read_text().split(BEGIN)
+    old, after = rest.split(END)
+    columns = ["platform", *samplers, "golden tests"]
+    heading = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    table = heading + replace_rows(old.splitlines()[2:], new, name)
+    PAGE.write_text(before + BEGIN + "\n".join(table) + "\n" + END + after)
 
 
 def main() -> int:
@@ -140,41 +163,34 @@ def main() -> int:
     command = ["cargo", "run", "--quiet", "--locked", "--release", "--example", "digests"]
     native = read_digests(run(command))
     expected = native["scalar"]
-    rows = [
-        (f"x86-64, {WIDTHS[width]}", digests, "`make rust`") for width, digests in native.items()
-    ]
-    if not arguments.short:
+    differs = []
+
+    def show(name: str, found: dict[str, dict[str, str]], what: str, tests: str) -> None:
+        """Print and write the rows of one target."""
+        rows = []
+        for width, digests in found.items():
+            vectors = f", {WIDTHS[width]}" if len(found) > 1 else ""
+            platform = f"{name}{what.format(vectors)}"
+            rows.append(describe(platform, digests, tests))
+            if digests != expected or "failed" in tests or "not run" in tests:
+                differs.append(platform)
+        print("\n".join(rows), flush=True)
+        if not arguments.short:
+            write_rows(rows, name, expected)
+
+    show("x86-64", native, "{}", "`make rust`")
+    if arguments.short:
+        if f"`{expected['normal'][:8]}`" not in PAGE.read_text():
+            differs.append("docs/reproducibility.md")
+    else:
         run(["tools/crossarch_toolchain.sh", str(TOOLS)])
+        if not (TOOLS / "python").exists():
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target"]
+            run([*pip, str(TOOLS / "python"), WASMTIME])
         for name, target in TARGETS.items():
             if arguments.only in (None, name):
                 found, tests = emulate(target)
-                for width, row in found.items():
-                    vectors = f", {WIDTHS[width]}" if len(found) > 1 else ""
-                    rows.append((f"{name} ({target.what}{vectors})", row, tests))
-
-    table = ["| platform | " + " | ".join(expected) + " | golden tests |"]
-    table.append("|---" * (len(expected) + 2) + "|")
-    for platform, digests, tests in rows:
-        cells = [digests[name][:8] for name in expected]
-        table.append(
-            f"| {platform} | " + " | ".join(f"`{cell}`" for cell in cells) + f" | {tests} |"
-        )
-    print("\n".join(table))
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    old, after = rest.split(END)
-    differs = [
-        platform
-        for platform, digests, tests in rows
-        if digests != expected or "failed" in tests or "not run" in tests
-    ]
-    if arguments.short:
-        if f"`{expected['normal'][:8]}`" not in old:
-            differs.append("docs/reproducibility.md")
-    else:
-        if arguments.only:
-            table = replace_rows(old.splitlines(), table, arguments.only)
-        PAGE.write_text(before + BEGIN + "\n".join(table) + "\n" + END + after)
+                show(name, found, f" ({target.what}{{}})", tests)
     print("all the same" if not differs else f"DIFFERENT: {differs}")
     return bool(differs)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unpacks Debian's rustc-web, with standard libraries for other processors, into the folder $1, apart from the system,
-# and installs cross linkers and emulators. Prints nothing when all is there. For Debian 12 on x86-64.
+# and installs cross linkers and emulators. Prints nothing when all goes well. For Debian 12 on x86-64.
 set -euo pipefail
 root=$1
 packages=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross
@@ -36,7 +36,8 @@ short=$(sed -E 's/^([0-9]+\.[0-9]+).*/\1/' <<<"$version")
 llvm=$(apt-cache depends "rustc-web=$version" "libstd-rust-web-$short=$version" | grep -oE 'libllvm[0-9]+' | head -1)
 cd "$apt/packages"
 apt-get download -qq "rustc-web=$version" "libstd-rust-web-$short:amd64=$version" \
-    "libstd-rust-web-dev:amd64=$version" "libstd-rust-web-dev:arm64=$version" "rust-web-src=$version" "$llvm:amd64"
+    "libstd-rust-web-dev:amd64=$version" "libstd-rust-web-dev:arm64=$version" "rust-web-src=$version" "$llvm:amd64" \
+    "lld-${llvm#libllvm}:amd64" wasi-libc
 for package in *.deb; do dpkg -x "$package" "$root/files"; done
 rm -f *.deb
 
@@ -45,6 +46,11 @@ files=$root/files
 source=$(echo "$files"/usr/src/rustc-*)
 mkdir -p "$files/usr/lib/rustlib/src"
 ln -sfn "$source" "$files/usr/lib/rustlib/src/rust"
+# Where a compiler looks for the C library of WebAssembly.
+self=$files/usr/lib/rustlib/wasm32-wasip1/lib/self-contained
+mkdir -p "$self"
+ln -sf "$files"/usr/lib/wasm32-wasi/{crt1-command.o,crt1-reactor.o,libc.a} "$self"
+ln -sf "$files/usr/lib/llvm-${llvm#libllvm}/bin/wasm-ld" "$root/wasm-ld"
 cat >"$root/rustc" <<END
 #!/bin/sh
 export LD_LIBRARY_PATH=$files/usr/lib:$files/usr/lib/x86_64-linux-gnu
