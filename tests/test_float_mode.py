@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import platform
 import threading
 from collections.abc import Callable
@@ -55,6 +56,9 @@ def _fill(initializer: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _set_rounding(mode: int) -> None:
+    if os.name == "nt":  # no libm; its bits are three places higher in the register
+        _core.replace_float_mode(0x1F80 | mode << 3 if X86 else mode)
+        return
     libm = ctypes.CDLL(ctypes.util.find_library("m"))
     assert libm.fesetround(mode) == 0
 

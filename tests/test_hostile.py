@@ -204,3 +204,23 @@ os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 print(initializers.digest({{"w": initializers.RandomNormal(seed=3)({SHAPE})}}))
 """
     assert run(code).stdout.strip() == draw_digest(3)
+
+
+def test_sub_interpreter() -> None:
+    """NumPy refuses to be loaded into a second interpreter; the first one goes on."""
+    code = f"""
+try:
+    import _interpreters as interpreters
+except ImportError:  # before Python 3.13
+    import _xxsubinterpreters as interpreters
+second = interpreters.create()
+interpreters.run_string(second, '''
+try:
+    import initializers
+except ImportError:
+    print("refused", flush=True)
+''')
+interpreters.destroy(second)
+print(initializers.digest({{"w": initializers.RandomNormal(seed=3)({SHAPE})}}))
+"""
+    assert run(code).stdout.split() == ["refused", draw_digest(3)]
