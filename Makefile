@@ -10,8 +10,8 @@ ENVS := .envs
 PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
 
-.PHONY: help demo test lint rust lapack python torch jax keras docs wheel wheel-arm bench bench-quick bench-kernels bench-orthogonal \
-	bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short crossarch crossarch-short dependencies format clean
+.PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
+	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short crossarch crossarch-short dependencies format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -19,7 +19,7 @@ help: ## list the commands
 demo: $(BIN)/.built ## initialise GPT-2's 124 million weights from one seed
 	$(BIN)/python examples/gpt2.py
 
-test: lint rust crossarch-short battery-short lapack python torch jax keras docs wheel ## everything that must pass before a change lands
+test: lint audit rust crossarch-short battery-short lapack python torch jax keras docs wheel ## everything that must pass before a change lands
 
 # Each part tells how long it took. Commands are joined by `&&`: `set -e` does nothing on the left of `||`. A comma would
 # end the argument.
@@ -83,14 +83,32 @@ wheel: $(BIN)/.built ## an abi3 manylinux2014 wheel and an sdist in dist/, each 
 	$(BIN)/maturin sdist --out dist && \
 	$(BIN)/python -m pytest -m wheel)
 
-# RUSTC is the compiler that has a standard library for ARM.
-wheel-arm: $(BIN)/.environment ## the wheel for ARM; checks it and runs its selftest under emulation; Debian 12 and root
-	tools/crossarch_toolchain.sh "$(CURDIR)/target/crossarch"
-	rm -rf target/crossarch/dist
-	PATH="$(CURDIR)/$(BIN):$$PATH" RUSTC="$(CURDIR)/target/crossarch/rustc" CARGO_TARGET_DIR="$(CURDIR)/target/crossarch/wheels" \
-		$(BIN)/maturin build --release --locked --zig --target aarch64-unknown-linux-gnu --compatibility manylinux2014 \
-		--out target/crossarch/dist
-	tools/wheel_arm.sh selftest
+# RUSTC is the compiler that has a standard library for ARM, and the source of it for musl.
+CROSSARCH := $(CURDIR)/target/crossarch
+CROSSBUILD = PATH="$(CURDIR)/$(BIN):$$PATH" RUSTC="$(CROSSARCH)/rustc" CARGO_TARGET_DIR="$(CROSSARCH)/wheels" \
+	$(BIN)/maturin build --release --locked --zig --out "$(CROSSARCH)/dist"
+
+wheel-arm: $(BIN)/.environment ## the wheel for ARM; runs its selftest under emulation; Debian 12 and root
+	tools/crossarch_toolchain.sh "$(CROSSARCH)"
+	rm -f "$(CROSSARCH)"/dist/*_aarch64.whl
+	$(CROSSBUILD) --target aarch64-unknown-linux-gnu --compatibility manylinux2014
+	tools/wheel_arm.sh -m initializers selftest
+
+wheel-musl: $(BIN)/.environment ## the wheel for Linux without glibc; Debian 12 and root
+	tools/crossarch_toolchain.sh "$(CROSSARCH)"
+	rm -f "$(CROSSARCH)"/dist/*musllinux*.whl
+	RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_unwind \
+		$(CROSSBUILD) --target x86_64-unknown-linux-musl --compatibility musllinux_1_2
+
+# The last two only where `make crossarch`, or one of them, left its tools.
+wheels: wheel $(if $(wildcard target/crossarch/rustc),wheel-arm wheel-musl) $(BIN)/.wheels ## wheels and sdist on the lowest and highest Python and NumPy; table into docs/
+	$(BIN)/python tools/wheels.py
+
+audit: $(BIN)/.audit ## licences and sources of the crates; the release workflow
+	$(call timed,audit,\
+	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --locked --log-level error check licenses bans sources && \
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml && \
+	$(BIN)/zizmor --offline --quiet .github/workflows)
 
 bench: $(BIN)/.built $(BIN)/.bench ## time and memory against NumPy, mkl_random, torch, JAX and Keras, where installed; pictures
 	$(BIN)/python benches/compare.py
@@ -156,8 +174,9 @@ $(BIN)/.built: $(BIN)/.environment Cargo.toml Cargo.lock $(shell find src -name 
 	$(BIN)/maturin develop --release --locked --quiet
 	touch $@
 
-$(BIN)/.bench: $(BIN)/.environment
-	$(BIN)/python -m pip install --quiet --group bench
+# Tools of single commands.
+$(BIN)/.audit $(BIN)/.bench $(BIN)/.wheels: $(BIN)/.%: $(BIN)/.environment
+	$(BIN)/python -m pip install --quiet --group $*
 	touch $@
 
 $(ENVS)/%/.environment: pyproject.toml
