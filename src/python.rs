@@ -157,7 +157,7 @@ fn repeat<const N: usize>(py: Python<'_>, out: &mut [u8], pattern: &[u8]) -> PyR
     detached(py, |interrupted| constant::fill_constant_slice(value, out, interrupted))
 }
 
-#[pymodule]
+#[pymodule(gil_used = true)] // never tried without the lock: PyO3's default says it works
 mod _core {
     #[allow(clippy::wildcard_imports)]
     use super::*;
