@@ -11,7 +11,8 @@ PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
 
 .PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
-	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short crossarch crossarch-short dependencies format clean
+	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short fuzz hostile valgrind \
+	crossarch crossarch-short dependencies format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -152,6 +153,20 @@ battery: $(BIN)/.built ## statistical tests of every sampler at 10^9 values into
 
 battery-short: $(BIN)/.built ## a short form of it
 	$(call timed,battery-short,$(BIN)/python -W error tools/battery.py --short)
+
+# FUZZ_SEED draws other cases.
+fuzz: $(BIN)/.built ## random requests, right and wrong: 10^8 of the crate, 10^6 of the package; about an hour
+	FUZZ_CASES=100000000 cargo test --locked --release --test fuzz -- --nocapture
+	FUZZ_CASES=5000000 FUZZ_SEED=10 cargo test --locked --profile fuzz --test fuzz -- --nocapture
+	$(BIN)/python -W error tests/fuzz_python.py
+
+hostile: $(BIN)/.built fuzz ## forks, threads, signals, little memory, odd memory, hostile files; then make fuzz
+	$(BIN)/python -m pytest tests/test_hostile.py tests/test_concurrency.py tests/test_security.py
+
+valgrind: ## the crate's random requests under valgrind, which must be installed
+	binary=$$(cargo test --locked --profile fuzz --test fuzz --no-run --message-format json \
+		| sed -n 's/.*"executable":"\([^"]*\/fuzz-[^"]*\)".*/\1/p') && \
+	FUZZ_CASES=3000 valgrind --quiet --error-exitcode=1 "$$binary" --nocapture
 
 dependencies: $(BIN)/.environment ## the crates in the wheel and their licences into docs/dependencies.md
 	$(BIN)/python tools/list_dependencies.py > docs/dependencies.md

@@ -43,6 +43,9 @@ impl Block {
                 return Err(Error::Block(text));
             }
         }
+        if extent.contains(&0) {
+            return Ok(Self::run(0, 0)); // sizes beside a zero can be of any size
+        }
         let len = extent.iter().product();
         let (mut run, mut first, mut stride) = (1, 0, 1);
         let mut outer = Vec::new();
@@ -132,6 +135,7 @@ mod tests {
         assert_eq!(far.runs(0..2).collect::<Vec<_>>(), [((((1u64 << 31) - 1) << 31) + 7, 2)]);
         assert!(Block::whole(&[1 << 32, 1 << 31]).is_err());
         assert_eq!(Block::whole(&[1 << 62, 1 << 62, 0]).unwrap().len(), 0);
+        assert_eq!(Block::new(&[1 << 62, 0, 1 << 62], &[7, 0, 5], &[1 << 61, 0, 9]).unwrap().len(), 0);
         assert!(Block::new(&[4], &[3], &[2]).unwrap_err().to_string().contains("dimension 0 of size 4"));
         assert!(Block::new(&[4], &[u64::MAX], &[2]).is_err());
         assert!(Block::new(&[4], &[0, 0], &[1, 1]).is_err());

@@ -85,17 +85,22 @@ pub trait Sampler: sealed::Sampler {
     /// A new tensor of `shape`.
     ///
     /// # Errors
-    /// As [`Sampler::fill`], and [`Error::Memory`] when there is no memory for the tensor.
+    /// As [`Sampler::fill`], [`Error::Memory`] when there is no memory for it, and [`Error::Block`] when `ndarray` has no
+    /// array of that shape: it counts the sizes beside a zero.
     fn sample<T: Element, S: IntoDimension>(&self, seed: impl Into<Seed>, shape: S) -> Result<Array<T, S::Dim>, Error> {
         let shape = shape.into_dimension();
         let sizes: Vec<u64> = shape.slice().iter().map(|&size| size as u64).collect();
         let block = Block::whole(&sizes)?;
-        // Memory that the system zeroes when it is touched first, so that it is written once.
-        let len = usize::try_from(block.len()).map_err(|_| Error::Memory)?;
-        let mut values = bytemuck::allocation::try_zeroed_vec(len).map_err(|()| Error::Memory)?;
+        let mut values = zeros(block.len())?;
         in_standard_mode(|| fill_slice(&self.kernel::<T>()?, seed.into(), &block, &mut values, &mut || false))?;
-        Ok(Array::from_shape_vec(shape, values).expect("as many elements as the shape has"))
+        Array::from_shape_vec(shape, values).map_err(|error| Error::Block(format!("shape {sizes:?}: {error}")))
     }
+}
+
+/// Memory that the system zeroes when it is touched first, so that it is written once.
+pub(crate) fn zeros<T: Element>(count: u64) -> Result<Vec<T>, Error> {
+    let count = usize::try_from(count).map_err(|_| Error::Memory)?;
+    bytemuck::allocation::try_zeroed_vec(count).map_err(|()| Error::Memory)
 }
 
 /// Fills a view in any layout, row by row where it is not contiguous.

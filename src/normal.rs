@@ -10,6 +10,9 @@ use crate::fill::{Kernel, Sampler, sealed};
 use crate::float::{Compute, Element, FromWord, fits};
 use crate::math::{self, horner};
 
+/// The parameters, in an error.
+pub(crate) const NAMES: &str = "`mean` and `stddev`";
+
 /// The normal distribution.
 ///
 /// The standard normal z is within 5 ulp of the exact function of its two words and reaches ±6.66 (±8.65
@@ -50,7 +53,7 @@ impl Normal {
         if fits::<T>(reach) {
             return Ok([mean, stddev]);
         }
-        Err(Error::Reach { names: "`mean` and `stddev`", reach, dtype: T::NAME })
+        Err(Error::Reach { names: NAMES, reach, dtype: T::NAME })
     }
 }
 

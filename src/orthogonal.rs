@@ -5,6 +5,7 @@
 
 use crate::block::Block;
 use crate::error::{Error, finite};
+use crate::fill::zeros;
 use crate::float::{Compute, Element, fits};
 use crate::float_mode::in_standard_mode;
 use crate::gemm::{
@@ -83,9 +84,11 @@ impl Orthogonal {
     /// A new matrix of `shape`.
     ///
     /// # Errors
-    /// As [`Orthogonal::fill`].
+    /// As [`Orthogonal::fill`], and [`Error::Memory`] when there is no memory for it.
     pub fn sample<T: Element>(&self, seed: impl Into<Seed>, shape: (usize, usize)) -> Result<Array2<T>, Error> {
-        let mut out = Array2::from_elem(shape, T::default());
+        let block = Block::whole(&[shape.0 as u64, shape.1 as u64])?;
+        let out = Array2::from_shape_vec(shape, zeros(block.len())?);
+        let mut out = out.map_err(|error| Error::Block(format!("shape {shape:?}: {error}")))?;
         self.fill(seed, out.view_mut())?;
         Ok(out)
     }
@@ -108,6 +111,10 @@ impl Orthogonal {
         if lead.is_empty() {
             return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
         }
+        let gain = self.gain_in::<T>()?;
+        if out.is_empty() {
+            return Ok(()); // sizes beside a zero can be of any size
+        }
         let block = Block::new(lead, lead_start, lead_extent)?;
         let sides = [lead.iter().product(), *columns].map(usize::try_from);
         let [Ok(rows), Ok(columns)] = sides else { return Err(Error::Memory) };
@@ -116,7 +123,7 @@ impl Orthogonal {
         let column_run = *first as usize..(first + count) as usize;
         let matrix = (block.len() as usize, *count as usize);
         let mut fill = |out: ArrayViewMut2<'_, T>| {
-            in_standard_mode(|| self.fill_runs(seed, [rows, columns], &runs, column_run.clone(), out, interrupted))
+            in_standard_mode(|| fill_runs(gain, seed, [rows, columns], &runs, column_run.clone(), out, interrupted))
         };
         if let Ok(out) = out.view_mut().into_dimensionality() {
             return fill(out);
@@ -131,33 +138,34 @@ impl Orthogonal {
         Ok(())
     }
 
-    /// Fills the rows of a matrix that lie in ascending runs, and of them these columns.
-    fn fill_runs<T: Element>(
-        self,
-        seed: Seed,
-        [rows, columns]: [usize; 2],
-        row_runs: &[Range<usize>],
-        column_run: Range<usize>,
-        out: ArrayViewMut2<'_, T>,
-        interrupted: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Error> {
-        let gain = T::Compute::parameter(self.gain);
-        // Rounding takes an element of the matrix past 1 by less than this.
-        let reach = gain.to_f64().abs() * 1.001;
-        if !fits::<T>(reach) {
-            return Err(Error::Reach { names: "`gain`", reach, dtype: T::NAME });
-        }
-        if out.is_empty() {
-            return Ok(());
-        }
-        let threads = threads_for(rows, columns)?;
-        let reflectors = Reflectors::draw(seed, rows.max(columns), rows.min(columns), threads, interrupted)?;
-        let column_run = from_ref(&column_run);
-        if rows >= columns {
-            multiply_out(&reflectors, gain, [row_runs, column_run], out, threads, interrupted)
-        } else {
-            multiply_out(&reflectors, gain, [column_run, row_runs], out.reversed_axes(), threads, interrupted)
-        }
+    /// The gain, where every value fits T.
+    fn gain_in<T: Element>(self) -> Result<T::Compute, Error> {
+        in_standard_mode(|| {
+            let gain = T::Compute::parameter(self.gain);
+            // Rounding takes an element of the matrix past 1 by less than this.
+            let reach = gain.to_f64().abs() * 1.001;
+            if fits::<T>(reach) { Ok(gain) } else { Err(Error::Reach { names: "`gain`", reach, dtype: T::NAME }) }
+        })
+    }
+}
+
+/// Fills the rows of a matrix that lie in ascending runs, and of them these columns.
+fn fill_runs<T: Element>(
+    gain: T::Compute,
+    seed: Seed,
+    [rows, columns]: [usize; 2],
+    row_runs: &[Range<usize>],
+    column_run: Range<usize>,
+    out: ArrayViewMut2<'_, T>,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    let threads = threads_for(rows, columns)?;
+    let reflectors = Reflectors::draw(seed, rows.max(columns), rows.min(columns), threads, interrupted)?;
+    let column_run = from_ref(&column_run);
+    if rows >= columns {
+        multiply_out(&reflectors, gain, [row_runs, column_run], out, threads, interrupted)
+    } else {
+        multiply_out(&reflectors, gain, [column_run, row_runs], out.reversed_axes(), threads, interrupted)
     }
 }
 

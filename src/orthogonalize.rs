@@ -135,9 +135,21 @@ impl<S: Simd, T: Compute> WithSimd for Reflect<'_, S, T> {
         let (mut strips, place) = (strips.chunks_exact_mut(rows).skip(number / width).peekable(), number % width);
         let column = strips.peek_mut().expect("the strip of the column");
         let mut vector: Vec<T> = column[first + number..].iter().map(|row| elements::<S, T>(row)[place]).collect();
-        let mut sums = Vec::new();
-        SumSquares { terms: &vector[1..], sums: &mut sums }.with_simd(simd);
-        let head = Head::new(vector[0], sum_blocks(sums));
+        let head_of = |vector: &[T]| {
+            let mut sums = Vec::new();
+            SumSquares { terms: &vector[1..], sums: &mut sums }.with_simd(simd);
+            Head::new(vector[0], sum_blocks(sums))
+        };
+        let mut head = head_of(&vector);
+        if head.scale.to_f64() >= LARGE_SCALE {
+            let largest = vector.iter().fold(0.0f64, |largest, x| largest.max(x.to_f64().abs()));
+            let scale = powers_to_one::<T>(largest);
+            for (x, row) in vector.iter_mut().zip(&mut column[first + number..]) {
+                *x = *x * scale[0] * scale[1];
+                elements_mut::<S, T>(row)[place] = *x;
+            }
+            head = head_of(&vector);
+        }
         vector[0] = head.leading;
         elements_mut::<S, T>(&mut column[first + number])[place] = head.leading;
         // Of the first strip, the columns up to this one stay as they are.
@@ -192,8 +204,11 @@ impl<S: Simd, T: Compute> WithSimd for Update<'_, S, T> {
     }
 }
 
-/// For each column two powers of two whose product takes its largest magnitude into [1, 2): then no square overflows,
-/// and Q is the same. (One power alone could be out of range.)
+/// A vector with a τ from here on is made longer first: it is what is left of a column that depends on those before it, and
+/// its τ, or products with it, could be out of range. Otherwise a power of two changes no bit of the result.
+const LARGE_SCALE: f64 = (1u64 << 40) as f64;
+
+/// For each column the powers that take its largest magnitude into [1, 2): then no square overflows, and Q is the same.
 fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Vec<[T; 2]> {
     let mut largest = vec![0.0f64; matrix.ncols()];
     for row in matrix.rows() {
@@ -201,17 +216,20 @@ fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Vec<[T; 2]> {
             *largest = largest.max(x.to_f64().abs());
         }
     }
+    largest.into_iter().map(powers_to_one).collect()
+}
+
+/// Two powers of two whose product takes a magnitude into [1, 2); 1 for 0. (One power alone could be out of range.)
+fn powers_to_one<T: Compute>(magnitude: f64) -> [T; 2] {
+    if magnitude == 0.0 {
+        return [T::from_f64(1.0); 2];
+    }
     let power_of = |n: i64| f64::from_bits(((1023 + n) as u64) << 52);
-    let scale = |largest: f64| {
-        if largest == 0.0 {
-            return [T::from_f64(1.0); 2];
-        }
-        // Subnormal numbers are brought to where the exponent field tells the size.
-        let (largest, moved) = if largest < f64::MIN_POSITIVE { (largest * power_of(54), 54) } else { (largest, 0) };
-        let power = 1023 + moved - (largest.to_bits() >> 52) as i64;
-        [power / 2, power - power / 2].map(|half| T::from_f64(power_of(half)))
-    };
-    largest.into_iter().map(scale).collect()
+    // Subnormal numbers are brought to where the exponent field tells the size.
+    let (magnitude, moved) =
+        if magnitude < f64::MIN_POSITIVE { (magnitude * power_of(54), 54) } else { (magnitude, 0) };
+    let power = 1023 + moved - (magnitude.to_bits() >> 52) as i64;
+    [power / 2, power - power / 2].map(|half| T::from_f64(power_of(half)))
 }
 
 #[cfg(test)]
@@ -263,6 +281,15 @@ mod tests {
         }
         let tiny = matrix.mapv(|x| x as f32 * f32::from_bits(1 << 12));
         check(&tiny, f32::EPSILON as f64);
+    }
+
+    /// What is left of the second column is so small that τ would overflow.
+    #[test]
+    fn nearly_dependent_columns() {
+        let column = [1e-30, 464.0, 1.0, 3.4e38, 65504.0f32];
+        check(&Array2::from_shape_fn((5, 3), |(i, j)| if i == 2 * j { 1.0 } else { column[i] }), f32::EPSILON as f64);
+        let column = [1e-250, 464.0, 1.0, 1.7e308, 1e4];
+        check(&Array2::from_shape_fn((5, 3), |(i, j)| if i == 2 * j { 1.0 } else { column[i] }), f64::EPSILON);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Householder transformations", 1989.
 
 use crate::error::Error;
-use crate::fill::fill_run;
+use crate::fill::{fill_run, zeros};
 use crate::float::Compute;
 use crate::gemm::{Row, add_transposed_product, elements, elements_mut, strip_width};
 use crate::normal::NormalKernel;
@@ -99,14 +99,15 @@ impl<T: Compute> Reflectors<T> {
 
     /// Room for `count` reflectors of vectors of length `rows`.
     pub(crate) fn zeros(rows: usize, count: usize) -> Result<Self, Error> {
-        let zeros = |len| bytemuck::allocation::try_zeroed_vec(len).map_err(|()| Error::Memory);
+        let zeros = |len: usize| zeros(len as u64);
+        let signs = zeros(count)?;
         let panel = |first: usize| {
             let width = PANEL.min(count - first);
             let len = (rows - first).checked_mul(width).ok_or(Error::Memory)?;
             Ok(Panel { first, width, vectors: zeros(len)?, factor: zeros(width * width)? })
         };
         let panels = (0..count).step_by(PANEL).map(panel).collect::<Result<_, _>>()?;
-        Ok(Self { rows, panels, signs: zeros(count)? })
+        Ok(Self { rows, panels, signs })
     }
 }
 

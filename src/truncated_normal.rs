@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::fill::{GROUP, Kernel, Sampler, sealed};
 use crate::float::{Compute, Element};
 use crate::math::horner;
-use crate::normal::{BoxMuller, Normal, NormalKernel};
+use crate::normal::{BoxMuller, NAMES, Normal, NormalKernel};
 use crate::quantile::{upper_quantiles, upper_tail};
 
 /// A normal distribution cut at bounds given in standard deviations from the mean.
@@ -77,7 +77,15 @@ impl sealed::Sampler for TruncatedNormal {
         if (lower, upper) == (-2.0, 2.0) {
             return Ok(TruncatedKernel::TwoSigma { mean, stddev });
         }
-        Ok(TruncatedKernel::Inverse { mean, stddev, inverse: Inverse::new(lower, upper) })
+        let inverse = Inverse::new(lower, upper);
+        // A tail that begins far out reaches farther than the sampler of the whole distribution.
+        for z in inverse.ends::<T::Compute>() {
+            let value = mean + stddev * z;
+            if !T::round(value).widen().to_f64().is_finite() {
+                return Err(Error::Reach { names: NAMES, reach: value.to_f64().abs(), dtype: T::NAME });
+            }
+        }
+        Ok(TruncatedKernel::Inverse { mean, stddev, inverse })
     }
 }
 
@@ -211,6 +219,14 @@ impl Inverse {
         Self { lower, upper, side, start, mass, end }
     }
 
+    /// The smallest and the largest value that a word gives.
+    fn ends<C: Compute>(&self) -> [C; 2] {
+        [0x00, 0xff].map(|byte| {
+            let word = bytemuck::pod_read_unaligned(&[byte; 8][..size_of::<C>()]);
+            C::from_f64(self.quantiles(&[C::open_unit(word); GROUP])[0])
+        })
+    }
+
     /// The values with the share u of the probability below them.
     #[inline(always)]
     fn quantiles(&self, u: &[f64; GROUP]) -> [f64; GROUP] {
@@ -289,6 +305,16 @@ mod tests {
         assert!(matches!(way(-2.0 - 1e-9, 2.0), TruncatedKernel::TwoSigma { .. }), "−2 once rounded to f32");
         assert!(matches!(way(-6.67, f64::INFINITY), TruncatedKernel::Unreached(_)));
         assert!(matches!(way(-6.6, 6.67), TruncatedKernel::Inverse { .. }));
+    }
+
+    #[test]
+    fn tails_that_overflow() {
+        use crate::fill::Sampler as _;
+        // Words from 0 on give z in [30, 30.76].
+        let tail = |stddev| TruncatedNormal::with_bounds(0.0, stddev, 30.0, f64::INFINITY).unwrap();
+        let draw = |stddev| tail(stddev).sample::<half::f16, _>(1, 1000);
+        assert!(draw(65504.0 / 30.8).unwrap().iter().all(|x| x.to_f32() < f32::INFINITY));
+        assert!(matches!(draw(65504.0 / 30.05), Err(Error::Reach { .. })));
     }
 
     #[test]

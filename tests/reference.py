@@ -405,6 +405,9 @@ def truncated_normal(
     elif (alpha, beta) == (-2, 2):
         z = two_sigma(element_words(dtype, seed, stream, start, count))
     else:
+        word = np.uint32 if DTYPES[dtype].compute is np.float32 else np.uint64
+        ends = inversion(np.array([0, np.iinfo(word).max], word), alpha, beta)
+        require_finite(dtype, *(mean + stddev * ends.astype(DTYPES[dtype].compute)))
         z = inversion(element_words(dtype, seed, stream, start, count), alpha, beta)
     return rounded(dtype, mean + stddev * z.astype(DTYPES[dtype].compute))
 

@@ -186,6 +186,10 @@ def orthogonalize(a: Array) -> Array:
         end = min(first + 64, n)
         for k in range(first, end):
             x = a[k:, k].copy()
+            with np.errstate(over="ignore"):
+                is_short = head(x)[1] >= 2**40
+            if is_short:
+                x = np.ldexp(x, 1 - np.frexp(np.abs(x).max())[1])
             v[k:, k] = x
             v[k, k], tau[k], d[k] = head(x)
             w = product(v[None, k:, k], a[k:, k + 1 : end])

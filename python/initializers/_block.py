@@ -43,11 +43,13 @@ def check_shape(shape: ShapeLike) -> Shape:
 
 def _check_any_shape(shape: object) -> Shape:
     number = to_integer(shape)
+    sizes: tuple[object, ...] | None = None
     if number is not None:
-        sizes: tuple[object, ...] = (number,)
+        sizes = (number,)
     elif isinstance(shape, Iterable) and not isinstance(shape, _NO_SEQUENCES):
-        sizes = tuple(shape)
-    else:
+        # An array without dimensions only looks like something to iterate over.
+        sizes = None if getattr(shape, "ndim", 1) == 0 else tuple(shape)
+    if sizes is None:
         raise TypeError(f"`shape` must be a tuple of integers, received: {show(shape)}")
     checked = tuple(_check_size(axis, size, sizes) for axis, size in enumerate(sizes))
     if math.prod(checked) >= _MOST_ELEMENTS:

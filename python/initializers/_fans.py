@@ -77,7 +77,8 @@ def _check_axis_list(argument: str, axes: object) -> list[int] | None:
     checked = [axis for axis in map(to_integer, axes) if axis is not None]
     if len(checked) != len(axes):
         raise TypeError(wanted)
-    if len(set(checked)) != len(axes):
+    # Python would not even write the longest integers.
+    if len(set(checked)) != len(axes) or any(abs(axis) >= 2**63 for axis in checked):
         raise ValueError(wanted)
     return checked
 

@@ -210,6 +210,8 @@ class Dirac(BuiltIn):
             raise TypeError(f"`groups` must be an integer >= 1, received: {show(groups)}")
         if number < 1:
             raise ValueError(f"`groups` must be an integer >= 1, received: {show(groups)}")
+        if number >= 2**63:  # Python would not even write it
+            raise ValueError(f"`groups` must be an integer < 2**63, received: {show(groups)}")
         self.groups = number
 
     def get_config(self) -> dict[str, Any]:

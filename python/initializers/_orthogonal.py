@@ -58,6 +58,8 @@ class Orthogonal(RandomInitializer):
         number = to_integer(axis)
         if number is None:
             raise TypeError(f"`axis` must be an integer, received: {show(axis)}")
+        if not -(2**63) <= number < 2**63:  # Python would not even write it
+            raise ValueError(f"`axis` must be in [-2**63, 2**63), received: {show(axis)}")
         self.axis = number
         super().__init__(seed)
 

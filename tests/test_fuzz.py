@@ -1,0 +1,41 @@
+"""A short form of tests/fuzz_python.py; `make fuzz` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fuzz_python
+from initializers import Dirac, GlorotNormal, Orthogonal, Zeros
+
+
+@pytest.mark.parametrize("target", fuzz_python.TARGETS)
+def test_nothing_but_results_and_errors(target: str, tmp_path: Path) -> None:
+    assert not fuzz_python.run(target, 1000, 2, 0, tmp_path)
+
+
+def test_the_harness_sees_what_is_wrong() -> None:
+    assert fuzz_python.check(KeyError("x must be received"))
+    assert fuzz_python.check(UnicodeDecodeError("utf-8", b"", 0, 1, "must"))
+    assert fuzz_python.check(TypeError("iteration over a 0-d array"))
+    assert not fuzz_python.check(ValueError("`x` must be 1, received: 2"))
+
+
+def test_an_array_without_dimensions_is_no_shape() -> None:
+    """Found by the long form: the error was NumPy's."""
+    for shape in (np.array("x"), np.array(1.5), np.array([None])[0:1].reshape(())):
+        with pytest.raises(TypeError, match="`shape` must be a tuple of integers, received"):
+            Zeros()(shape)
+
+
+def test_integers_that_python_does_not_write() -> None:
+    """Found by the long form: the initializers were made, and had no `repr`."""
+    for make in (
+        lambda: Orthogonal(axis=10**5000),
+        lambda: Dirac(10**5000),
+        lambda: GlorotNormal(input_axes=[10**5000], output_axes=[0]),
+    ):
+        with pytest.raises(ValueError, match=r"must be .*received"):
+            make()
