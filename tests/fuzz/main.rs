@@ -101,6 +101,6 @@ fn fuzz() {
             assert!(failed.len() < 10, "too many failures");
         }
     }
-    println!("{cases} cases from {first} on, seed {seed}, widths {widths:?}: {:.0?}", started.elapsed());
+    eprintln!("{cases} cases from {first} on, seed {seed}, widths {widths:?}: {:.0?}", started.elapsed());
     assert!(failed.is_empty(), "failed: {failed:?}");
 }
