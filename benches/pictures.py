@@ -9,6 +9,8 @@ from typing import Any
 # The large cases are of this many elements.
 _LARGE = 1 << 24
 _OURS = "initializers"
+# Of the peers: ours is orange.
+_COLOURS = ("blue", "green", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
 
 
 def draw(results: dict[str, Any], directory: Path) -> None:
@@ -54,6 +56,7 @@ def _draw_bars(pyplot: Any, records: list[dict[str, Any]], path: Path) -> None:
 
 def _draw_sizes(pyplot: Any, records: list[dict[str, Any]], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    colours = iter(_COLOURS)
     for name in records[-1]["seconds"]:
         points = [
             (r["size"], statistics.median(r["seconds"][name]))
@@ -67,7 +70,7 @@ def _draw_sizes(pyplot: Any, records: list[dict[str, Any]], path: Path) -> None:
             markersize=3,
             label=name,
             linewidth=2.5 if ours else 1,
-            color="tab:orange" if ours else None,
+            color="tab:orange" if ours else f"tab:{next(colours)}",
             zorder=3 if ours else 2,
         )
     axes.set(xlabel="elements", ylabel="seconds", title="normal, float32, new array")

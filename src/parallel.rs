@@ -98,10 +98,12 @@ impl<'a, T> Iterator for Chunks<'a, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let left = self.rest.len();
+        // The last ones are small, so that no thread waits long for the last of another.
+        let unit = if left < 4 * self.size { self.size / 8 } else { self.size };
         // A chunk ends where a huge page does, so that each is touched first, and made, by one thread alone.
-        let into_page = self.rest.as_ptr().addr() % CHUNK_BYTES / size_of::<T>();
+        let into_unit = self.rest.as_ptr().addr() / size_of::<T>() % unit;
         // The last chunk takes what would be less than a chunk.
-        let size = if left < 2 * self.size { left } else { self.size - into_page };
+        let size = if left < 2 * unit { left } else { unit - into_unit };
         let (chunk, rest) = std::mem::take(&mut self.rest).split_at_mut(size);
         self.rest = rest;
         let offset = self.offset;
