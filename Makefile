@@ -11,7 +11,7 @@ PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
 
 .PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
-	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short fuzz hostile valgrind \
+	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile valgrind \
 	crossarch crossarch-short dependencies format clean
 
 help: ## list the commands
@@ -153,6 +153,9 @@ battery: $(BIN)/.built ## statistical tests of every sampler at 10^9 values into
 
 battery-short: $(BIN)/.built ## a short form of it
 	$(call timed,battery-short,$(BIN)/python -W error tools/battery.py --short)
+
+dieharder: $(BIN)/.environment ## Dieharder's and NIST's tests of the words into docs/reliability.md; needs dieharder; half an hour
+	$(BIN)/python tools/dieharder.py
 
 # FUZZ_SEED draws other cases.
 fuzz: $(BIN)/.built ## random requests, right and wrong: 10^8 of the crate, 10^6 of the package; about an hour

@@ -7,6 +7,7 @@ below `ALPHA` over the number of tests.
 
     python tools/battery.py            writes the table in docs/reliability.md; minutes
     python tools/battery.py --short    1/64 of the samples, in seconds; the page stays
+    python tools/battery.py --seed 1   the large tensors, of other seeds; the page stays
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -24,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats  # type: ignore[import-untyped]
 
-from initializers import RandomNormal, RandomUniform, TruncatedNormal, fold_in
+from initializers import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, fold_in
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
 BEGIN, END = "<!-- battery -->\n", "<!-- /battery -->"
@@ -81,9 +83,22 @@ LAWS = [
         partial(TruncatedNormal, 0.1, 0.5),
         partial(truncated_cdf, mean=0.1, stddev=0.5, lower=-2.0, upper=2.0),
     ),
+    Law(
+        "truncated normal(0.1, 0.5), −1 to 3 standard deviations",
+        partial(TruncatedNormal, 0.1, 0.5, bounds=(-1.0, 3.0)),
+        partial(truncated_cdf, mean=0.1, stddev=0.5, lower=-1.0, upper=3.0),
+    ),
 ]
 # Bits of a value that tell its cell, of all its bits.
 DTYPES = {"float32": 20, "float64": 20, "bfloat16": 16, "float16": 16}
+DTYPES |= {"float8_e4m3fn": 8, "float8_e5m2": 8}
+# Of a matrix of Haar's distribution an entry x has (1 + x)/2 of Beta((n − 1)/2, (n − 1)/2).
+SIDE = 8
+ENTRY = Law(
+    f"an entry of orthogonal matrices of {SIDE} × {SIDE}",
+    Orthogonal,
+    lambda x: np.asarray(special.betainc((SIDE - 1) / 2, (SIDE - 1) / 2, np.clip(x + 1, 0, 2) / 2)),
+)
 
 
 def leading_bits(values: Array, kept: int) -> NDArray[np.int64]:
@@ -169,13 +184,27 @@ def pair_elements(law: Law, seed: int, samples: int, distance: int) -> float:
     return float(stats.chisquare(table).pvalue)
 
 
-def tests(samples: int) -> Iterator[tuple[str, int, float]]:
-    """Yield what is tested, on how many values, and the p-value."""
+def entries(seeds: range) -> Iterator[Array]:
+    """Yield an entry of the matrix of each seed, each time another one."""
+    for k in range(seeds.start, seeds.stop, 4096):
+        some = range(k, min(k + 4096, seeds.stop))
+        yield np.array(
+            [ENTRY.make(seed=s)((SIDE, SIDE))[s % SIDE, s // SIDE % SIDE] for s in some], "float32"
+        )
+
+
+def test_large(samples: int, seed: int) -> Iterator[tuple[str, int, float]]:
+    """Yield which dtype and law is tested, on how many values of one tensor, and the p-value."""
     for i, law in enumerate(LAWS):
         for dtype, kept in DTYPES.items():
             n = samples if dtype == "float32" else samples // 8
-            counts = count(pieces_of(law, dtype, 100 + i, n), kept)
+            counts = count(pieces_of(law, dtype, seed + i, n), kept)
             yield f"{law.name}, {dtype}", n, fit(counts, dtype, law)
+
+
+def test_many(samples: int) -> Iterator[tuple[str, int, float]]:
+    """Yield what is tested of many tensors and of pairs, on how many values, and the p-value."""
+    for i, law in enumerate(LAWS):
         # Many short tensors, of neighbouring seeds, and of names that differ in a number.
         n, size = samples // 16, 4096
         seeds = range(n // size)
@@ -193,16 +222,21 @@ def tests(samples: int) -> Iterator[tuple[str, int, float]]:
                 n // 2,
                 pair_elements(law, 300 + i, n, distance),
             )
+    n = max(samples // 1024, 2**17)
+    yield f"{ENTRY.name} (float32)", n, fit(count(entries(range(n)), 20), "float32", ENTRY)
 
 
 def main() -> int:
     """Run the battery."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--short", action="store_true", help="1/64 of the samples; the page stays")
-    short = parser.parse_args().short
+    parser.add_argument("--seed", type=int, help="large tensors only, of other seeds")
+    options = parser.parse_args()
     started = time.perf_counter()
     rows = []
-    for row in tests(2**30 // 64 if short else 2**30):
+    samples = 2**30 // 64 if options.short else 2**30
+    seed, others = (100, test_many(samples)) if options.seed is None else (10**6 + options.seed, [])
+    for row in chain(test_large(samples, seed), others):
         rows.append(row)
         print(f"{row[2]:.4f}  {row[1]:>13,}  {row[0]}", flush=True)
     limit = ALPHA / len(rows)
@@ -210,7 +244,7 @@ def main() -> int:
     smallest = min(p for *_, p in rows)
     print(f"{len(rows)} tests, smallest p {smallest:.2g}, limit {limit:.2g}: {failed or 'passed'}")
     print(f"{time.perf_counter() - started:.0f} s")
-    if not short:
+    if not options.short and options.seed is None:
         lines = ["| what | values | p |", "|---|---:|---:|"]
         lines += [f"| {name} | {n:,} | {p:.3f} |" for name, n, p in rows]
         before, rest = PAGE.read_text().split(BEGIN)

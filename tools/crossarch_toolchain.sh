@@ -50,7 +50,12 @@ ln -sfn "$source" "$files/usr/lib/rustlib/src/rust"
 self=$files/usr/lib/rustlib/wasm32-wasip1/lib/self-contained
 mkdir -p "$self"
 ln -sf "$files"/usr/lib/wasm32-wasi/{crt1-command.o,crt1-reactor.o,libc.a} "$self"
-ln -sf "$files/usr/lib/llvm-${llvm#libllvm}/bin/wasm-ld" "$root/wasm-ld"
+# The test harness names functions for threads, which are not there; it calls none where there are no threads.
+cat >"$root/wasm-ld" <<END
+#!/bin/sh
+exec $files/usr/lib/llvm-${llvm#libllvm}/bin/wasm-ld "\$@" --unresolved-symbols=ignore-all
+END
+chmod +x "$root/wasm-ld"
 cat >"$root/rustc" <<END
 #!/bin/sh
 export LD_LIBRARY_PATH=$files/usr/lib:$files/usr/lib/x86_64-linux-gnu
