@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fuzz_python
-from initializers import Dirac, GlorotNormal, Orthogonal, Zeros
+from initializers import Dirac, GlorotNormal, Orthogonal, Sparse, Zeros
 
 
 @pytest.mark.parametrize("target", fuzz_python.TARGETS)
@@ -39,3 +39,21 @@ def test_integers_that_python_does_not_write() -> None:
     ):
         with pytest.raises(ValueError, match=r"must be .*received"):
             make()
+
+
+def test_a_block_of_a_sparse_matrix_needs_whole_columns() -> None:
+    """Found by the long form: the error was NumPy's, and `out` was written before."""
+    out = np.full((3, 1), 7, np.float32)
+    with pytest.raises(MemoryError, match="no memory for shape"):
+        Sparse(0.5, seed=1)((2**46, 2), out=out, index=(slice(0, 3), slice(0, 1)))
+    assert (out == 7).all()
+
+
+def test_a_block_of_a_wide_sparse_matrix_draws_its_own_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = Sparse(0.5, seed=3)((6, 5000))
+    monkeypatch.setattr("initializers._kernels._WORDS", 1000)
+    block = Sparse(0.5, seed=3)((6, 5000), index=(slice(1, 4), slice(77, 301)))
+    np.testing.assert_array_equal(block, whole[1:4, 77:301])
+    assert Sparse(0.5, seed=3)((2, 2**46), index=(slice(0, 2), slice(5, 8))).shape == (2, 3)

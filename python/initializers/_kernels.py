@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._base import BuiltIn, Writer
-from ._block import Array, Shape
+from ._block import Array, Shape, allocate
 from ._cast import cast
 from ._checks import check_real, check_real_where, show, to_integer
-from ._dtypes import DType
+from ._dtypes import DType, look_up
 from ._random import Law, RandomInitializer
 from ._seed import SeedLike, fold_in
 
@@ -283,16 +283,22 @@ class Sparse(RandomInitializer):
         purposed = fold_in(seed, "initializers", "mask", 0)
 
         def write(out: Array, start: Shape | None) -> None:
-            fill(out, start)
             if zeros == 0 or not out.size:
+                fill(out, start)
                 return
             row, column = start or (0, 0)
-            words = np.empty((shape[0], out.shape[1]), np.uint32)
-            step = max(_WORDS // shape[1], 1)
-            for low in range(0, shape[0], step):
-                part = words[low : low + step]
-                drawn = _words(len(part) * shape[1], purposed, stream, low * shape[1])
-                part[:] = drawn.reshape(len(part), -1)[:, column : column + out.shape[1]]
+            # Of whole columns, whatever the block; before anything is written, for want of memory.
+            words = allocate((shape[0], out.shape[1]), look_up("uint32"), zeros=False)
+            fill(out, start)
+            if shape[1] > _WORDS:
+                for i, part in enumerate(words):
+                    part[:] = _words(len(part), purposed, stream, i * shape[1] + column)
+            else:
+                step = _WORDS // shape[1]
+                for low in range(0, shape[0], step):
+                    part = words[low : low + step]
+                    drawn = _words(len(part) * shape[1], purposed, stream, low * shape[1])
+                    part[:] = drawn.reshape(len(part), -1)[:, column : column + out.shape[1]]
             last = np.partition(words, zeros - 1, axis=0)[zeros - 1]
             chosen = words <= last
             # Words that are equal are rare; of them the lower rows are taken.
