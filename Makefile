@@ -159,12 +159,13 @@ dieharder: $(BIN)/.environment ## Dieharder's and NIST's tests of the words into
 
 # FUZZ_SEED draws other cases.
 fuzz: $(BIN)/.built ## random requests, right and wrong: 10^8 of the crate, 10^6 of the package; about an hour
-	FUZZ_CASES=100000000 cargo test --locked --release --test fuzz -- --nocapture
 	FUZZ_CASES=5000000 FUZZ_SEED=10 cargo test --locked --profile fuzz --test fuzz -- --nocapture
 	$(BIN)/python -W error tests/fuzz_python.py
+	FUZZ_CASES=100000000 cargo test --locked --release --test fuzz -- --nocapture
 
-hostile: $(BIN)/.built fuzz ## forks, threads, signals, little memory, odd memory, hostile files; then make fuzz
+hostile: $(BIN)/.built ## forks, threads, signals, little memory, odd memory, hostile files; then make fuzz
 	$(BIN)/python -m pytest tests/test_hostile.py tests/test_concurrency.py tests/test_security.py
+	$(MAKE) fuzz
 
 valgrind: ## the crate's random requests under valgrind, which must be installed
 	binary=$$(cargo test --locked --profile fuzz --test fuzz --no-run --message-format json \
