@@ -72,7 +72,7 @@ def main() -> None:
     }
     figure: Any = None
     for label, recipe in recipes.items():
-        stream = propagate(build(), tokens, recipe=recipe).select("Block")
+        stream = propagate(build(), tokens, rules=recipe).select("Block")
         print(f"{label}: {stream[0].rms:.2f} after one block, {stream[-1].rms:.2f} after {BLOCKS}")
         if path:
             figure = stream.plot(axes=None if figure is None else figure.axes, label=label)

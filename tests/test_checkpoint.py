@@ -123,7 +123,9 @@ def test_progress(tmp_path: Path) -> None:
 
 
 def test_a_foreign_initializer(tmp_path: Path) -> None:
-    recipe = Recipe({"a": initializers.Sparse(0.5), "b": initializers.Constant(3)}, seed=1)
+    recipe = Recipe(
+        {"a": initializers.Sparse(0.5), "b": initializers.Constant(3)}, seed=1, convention="keras"
+    )
     specs = {"a": (300, 40), "b": (5000,)}
     path = checkpoint.write(recipe, specs, tmp_path / "a.safetensors")
     for name, values in recipe.init(specs).items():
@@ -190,7 +192,7 @@ def test_bad_arguments(
     rules = {"*": "orthogonal" if "square.a" in specs else "zeros"}
     if len(specs) > 1:
         rules = RULES
-    recipe = Recipe(rules, seed=1)
+    recipe = Recipe(rules, seed=1, convention="torch")
     with pytest.raises(error, match=text):
         checkpoint.write(recipe, specs, **{"path": "new/a.safetensors", **arguments})
     assert names(tmp_path) == []
@@ -200,7 +202,11 @@ def test_a_weight_that_is_made_whole_must_fit_into_memory(tmp_path: Path) -> Non
     rows = int(memory_limit()) // 4 // 8
     specs = {"q.weight": (rows, 5)}
     with pytest.raises(MemoryError, match=r"weight 'q\.weight': .*Orthogonal.*bytes"):
-        checkpoint.write(Recipe({"*": "orthogonal"}, seed=1), specs, tmp_path / "a.safetensors")
+        checkpoint.write(
+            Recipe({"*": "orthogonal"}, seed=1, convention="keras"),
+            specs,
+            tmp_path / "a.safetensors",
+        )
     assert names(tmp_path) == []
 
 

@@ -21,7 +21,7 @@ from initializers.recipe import model_specs
 
 COMMAND = [sys.executable, "-W", "error", "-m", "initializers"]
 SPECS = {"up.weight": (64, 256), "up.bias": (256,), "norm.weight": (256,)}
-RECIPE = Recipe({"*.bias": "zeros", "norm*": "ones", "*": "he_normal"}, seed=7)
+RECIPE = Recipe({"*.bias": "zeros", "norm*": "ones", "*": "he_normal"}, seed=7, convention="keras")
 
 
 @pytest.fixture
@@ -87,7 +87,9 @@ def test_plan_as_json(command: Command, folder: Path) -> None:
     assert weight["shape"] == [64, 256]
     assert weight["dtype"] == "float16"
     made = initializers.get(weight["initializer"])
-    expected = Recipe(RECIPE.rules, seed=9, dtype="float16").init(SPECS)["up.weight"]
+    expected = Recipe(RECIPE.rules, seed=9, dtype="float16", convention="keras").init(SPECS)[
+        "up.weight"
+    ]
     np.testing.assert_array_equal(made((64, 256), "float16"), expected)
 
 
@@ -219,7 +221,7 @@ def test_an_interrupt_says_what_is_left(folder: Path) -> None:
     """Of 4 GB, at most the first moments are written."""
     specs = {f"layers.{i}.weight": [4096, 4096] for i in range(64)}
     (folder / "large.json").write_text(json.dumps(specs))
-    Recipe({"*": "he_normal"}, seed=1).save(folder / "one.json")
+    Recipe({"*": "he_normal"}, seed=1, convention="torch").save(folder / "one.json")
     arguments = ["--specs", folder / "large.json", "--recipe", folder / "one.json"]
     out = folder / "out"
     process = subprocess.Popen(

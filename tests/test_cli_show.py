@@ -232,7 +232,7 @@ def test_propagate(command: Command, tmp_path: Path) -> None:
 
 def test_propagate_a_recipe(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    initializers.Recipe({"layers/*": "glorot_uniform"}, seed=1).save(path)
+    initializers.Recipe({"layers/*": "glorot_uniform"}, seed=1, convention="keras").save(path)
     first = command("propagate", path, "--json").document
     assert first["verdict"].startswith("vanishing")
     assert command("propagate", path, "--seed", "1", "--json").document == first

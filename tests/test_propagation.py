@@ -91,7 +91,7 @@ def test_overflow_names_the_layer() -> None:
 def test_against_plain_numpy() -> None:
     """The numbers of a small stack, and its gradients by differences."""
     inputs = np.random.default_rng(0).standard_normal((5, 3))
-    recipe = Recipe({"*": "glorot_normal"}, seed=3)
+    recipe = Recipe({"*": "glorot_normal"}, seed=3, convention="keras")
     result = propagate(recipe, inputs, widths=[3, 4, 2], activation="tanh")
     shapes = {"layers/0/kernel": (3, 4), "layers/1/kernel": (4, 2)}
     first, second = (each.astype(float) for each in recipe.init(shapes).values())
@@ -216,9 +216,9 @@ def test_random_states_are_kept() -> None:
     [
         ((3,), {}, TypeError, r"`model` must be a model of Keras, torch, Flax or Equinox, or"),
         ((lambda x: x,), {}, TypeError, r"`model` must be a model of Keras"),
-        (("he_normal",), {"recipe": "zeros"}, TypeError, r"\(without `recipe`\)"),
+        (("he_normal",), {"rules": "zeros"}, TypeError, r"\(without `rules`\)"),
         (("he_norml",), {}, ValueError, r"did you mean 'he_normal'"),
-        (({"*.weight": "ones"},), {}, ValueError, r"none that matches 'layers/0/kernel'"),
+        (({"*.weight": "ones"},), {}, ValueError, r"without a rule: 'layers/0/kernel'"),
         (("ones",), {"seed": 0.5}, TypeError, r"`seed` must be an integer"),
         (("ones",), {"loss": 3}, TypeError, r"`loss` must be a function"),
         (("ones",), {"loss": np.sum}, ValueError, r"`loss` must be None for a recipe alone"),

@@ -103,23 +103,23 @@ def test_rules() -> None:
     for recipe in (Recipe(), Recipe().choose):
         rules = Rules(recipe, 5)
         assert rules.choose("bias", (3,)) is None
-        rule = rules.choose("kernel", (3, 4))
+        rule = rules.choose("kernel", (3, 4), "keras")
         assert rule is not None
         assert rule == Rule(HeNormal(1))
         assert rule.seeded(5, "kernel") == HeNormal(fold_in(5, "kernel"))
     assert (Rules(Recipe(), None).seed, Rules(Recipe(), 5).seed) == (6, 5)
     rules = Rules({"*.bias": "zeros", "a.*": Rule(HeNormal(), name="b"), "?[12]": "ones"}, 5)
     assert rules.choose("a.bias", (3,)) == Rule(Zeros())
-    named = rules.choose("a.kernel", (3, 4))
+    named = rules.choose("a.kernel", (3, 4), "keras")
     assert named is not None
     assert named.seeded(5, "a.kernel") == HeNormal(fold_in(5, "b"))
     assert rules.choose("x2", (3,)) == Rule(Ones())
-    with pytest.raises(ValueError, match="none that matches 'other'"):
+    with pytest.raises(ValueError, match="a weight without a rule: 'other'"):
         rules.choose("other", (3,))
     with pytest.raises(ValueError, match="must name the 1 axes of its shape"):
         Rules({"*": Rule("ones", permute=(1, 0))}, 5).choose("bias", (3,))
     for bad in (None, "he_normal", HeNormal(), HeNormal, 3):
-        with pytest.raises(TypeError, match="`recipe` must be a function of name and shape"):
+        with pytest.raises(TypeError, match="`rules` must be a Recipe, a mapping"):
             Rules(bad, 5)
     with pytest.raises(TypeError, match="`seed` must be an integer"):
         Rules({}, None)

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,14 @@ from ._core import STREAM_VERSION
 from ._dtypes import look_up
 from ._memory import exceeds_memory
 from ._plan import Weight
-from ._safetensors import INDEX_SUFFIX, SUFFIX, encode_header
-from ._write import Fill, cut
+from ._safetensors import (
+    CONVENTION_KEY,
+    INDEX_SUFFIX,
+    SUFFIX,
+    encode_conventions,
+    encode_header,
+)
+from ._write import AnyFill, cut
 
 # The keys of what a file says beside its tensors.
 VERSION_KEY = "initializers.stream_version"
@@ -103,7 +109,11 @@ class Layout:
 
 
 def lay_out(
-    recipe: Any, weights: Iterable[Weight], path: str | os.PathLike[str], most: int | str | None
+    recipe: Any,
+    weights: Iterable[Weight],
+    path: str | os.PathLike[str],
+    most: int | str | None,
+    conventions: Mapping[str, str | None],
 ) -> Layout:
     """Return where everything goes.
 
@@ -120,6 +130,7 @@ def lay_out(
         VERSION_KEY: str(STREAM_VERSION),
         SEED_KEY: str(recipe.seed),
         RECIPE_KEY: recipe.to_json(),
+        CONVENTION_KEY: encode_conventions(conventions),
     }
     groups = _split(list(weights), math.inf if most is None else parse_size(most))
     shards: list[Shard] = []
@@ -152,13 +163,20 @@ def list_pieces(weight: Weight, most: int) -> Iterator[tuple[Shape, Shape, int, 
         yield start, extent, first * itemsize, math.prod(extent) * itemsize
 
 
+def piece_size(weight: Weight, most: int) -> int:
+    """Return the most bytes of one piece of a weight, or of a tensor of a stack that is whole."""
+    if not is_made_whole(weight):
+        return most
+    return weight.parts[0].nbytes if weight.parts else weight.nbytes
+
+
 def is_made_whole(weight: Weight) -> bool:
     """Whether a weight is not made in pieces, each of which would cost as much."""
     initializer = weight.initializer
     return not isinstance(initializer, BuiltIn) or initializer._costly_blocks
 
 
-def plan(weight: Weight) -> Fill:
+def plan(weight: Weight) -> AnyFill:
     """Return what fills a weight.
 
     Raises:
@@ -167,8 +185,9 @@ def plan(weight: Weight) -> Fill:
     """
     fill = weight.plan_fill()
     if is_made_whole(weight):
-        work = (8 if weight.dtype == "float64" else 4) * weight.size
-        needed = weight.nbytes * (2 if weight.permute else 1) + work
+        one = weight.parts[0] if weight.parts else weight  # of a stack one after another
+        work = (8 if one.dtype == "float64" else 4) * one.size
+        needed = one.nbytes * (2 if one.permute else 1) + work
         if exceeds_memory(needed):
             raise MemoryError(
                 f"no memory for weight {show(weight.name)}: {weight.initializer!r} makes it whole, "

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ._block import Array, Shape, allocate
-from ._checks import hint
+from ._cover import NUMBER, merge_names
 from ._dtypes import look_up
 from ._recipe_rule import RecipeRule
+from ._rules import Rule, Rules
 from ._specs import Spec
-from ._write import Fill, plan_fill
+from ._write import AnyFill, Fill, StackFill, plan_fill
 
 _Row: TypeAlias = tuple[str, str, str, str, str]
-
-_NUMBER = re.compile(r"\d+")
-_MOST_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,9 @@ class Weight:
         initializer: Its initializer, with the seed that belongs to the name.
         permute: The order of axes in which the values are made, or None for that of the shape:
             `weight.transpose(permute)` holds the values of `initializer`.
+        stack: The number of leading axes along which separate tensors are stacked.
+        parts: Of a stack its tensors, in C order, with the names and seeds that they have by
+            themselves; `initializer` then has no seed, and `permute` is of one of them.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Weight:
     dtype: str
     initializer: Any
     permute: tuple[int, ...] | None = None
+    stack: int = 0
+    parts: tuple[Weight, ...] = ()
 
     @property
     def size(self) -> int:
@@ -50,16 +54,23 @@ class Weight:
         """The number of bytes that the values take."""
         return self.size * look_up(self.dtype).numpy.itemsize
 
-    def plan_fill(self) -> Fill:
+    def plan_fill(self) -> AnyFill:
         """Return what fills any block of the weight; a seed that counts is drawn from once.
 
         Raises:
             ValueError: If the initializer has no values for the shape or the dtype.
         """
         try:
+            if self.stack:
+                return StackFill(self._plan_part, self.shape, self.stack)
             return plan_fill(self.initializer, self.shape, look_up(self.dtype), self.permute)
         except (TypeError, ValueError) as error:
             raise type(error)(f"weight {self.name!r} cannot be made: {error}") from None
+
+    def _plan_part(self, index: Shape) -> Fill:
+        flat = int(np.ravel_multi_index(index, self.shape[: self.stack]))
+        part = self.parts[flat]
+        return plan_fill(part.initializer, part.shape, look_up(part.dtype), part.permute)
 
     def make(self) -> Array:
         """Return the values, in a new array."""
@@ -112,79 +123,55 @@ def _align(row: _Row, widths: list[int]) -> str:
 
 def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
     """Yield a row for all weights whose names differ in numbers only."""
-    groups: dict[tuple[str, Shape, str, Any], list[Weight]] = {}
+    groups: dict[tuple[str, Shape, str, Any, int], list[Weight]] = {}
     for weight in weights:
-        key = (_NUMBER.sub("0", weight.name), weight.shape, weight.dtype, weight.permute)
+        key = (
+            *(NUMBER.sub("0", weight.name), weight.shape, weight.dtype),
+            *(weight.permute, weight.stack),
+        )
         groups.setdefault(key, []).append(weight)
-    for (_, shape, dtype, permute), members in groups.items():
+    for (_, shape, dtype, permute, stack), members in groups.items():
         sizes = " × ".join(map(str, shape)) or "scalar"
-        axes = f" as {permute}" if permute else ""
+        axes = (f" stack {stack}" if stack else "") + (f" as {permute}" if permute else "")
         elements = sum(weight.size for weight in members)
-        name = _merge([weight.name for weight in members])
+        name = merge_names([weight.name for weight in members])
         yield name, sizes + axes, dtype, str(len(members)), f"{elements:,}"
 
 
-def _merge(names: list[str]) -> str:
-    """Return `"h.{0-11}.bias"` for the names from `"h.0.bias"` to `"h.11.bias"`."""
-    columns = zip(*(map(int, _NUMBER.findall(name)) for name in names), strict=True)
-    numbers = iter([sorted(set(column)) for column in columns])
-
-    def write(match: re.Match[str]) -> str:
-        found = next(numbers)
-        if len(found) == 1:
-            return match[0]
-        is_run = found == list(range(found[0], found[-1] + 1))
-        return f"{{{found[0]}-{found[-1]}}}" if is_run else "{…}"
-
-    return _NUMBER.sub(write, names[0])
-
-
-def make_plan(recipe: Any, specs: Mapping[str, Spec]) -> Plan:
-    """Return the plan of a recipe for a model.
+def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
+    """Return the plan of a recipe for a model, or with `partial` for a part of one.
 
     Raises:
         ValueError: If it is none: a weight without a rule or values, or a rule without a weight.
     """
+    named = [(name, spec.shape, spec.convention) for name, spec in specs.items()]
+    chosen = Rules(recipe, recipe.seed).choose_all(named, partial=partial)
     taken: list[list[str]] = [[] for _ in recipe.rules]
-    untaken = []
-    for name in specs:
+    weights: dict[str, Weight] = {}
+    for (name, spec), rule in zip(specs.items(), chosen, strict=True):
+        assert rule is not None
         place = recipe.find(name)
-        if place is None:
-            untaken.append(name)
-        else:
-            taken[place].append(name)
-    problems = list(_list_problems(recipe.rules, taken, untaken, specs))
-    if problems:
-        raise ValueError(
-            "the recipe must have a rule for every weight and a weight for every rule, received "
-            + "; ".join(problems)
-        )
-    weights = {name: recipe.weight(name, spec) for name, spec in specs.items()}
+        taken[place].append(name)
+        dtype = recipe._choose_dtype(recipe.rules[place], spec.dtype)
+        weights[name] = make_weight(rule, recipe.seed, name, spec.shape, dtype)
+    for rule, names in zip(recipe.rules, taken, strict=True):
+        if rule.name is not None and len(names) > 1:
+            raise ValueError(
+                f"rule {rule.label} has a `name`, so it must match one weight, received: "
+                f"{', '.join(map(repr, names))}"
+            )
     for weight in weights.values():
         weight.plan_fill()
     return Plan(weights, tuple(zip(recipe.rules, map(tuple, taken), strict=True)))
 
 
-def _list_problems(
-    rules: tuple[RecipeRule, ...],
-    taken: list[list[str]],
-    untaken: list[str],
-    specs: Mapping[str, Spec],
-) -> Iterator[str]:
-    if untaken:
-        groups: dict[str, list[str]] = {}
-        for name in untaken:
-            groups.setdefault(_NUMBER.sub("0", name), []).append(name)
-        listed = [repr(_merge(group)) for group in groups.values()]
-        more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
-        near = hint(untaken[0], [rule.pattern for rule in rules])
-        count = f"{len(untaken)} weights" if len(untaken) > 1 else "a weight"
-        yield f"{count} without a rule: {', '.join(listed[:_MOST_LISTED])}{more}{near}"
-    for number, (rule, names) in enumerate(zip(rules, taken, strict=True), 1):
-        if names or rule.optional:
-            continue
-        if any(map(rule.takes, specs)):
-            why = ", for rules before it take all that it could"
-        else:
-            why = hint(rule.pattern, specs)
-        yield f"rule {number} without a weight: {rule.label}{why}"
+def make_weight(rule: Rule, seed: int, name: str, shape: Shape, dtype: str) -> Weight:
+    """Return a weight, or a stack of weights, that a fitted rule fills."""
+    names = list(rule.list_names(name, shape))
+    if not rule.stack:
+        return Weight(name, shape, dtype, rule.seeded(seed, names[0]), rule.permute)
+    parts = tuple(
+        Weight(each, shape[rule.stack :], dtype, rule.seeded(seed, each), rule.permute)
+        for each in names
+    )
+    return Weight(name, shape, dtype, rule.initializer, rule.permute, rule.stack, parts)

@@ -43,6 +43,7 @@ GPT-2, in the names of Hugging Face's transformers and of nanoGPT: normal, stdde
 writes into the residual stream scaled down with the depth; biases 0, norms 1.
 Radford et al. (2019), Language models are unsupervised multitask learners, section 2.3; nanoGPT,
 model.py. OpenAI's own model.py has 0.01 for wpe, and does not scale.""",
+        "convention": "keras",
         "rules": [
             RecipeRule("*.bias", Zeros(), optional=True),
             RecipeRule("*ln_*.weight", Ones()),
@@ -133,6 +134,7 @@ def _resnet(layers: int = 50, names: str = "torchvision") -> dict[str, Any]:
     if check_name("names", names, ("keras", "torchvision")) == "keras":
         return {
             "comment": f"ResNet of 50 or more layers, in Keras's names.\n{_RESNET}",
+            "convention": "keras",
             "rules": [
                 RecipeRule(r".*_block\d+_3_bn/gamma", Zeros(), regex=True),
                 RecipeRule("*/gamma", Ones()),
@@ -210,6 +212,7 @@ def _keras() -> dict[str, Any]:
 What Keras's layers do that are not told otherwise, in the names of name_variables; but an LSTM's
 forget gates, which begin with bias 1 there, have 0 as the other gates.
 keras.layers, the defaults of the constructors; keras.applications, ConvNeXt's LayerScale.""",
+        "convention": "keras",
         "rules": [RecipeRule(pattern, law, optional=True) for pattern, law in laws.items()],
     }
 

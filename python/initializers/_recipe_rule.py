@@ -9,20 +9,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from ._block import Shape
-from ._checks import check_name, show
-from ._constant import Constant, Ones, Zeros
+from ._checks import show
+from ._conventions import check_convention
 from ._dtypes import look_up
-from ._random import RandomNormal, RandomUniform, TruncatedNormal
 from ._registry import key_of
 from ._rules import Rule
 from ._serialize import get, serialize
-from ._variance import VarianceScaling
-
-CONVENTIONS = ("keras", "torch")
-
-# Their values have one law at every place of a weight, or are laid out as they were given.
-_WITHOUT_LAYOUT = (Constant, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros)
 
 
 @dataclass(frozen=True)
@@ -42,6 +34,9 @@ class RecipeRule:
         permute: The order of axes in which the values are made, as in `Rule`; it goes before the
             convention.
         convention: `"keras"` or `"torch"`, how these weights are laid out; None for the recipe's.
+        stack: The number of leading axes along which separate tensors are stacked, as in `Rule`.
+        name: Of a stack that is the only weight of its rule, the names of its tensors, such as
+            `"blocks/{i}/kernel"`, as in `Rule`.
         optional: Whether the rule may take no weight of a model.
         comment: What a reader should know of it, such as a formula.
 
@@ -62,6 +57,8 @@ class RecipeRule:
     convention: str | None = None
     optional: bool = False
     comment: str | None = None
+    stack: int = 0
+    name: str | None = None
     _compiled: ClassVar[re.Pattern[str]]  # no field: it is made from the pattern
 
     def __post_init__(self) -> None:
@@ -74,12 +71,17 @@ class RecipeRule:
         if self.regex:
             object.__setattr__(self, "_compiled", _compile(self.pattern))
         object.__setattr__(self, "comment", check_comment(self.comment))
-        if self.convention is not None:
-            check_name("convention", self.convention, CONVENTIONS)
         if self.dtype is not None:
             object.__setattr__(self, "dtype", look_up(self.dtype).name)
-        rule = Rule(self.initializer, self.permute)
+        if self.name is not None and not self.stack:
+            raise ValueError(
+                "a rule of a recipe must have no `name` without `stack`, as it would be that of "
+                f"many weights, received: {show(self.name)}"
+            )
+        check_convention(self.convention)
+        rule = Rule(self.initializer, self.permute, self.name, self.stack)
         object.__setattr__(self, "permute", rule.permute)
+        object.__setattr__(self, "stack", rule.stack)
         object.__setattr__(self, "initializer", _as_data(rule.initializer))
 
     @property
@@ -105,23 +107,9 @@ class RecipeRule:
             return self._compiled.fullmatch(name) is not None
         return fnmatchcase(name, self.pattern)
 
-    def lay_out(self, shape: Shape, convention: str) -> Rule:
-        """Return what an adapter fills a weight of that shape with.
-
-        Of the convention torch, a weight `(outputs, inputs, *kernel)` gets the values of the kernel
-        `(*kernel, inputs, outputs)`, transposed, if the initializer looks at that at all.
-        """
-        permute = self.permute
-        is_torch = (self.convention or convention) == "torch"
-        if permute is None and is_torch and len(shape) > 1 and self._has_layout():
-            permute = (*range(2, len(shape)), 1, 0)
-        return Rule(self.initializer, permute)
-
-    def _has_layout(self) -> bool:
-        made = self.initializer
-        if isinstance(made, VarianceScaling):
-            return made.input_axes is None  # else the axes say it
-        return not isinstance(made, _WITHOUT_LAYOUT)
+    def to_rule(self) -> Rule:
+        """Return what an adapter fills a weight with."""
+        return Rule(self.initializer, self.permute, self.name, self.stack, self.convention)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule as a recipe's file has it: what is not the default."""
@@ -133,6 +121,8 @@ class RecipeRule:
             "dtype": self.dtype,
             "permute": None if self.permute is None else [*self.permute],
             "convention": self.convention,
+            "stack": self.stack or None,
+            "name": self.name,
             "optional": self.optional or None,
             "comment": self.comment,
         }
@@ -149,7 +139,7 @@ class RecipeRule:
     def __repr__(self) -> str:
         name, config = describe(self.initializer)
         fields = self.to_dict()
-        keys = ("dtype", "permute", "convention", "optional")
+        keys = ("dtype", "permute", "convention", "stack", "name", "optional")
         given = [repr(self.pattern), repr(self.initializer) if config else repr(name)]
         given += ["regex=True"] * self.regex
         given += [f"{key}={getattr(self, key)!r}" for key in keys if key in fields]

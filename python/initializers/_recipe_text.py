@@ -26,7 +26,7 @@ else:
 _KEYS = ("comment", "stream_version", "seed", "dtype", "convention", "rules")
 _RULE_KEYS = (
     *("glob", "regex", "initializer", "config"),
-    *("dtype", "permute", "convention", "optional", "comment"),
+    *("dtype", "permute", "convention", "stack", "name", "optional", "comment"),
 )
 _RULE_HEADER = re.compile(r"[ \t]*\[\[[ \t]*rules[ \t]*\]\][ \t]*(#.*)?")
 _COMMENT = re.compile(r"[ \t]*#(?: )?(.*)")

@@ -20,11 +20,16 @@ from typing import Any
 
 from ._block import Shape
 from ._checks import show
+from ._conventions import CONVENTIONS, TORCH
 from ._dtypes import NUMBERS
 from ._specs import Spec
 
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
+
+# What a file says of the layout of its weights, where this package wrote it: the names of a
+# convention's weights, as JSON. Every such file has the format "pt", which says nothing then.
+CONVENTION_KEY = "initializers.convention"
 
 # The bound of the `safetensors` library.
 _LONGEST_HEADER = 100_000_000
@@ -147,7 +152,56 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
         if tensor is None or (stored.listed and stored.listed.get(name) != tensor.file):
             raise _malformed(find(path), f"must list {show(name)} for the file that it lies in")
         check_dtype(name, tensor)
-    return {name: Spec(stored.tensors[name].shape, stored.tensors[name].dtype) for name in names}
+    conventions = find_conventions(stored)
+    return {
+        name: Spec(stored.tensors[name].shape, stored.tensors[name].dtype, conventions.get(name))
+        for name in names
+    }
+
+
+def find_conventions(stored: Stored) -> dict[str, str]:
+    """Return the convention of every tensor that one is known of.
+
+    Raises:
+        ValueError: If the metadata is malformed.
+    """
+    text = stored.metadata.get(CONVENTION_KEY)
+    if text is None:
+        is_ours = any(key.startswith("initializers.") for key in stored.metadata)
+        is_torch = stored.metadata.get("format") == "pt" and not is_ours
+        return dict.fromkeys(stored.tensors, TORCH) if is_torch else {}
+    try:
+        return _decode_conventions(text, stored.tensors)
+    except (ValueError, RecursionError):
+        raise ValueError(
+            f"{CONVENTION_KEY!r} in the metadata of a file must be a convention or lists of names "
+            f"by convention, received: {show(text)}"
+        ) from None
+
+
+def encode_conventions(conventions: Mapping[str, str | None]) -> str:
+    """Return the conventions of weights as text: one for all, or lists of names as JSON."""
+    if len(set(conventions.values())) == 1:
+        return next(iter(conventions.values())) or "none"
+    named = {
+        convention: [name for name, own in conventions.items() if own == convention]
+        for convention in CONVENTIONS
+    }
+    return json.dumps(named, ensure_ascii=False)
+
+
+def _decode_conventions(text: str, names: Iterable[str]) -> dict[str, str]:
+    if text in (*CONVENTIONS, "none"):
+        return {} if text == "none" else dict.fromkeys(names, text)
+    found = json.loads(text)
+    if not isinstance(found, dict) or not {*found} <= {*CONVENTIONS}:
+        raise ValueError
+    listed: dict[str, str] = {}
+    for convention, group in found.items():
+        if not isinstance(group, list) or not all(isinstance(name, str) for name in group):
+            raise ValueError
+        listed.update(dict.fromkeys(group, convention))
+    return {name: listed[name] for name in names if name in listed}
 
 
 def check_dtype(name: str, tensor: StoredTensor) -> None:

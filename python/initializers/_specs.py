@@ -12,6 +12,7 @@ from typing import Any
 
 from ._block import Shape, check_shape
 from ._checks import check_name, show
+from ._conventions import KERAS, TORCH, check_convention
 from ._dtypes import look_up
 
 _SHAPES = Path(__file__).parent / "data" / "shapes"
@@ -24,20 +25,25 @@ class Spec:
     Attributes:
         shape: The shape, integers >= 0.
         dtype: The name of a dtype, such as `"bfloat16"`, or None where that is not said.
+        convention: `"torch"` for a weight (outputs, inputs, *kernel), `"keras"` for a kernel
+            (*kernel, inputs, outputs), or None where that is not said.
 
     Raises:
         TypeError: If an attribute has a wrong type.
-        ValueError: If the shape is none, or the dtype one that cannot be filled.
+        ValueError: If the shape is none, the dtype one that cannot be filled, or the convention
+            unknown.
 
     Examples:
         >>> Spec([3, 2], "float32")
-        Spec(shape=(3, 2), dtype='float32')
+        Spec(shape=(3, 2), dtype='float32', convention=None)
     """
 
     shape: Shape
     dtype: str | None = None
+    convention: str | None = None
 
     def __post_init__(self) -> None:
+        check_convention(self.convention)
         object.__setattr__(self, "shape", check_shape(self.shape))
         if self.dtype is not None:
             object.__setattr__(self, "dtype", look_up(self.dtype).name)
@@ -57,7 +63,11 @@ def read_specs(source: Any) -> dict[str, Spec]:
             `initializers.jax.init_tree`.
 
     Returns:
-        A `Spec` for each name.
+        A `Spec` for each name. Its convention is that of what holds the weight: `"torch"` of torch
+        modules, tensors and safetensors files of the format "pt" (but `"keras"` of modules that
+        store (inputs, outputs), such as transformers' `Conv1D`), `"keras"` of Keras models and JAX
+        trees (but `"torch"` of the layers of Equinox), and what a JSON file says beside
+        `"tensors"` under `"convention"`. Plain shapes have none.
 
     Raises:
         TypeError: If `source` is something else.
@@ -66,7 +76,7 @@ def read_specs(source: Any) -> dict[str, Spec]:
 
     Examples:
         >>> read_specs({"kernel": (3, 2)})
-        {'kernel': Spec(shape=(3, 2), dtype=None)}
+        {'kernel': Spec(shape=(3, 2), dtype=None, convention=None)}
     """
     if isinstance(source, (str, PathLike)):
         return _read_file(fspath(source))
@@ -87,7 +97,7 @@ def model_specs(name: str) -> dict[str, Spec]:
 
     Examples:
         >>> model_specs("gpt2")["wte.weight"]
-        Spec(shape=(50257, 768), dtype='float32')
+        Spec(shape=(50257, 768), dtype='float32', convention='keras')
     """
     return _read_file(str(_SHAPES / f"{check_name('name', name, list_models())}.json"))
 
@@ -116,20 +126,22 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_structure(source: Any) -> dict[str, Spec]:
     """Read mappings and lists, as Python or JSON has them."""
+    convention = None
     if isinstance(source, Mapping) and isinstance(source.get("tensors"), (Mapping, list)):
+        convention = check_convention(source.get("convention"))
         source = source["tensors"]
     if isinstance(source, Mapping):
-        return _collect((name, *_split(name, value)) for name, value in source.items())
+        return _collect((name, *_split(name, value, convention)) for name, value in source.items())
     if isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
-        return _collect(map(_split_entry, source))
+        return _collect(_split_entry(entry, convention) for entry in source)
     raise TypeError(
         "`specs` must be a mapping from names to shapes, a list of them, a path, a Keras model, a "
         f"torch module or a JAX tree, received: {show(source)}"
     )
 
 
-def _split(name: object, value: Any) -> tuple[Any, Any]:
-    """Return the shape and the dtype that a value of a mapping tells."""
+def _split(name: object, value: Any, convention: str | None) -> tuple[Any, Any, str | None]:
+    """Return the shape, the dtype and the convention that a value of a mapping tells."""
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in ("shape", "dtype")]
         if unknown or "shape" not in value:
@@ -137,33 +149,52 @@ def _split(name: object, value: Any) -> tuple[Any, Any]:
                 f"weight {show(name)} must have the key 'shape' and may have 'dtype', "
                 f"received: {show(value)}"
             )
-        return value["shape"], value.get("dtype")
+        return value["shape"], value.get("dtype"), convention
     if hasattr(value, "shape"):
-        return value.shape, getattr(value, "dtype", None)
-    return value, None
+        return value.shape, getattr(value, "dtype", None), convention or _convention_of(value)
+    return value, None, convention
 
 
-def _split_entry(entry: object) -> tuple[Any, Any, Any]:
+def _convention_of(value: Any) -> str | None:
+    """Return the convention of the framework that an array is of."""
+    if isinstance(value, Spec):
+        return value.convention
+    for place, kinds, convention in _ARRAYS:
+        loaded = sys.modules.get(place)
+        if loaded is not None and any(isinstance(value, getattr(loaded, kind)) for kind in kinds):
+            return convention
+    return None
+
+
+# A variable of Keras comes first: on torch's backend it is no tensor, but may look like one.
+_ARRAYS = (
+    ("keras", ("Variable",), KERAS),
+    ("torch", ("Tensor",), TORCH),
+    ("jax", ("Array", "ShapeDtypeStruct"), KERAS),
+)
+
+
+def _split_entry(entry: object, convention: str | None) -> tuple[Any, Any, Any, str | None]:
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise ValueError(
             "a list of weights must be of {'name', 'shape', 'dtype'}, "
             f"received in it: {show(entry)}"
         )
     rest = {key: value for key, value in entry.items() if key != "name"}
-    return (entry["name"], *_split(entry["name"], rest))
+    return (entry["name"], *_split(entry["name"], rest, convention))
 
 
-def _collect(weights: Iterable[tuple[Any, Any, Any]]) -> dict[str, Spec]:
-    return dict(_unique((name, _make(name, shape, dtype)) for name, shape, dtype in weights))
+def _collect(weights: Iterable[tuple[Any, Any, Any, str | None]]) -> dict[str, Spec]:
+    return dict(_unique((weight[0], _make(*weight)) for weight in weights))
 
 
-def _make(name: object, shape: Any, dtype: Any) -> Spec:
+def _make(name: object, shape: Any, dtype: Any, convention: str | None) -> Spec:
     if not isinstance(name, str):
         raise TypeError(f"a weight's name must be a string, received: {show(name)}")
     if str(dtype).startswith("torch."):
         dtype = str(dtype).removeprefix("torch.")
     try:
-        return Spec(shape, dtype)
+        return Spec(shape, dtype, convention)
     except (TypeError, ValueError) as error:
         raise type(error)(f"weight {name!r}: {error}") from None
 
@@ -177,21 +208,30 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _read_framework(source: Any) -> Iterable[tuple[Any, Any, Any]] | None:
+def _read_framework(source: Any) -> Iterable[tuple[Any, Any, Any, str]] | None:
     """Read a model, or return None; a framework that is not loaded has made none."""
     keras, torch, jax = (sys.modules.get(name) for name in ("keras", "torch", "jax"))
     if keras is not None and isinstance(source, keras.Layer):
         from .keras._names import name_variables
 
-        return [(name, each.shape, each.dtype) for name, each in name_variables(source).items()]
+        named = name_variables(source).items()
+        return [(name, each.shape, each.dtype, KERAS) for name, each in named]
     if torch is not None and isinstance(source, torch.nn.Module):
+        from .torch._conventions import find_conventions
         from .torch._module import list_tensors
 
-        return [(name, tuple(each.shape), each.dtype) for name, each in list_tensors(source)]
+        inverse = find_conventions(source)
+        return [
+            (name, tuple(each.shape), each.dtype, inverse.get(id(each), TORCH))
+            for name, each in list_tensors(source)
+        ]
     if jax is not None and not _is_flat(source):
         from .jax._tree import list_arrays
 
-        return [(name, each.shape, each.dtype) for name, each in list_arrays(source)] or None
+        return [
+            (name, each.shape, each.dtype, convention)
+            for name, each, convention in list_arrays(source)
+        ] or None
     return None
 
 

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,11 +18,11 @@ from ._block import Shape
 from ._checks import show
 from ._core import STREAM_VERSION
 from ._dtypes import look_up
-from ._layout import RECIPE_KEY, VERSION_KEY, is_made_whole, list_pieces, plan
+from ._layout import RECIPE_KEY, VERSION_KEY, is_made_whole, list_pieces, piece_size, plan
 from ._plan import Weight
-from ._safetensors import Stored, StoredTensor, check_dtype, find, read
-from ._specs import Spec
-from ._write import Fill
+from ._safetensors import Stored, StoredTensor, check_dtype, find, find_conventions, read
+from ._specs import Spec, read_specs
+from ._write import AnyFill
 
 Kind: TypeAlias = tuple[Shape, str]
 
@@ -101,6 +101,8 @@ def verify(
     specs: Any = None,
     *,
     progress: Callable[[int, int], None] | None = None,
+    convention: str | None = None,
+    partial: bool = False,
 ) -> Report:
     """Compare every byte of a checkpoint with what the recipe says, piece by piece.
 
@@ -112,6 +114,9 @@ def verify(
             have another shape or dtype. None: the tensors, shapes and dtypes that the files and
             the index have, and the rules ask for.
         progress: Called as `progress(done, total)` with numbers of bytes.
+        convention: How the weights are laid out, if neither the recipe, `specs` nor the file tell.
+            None for a recipe in the file, which is used with the convention that the file records.
+        partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
 
     Returns:
         What was found; its `ok` is True if all is as it should be.
@@ -130,11 +135,21 @@ def verify(
             f"{str(path)!r} must have values of version {STREAM_VERSION} of the stream, "
             f"received: {show(version)}"
         )
-    recipe = _read_recipe(path, stored) if recipe is None else recipe
-    if specs is None:  # of one shard, some rules may take nothing
-        weights = {each: recipe.weight(each, spec) for each, spec in _list_specs(stored).items()}
+    recorded = find_conventions(stored)
+    found = _list_specs(stored) if specs is None else read_specs(specs)
+    if recipe is None:
+        if convention is not None:
+            raise ValueError(
+                "`convention` must be None for the recipe of the file, which records how it was "
+                f"laid out, received: {show(convention)}"
+            )
+        recipe = _read_recipe(path, stored)
+        known = {name: recorded.get(name, spec.convention) for name, spec in found.items()}
     else:
-        weights = recipe.plan(specs).weights
+        known = {name: spec.convention or recorded.get(name) for name, spec in found.items()}
+    found = {name: replace(spec, convention=known[name]) for name, spec in found.items()}
+    # Of one shard, some rules may take nothing.
+    weights = recipe.plan(found, convention, partial or specs is None).weights
     # A tensor that does not lie where the index says is as good as missing.
     listed = {each: tensor.file for each, tensor in stored.tensors.items()} | (stored.listed or {})
     tensors = {each: it for each, it in stored.tensors.items() if listed[each] == it.file}
@@ -209,9 +224,9 @@ def _compare_all(
         while waiting:
             take()
         for weight, tensor in wholes:  # one at a time: each may take much memory
-            for piece in list_pieces(weight, tensor.size):
+            for piece in list_pieces(weight, piece_size(weight, _PIECE)):
                 job = pool.submit(_compare, weight, tensor, plan(weight), *piece)
-                waiting.append((job, tensor.size))
+                waiting.append((job, piece[-1]))
                 take()
     return iter([found[weight.name] for weight, _ in pairs if weight.name in found])
 
@@ -219,7 +234,7 @@ def _compare_all(
 def _compare(
     weight: Weight,
     tensor: StoredTensor,
-    fill: Fill,
+    fill: AnyFill,
     start: Shape,
     extent: Shape,
     at: int,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -49,6 +50,42 @@ class Fill:
             self.write(piece, move(start, place))
             out[place] = piece
 
+
+class StackFill:
+    """Fills the blocks of a stack of tensors of one shape, each of which has its own draw.
+
+    Args:
+        plan: Returns what fills the tensor at an index of the stacked axes.
+        shape: The shape of the whole stack.
+        axes: The number of leading axes that are stacked.
+
+    Raises:
+        ValueError: If a tensor of the stack cannot be filled.
+    """
+
+    __slots__ = ("_axes", "_plan")
+
+    def __init__(self, plan: Callable[[Shape], Fill], shape: Shape, axes: int) -> None:
+        self._axes = axes
+        # A block of one tensor after another: an initializer that makes wholes is called once each.
+        self._plan = lru_cache(maxsize=1)(plan)
+        if math.prod(shape[:axes]):
+            self._plan((0,) * axes)  # an error in one is an error in all
+
+    def __call__(self, out: Array, start: Shape) -> None:
+        """Fill `out`, memory of any strides, with the block that begins at `start`."""
+        for index, fill, begin in self.split(out.shape, start):
+            fill(out[index], begin)
+
+    def split(self, extent: Shape, start: Shape) -> Iterator[tuple[Any, Fill, Shape]]:
+        """Yield where each tensor lies in a block, what fills that part, and where it begins."""
+        for index in np.ndindex(*extent[: self._axes]):
+            place = tuple(low + i for low, i in zip(start, index, strict=False))
+            # With an ellipsis it is a view, of no dimensions too.
+            yield (*index, ...), self._plan(place), start[self._axes :]
+
+
+AnyFill: TypeAlias = "Fill | StackFill"
 
 # Memory with gaps is filled through a buffer of at most so many elements, unless blocks are costly.
 _PIECE = 1 << 20

@@ -1,7 +1,7 @@
 """Checkpoints: a recipe's weights written to safetensors files larger than memory, and verified.
 
 >>> from initializers import Recipe, checkpoint
->>> recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=2024)
+>>> recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=2024, convention="torch")
 >>> specs = {"up.weight": (64, 256), "up.bias": (256,)}
 >>> path = checkpoint.write(recipe, specs, "example.safetensors", overwrite=True)
 >>> checkpoint.verify(path).ok
@@ -24,7 +24,7 @@ from ._appender import BUFFER, Appender, write_all
 from ._disk import flush_folder, reserve
 from ._dtypes import look_up
 from ._journal import Journal
-from ._layout import Layout, Shard, is_made_whole, lay_out, list_pieces, plan
+from ._layout import Layout, Shard, lay_out, list_pieces, piece_size, plan
 from ._safetensors import read_specs
 from ._verify import Difference, Report, verify
 
@@ -45,6 +45,8 @@ def write(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    convention: str | None = None,
+    partial: bool = False,
 ) -> Path:
     """Write the weights that a recipe gives to a model as a safetensors file, or several.
 
@@ -57,7 +59,7 @@ def write(
     Files are written as `<name>.partial` and get their names when all of them are on the disk; a
     crash, a kill or a full disk leaves partial files, which no reader takes for a checkpoint, and a
     `.journal` that says how far they are. Each file tells in its metadata the stream's version, the
-    seed and the recipe.
+    seed, the recipe and the convention by which the weights are laid out.
 
     Args:
         recipe: A `Recipe`.
@@ -74,6 +76,9 @@ def write(
         overwrite: Whether to replace a checkpoint that is there, all of its files. It stays until
             the new one is whole.
         progress: Called as `progress(done, total)` with numbers of bytes.
+        convention: How the weights are laid out, if neither the recipe nor `specs` tell: `"torch"`
+            or `"keras"`; it is needed for plain shapes where values depend on it.
+        partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
 
     Returns:
         The path of the file, or of the index if there are several.
@@ -87,8 +92,10 @@ def write(
         MemoryError: If a weight that must be made whole takes more memory than there is.
         OSError: If the disk has not enough space, or a file cannot be written.
     """
-    weights = recipe.plan(specs).weights.values()
-    layout = lay_out(recipe, weights, path, max_shard_size)
+    found = recipe._read(specs, convention)
+    weights = recipe.plan(found, partial=partial).weights.values()
+    conventions = {name: recipe.convention or spec.convention for name, spec in found.items()}
+    layout = lay_out(recipe, weights, path, max_shard_size, conventions)
     for weight in weights:
         plan(weight)
     missing = [shard for shard in layout.shards if not (resume and _is_whole(shard))]
@@ -187,8 +194,7 @@ def _write_data(
             size = weight.nbytes
             kind = look_up(weight.dtype)
             fill = None
-            whole = is_made_whole(weight)
-            for start, extent, first, length in list_pieces(weight, size if whole else BUFFER):
+            for start, extent, first, length in list_pieces(weight, piece_size(weight, BUFFER)):
                 end = at + first + length
                 if end <= done:
                     continue

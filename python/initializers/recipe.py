@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from . import _recipe_text
+from . import _cover, _recipe_text
 from ._block import Array, Shape
-from ._checks import check_name, hint, show
+from ._checks import show
+from ._conventions import check_convention
 from ._dtypes import look_up
-from ._plan import Plan, Weight, make_plan
-from ._recipe_rule import CONVENTIONS, RecipeRule, check_comment
+from ._plan import Plan, Weight, make_plan, make_weight
+from ._recipe_rule import RecipeRule, check_comment
 from ._rules import Rule, Rules
 from ._seed import check_seed_integer
 from ._specs import Spec, list_models, model_specs, read_specs
@@ -42,11 +44,17 @@ class Recipe:
     A weight's dtype is the rule's; else the recipe's, if the weight is not of integers; else its
     own; else float32. The adapters fill the arrays that are there, whose dtypes count.
 
+    Fans and orthogonal matrices depend on which axes are inputs. Without a `convention`, those of
+    what is filled count: of torch modules, tensors and files of the format "pt" a weight is
+    `(outputs, inputs, *kernel)`, of Keras models and JAX trees a kernel `(*kernel, inputs,
+    outputs)`; plain shapes do not say, so `convention` must be given where values depend on it. A
+    recipe for several frameworks states its convention: with it the values are equal in all.
+
     Of the convention `"torch"`, a weight `(outputs, inputs, *kernel)` of two or more dimensions
     gets the values of the kernel `(*kernel, inputs, outputs)`, transposed, as by `Rule(initializer,
-    permute=(*range(2, rank), 1, 0))`: so fans are counted rightly. What is the same in any layout
-    is made in the weight's own: constants, `RandomNormal`, `RandomUniform`, `TruncatedNormal`, and
-    whatever is told its `input_axes`.
+    permute=(*range(2, rank), 1, 0))`. What is the same in any layout is made in the weight's own:
+    constants, `Identity`, `RandomNormal`, `RandomUniform`, `TruncatedNormal`, and whatever is told
+    its `input_axes`.
 
     Args:
         rules: `RecipeRule`s; or pairs of a pattern (a glob, or an `re.compile`d expression) and an
@@ -55,7 +63,7 @@ class Recipe:
         seed: An integer in `[-2**127, 2**127)`.
         dtype: The dtype of float weights whose rule has none; None for the weight's own.
         convention: `"keras"`, kernels `(*kernel, inputs, outputs)`, or `"torch"`, weights
-            `(outputs, inputs, *kernel)`; a rule may have another.
+            `(outputs, inputs, *kernel)`; None: that of what is filled. A rule may have another.
         comment: What a reader should know, such as a source.
 
     Attributes:
@@ -77,13 +85,13 @@ class Recipe:
         *,
         seed: int,
         dtype: str | None = None,
-        convention: str = "keras",
+        convention: str | None = None,
         comment: str | None = None,
     ) -> None:
         self.rules = _make_rules(rules)
         self.seed = check_seed_integer(seed)
         self.dtype = None if dtype is None else look_up(dtype).name
-        self.convention = check_name("convention", convention, CONVENTIONS)
+        self.convention = check_convention(convention)
         self.comment = check_comment(comment)
 
     @classmethod
@@ -121,59 +129,75 @@ class Recipe:
 
     def find(self, name: str) -> int | None:
         """Return the place in `rules` of the one that takes the weight of that name, or None."""
-        for place, rule in enumerate(self.rules):
-            if rule.takes(name):
-                return place
-        return None
+        return _cover.find(self.rules, name)
 
-    def choose(self, name: str, shape: Shape) -> Rule:
+    def choose(self, name: str, shape: Shape, convention: str | None = None) -> Rule:
         """Return what the weight of that name and shape gets, as the adapters ask for it.
 
+        Args:
+            name: Its name.
+            shape: Its shape.
+            convention: That of what holds the weight, where the recipe does not state one.
+
         Raises:
-            ValueError: If no rule takes it.
+            ValueError: If no rule takes it, or its values depend on a convention that is unknown.
         """
-        return self._find_rule(name).lay_out(tuple(shape), self.convention)
+        rule = Rules(self, self.seed).choose(name, tuple(shape), check_convention(convention))
+        assert rule is not None
+        return rule
 
-    def _find_rule(self, name: str) -> RecipeRule:
-        place = self.find(name)
-        if place is None:
-            raise ValueError(
-                f"the recipe must have a rule for every weight, received none that takes {name!r}"
-                f"{hint(name, [rule.pattern for rule in self.rules])}"
-            )
-        return self.rules[place]
+    def _take(self, place: int) -> tuple[Rule, str | None]:
+        """Return a rule by its place, and the convention that the recipe states."""
+        return self.rules[place].to_rule(), self.convention
 
-    def weight(self, name: str, spec: Any) -> Weight:
+    def weight(self, name: str, spec: Any, convention: str | None = None) -> Weight:
         """Return what one weight gets, with the seed that belongs to its name.
 
         Args:
             name: Its name.
             spec: A `Spec`, a shape, or anything with `shape` and `dtype`.
+            convention: How it is laid out, if neither the recipe nor `spec` tells.
 
         Raises:
             TypeError: If an argument has a wrong type.
             ValueError: If no rule takes the weight, or the rule does not fit the shape.
         """
-        known = spec if isinstance(spec, Spec) else read_specs({name: spec})[name]
-        rule = Rules(self, self.seed).choose(name, known.shape)
-        assert rule is not None
-        dtype = self._choose_dtype(self._find_rule(name), known.dtype)
-        return Weight(name, known.shape, dtype, rule.seeded(self.seed, name), rule.permute)
+        known = self._read({name: spec}, convention)[name]
+        rule = self.choose(name, known.shape, known.convention)
+        place = self.find(name)
+        assert place is not None
+        dtype = self._choose_dtype(self.rules[place], known.dtype)
+        return make_weight(rule, self.seed, name, known.shape, dtype)
+
+    def _read(self, specs: Any, convention: str | None) -> dict[str, Spec]:
+        """Return the weights of a model, in the convention that the caller states."""
+        found = read_specs(specs)
+        if check_convention(convention) is None:
+            return found
+        if self.convention not in (None, convention):
+            raise ValueError(
+                f"`convention` must be the recipe's, {self.convention!r}, received: {convention!r}"
+            )
+        return {name: replace(spec, convention=convention) for name, spec in found.items()}
 
     def _choose_dtype(self, rule: RecipeRule, given: str | None) -> str:
         is_float = given is None or look_up(given).kind == "f"
         return rule.dtype or (self.dtype if is_float else None) or given or "float32"
 
-    def plan(self, specs: Any) -> Plan:
+    def plan(self, specs: Any, convention: str | None = None, partial: bool = False) -> Plan:
         """Return which rule takes which weight of a model.
 
         Args:
             specs: What `read_specs` takes: shapes by name, a file, a model, a tree.
+            convention: How the weights are laid out, if the recipe does not state it; None: as
+                `specs` tells.
+            partial: Whether `specs` are a part of a model, such as a pipeline stage, so that rules
+                may match none of its weights.
 
         Raises:
-            TypeError: If `specs` is none of that.
-            ValueError: If a weight is taken by no rule or has no values by its rule, or a rule that
-                is not optional takes no weight.
+            TypeError: If `specs` is none of that, or another argument has a wrong type.
+            ValueError: If a weight is taken by no rule or has no values by its rule, a rule that
+                is not optional takes no weight, or values depend on a convention that is unknown.
 
         Examples:
             >>> print(Recipe({"*": "zeros"}, seed=1).plan({"a.0": (2, 3), "a.1": (2, 3)}))
@@ -184,20 +208,25 @@ class Recipe:
             ────────────────────────────────────────────
             2 weights, 12 elements, 48 bytes
         """
-        return make_plan(self, read_specs(specs))
+        return make_plan(self, self._read(specs, convention), partial)
 
-    def init(self, specs: Any) -> dict[str, Array]:
+    def init(
+        self, specs: Any, convention: str | None = None, partial: bool = False
+    ) -> dict[str, Array]:
         """Return the first values of all weights of a model, in new arrays.
 
         Args:
             specs: As `plan` takes it.
+            convention: As `plan` takes it.
+            partial: As `plan` takes it.
 
         Raises:
             TypeError: As `plan`.
             ValueError: As `plan`. Nothing has been made then.
             MemoryError: If there is no memory for the result.
         """
-        return {name: weight.make() for name, weight in self.plan(specs).weights.items()}
+        plan = self.plan(specs, convention, partial)
+        return {name: weight.make() for name, weight in plan.weights.items()}
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, comments above what they are about.
@@ -312,15 +341,12 @@ def _make_rule(given: Any) -> RecipeRule:
         )
     pattern, initializer = given
     regex = isinstance(pattern, re.Pattern)
-    permute = None
+    fields: dict[str, Any] = {}
     if isinstance(initializer, Rule):
-        if initializer.name is not None:
-            raise ValueError(
-                "a Rule of a recipe must have no `name`, which would be that of many weights, "
-                f"received: {show(initializer)}"
-            )
-        initializer, permute = initializer.initializer, initializer.permute
-    return RecipeRule(pattern.pattern if regex else pattern, initializer, regex, permute=permute)
+        keys = ("permute", "name", "stack", "convention", "optional")
+        fields = {key: getattr(initializer, key) for key in keys}
+        initializer = initializer.initializer
+    return RecipeRule(pattern.pattern if regex else pattern, initializer, regex, **fields)
 
 
 def _check_suffix(path: Path) -> str:

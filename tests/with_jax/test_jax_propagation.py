@@ -60,7 +60,7 @@ def test_linen() -> None:
         assert layer.theory == pytest.approx(math.sqrt(2), rel=0.05)
         assert layer.gradient == pytest.approx(layer.gradient_theory, rel=0.25)
         assert layer.activation == "relu"  # applied as a function
-    bad = propagate(Linen(12), (128, 256), recipe={"*bias": "zeros", "*": RandomNormal(0.0, 0.01)})
+    bad = propagate(Linen(12), (128, 256), rules={"*bias": "zeros", "*": RandomNormal(0.0, 0.01)})
     assert bad.verdict.startswith("vanishing: ")
 
 
@@ -89,7 +89,7 @@ def test_all_kinds_of_linen() -> None:
     model = Convolutions()
     variables = model.init(jax.random.key(0), jnp.ones((1, 8, 8, 3)), train=False)
     before = jax.tree.map(np.array, variables)
-    result = propagate(model.bind(variables), (32, 8, 8, 3), recipe="orthogonal")
+    result = propagate(model.bind(variables), (32, 8, 8, 3), rules="orthogonal")
     names = [layer.name for layer in result]
     attention = "MultiHeadDotProductAttention_0"
     assert names == [
@@ -112,7 +112,7 @@ def test_nnx() -> None:
     counts = [int(each[...]) for _, each in nnx.to_flat_state(nnx.state(model, nnx.RngCount))]
     call = nnx.Linear.__call__
     recipe = Recipe({"*bias": "zeros", "*kernel": "glorot_normal", "*": "ones"}, seed=2)
-    result = propagate(model, recipe=recipe)
+    result = propagate(model, rules=recipe)
     assert [layer.name for layer in result] == [
         *("first", "drop", "norm", "layers/0", "layers/1", "Nnx")
     ]
@@ -153,7 +153,7 @@ def test_equinox() -> None:
         equinox.nn.MLP(512, 10, 64, 3, key=keys[2]),
     )
     call = equinox.nn.Linear.__call__
-    result = propagate(model, (32, 3, 8, 8), recipe="he_normal")
+    result = propagate(model, (32, 3, 8, 8), rules="he_normal")
     assert [layer.name for layer in result] == [
         *("conv", "attention", "mlp/layers/0", "mlp/layers/1", "mlp/layers/2", "mlp/layers/3")
     ]
@@ -163,7 +163,7 @@ def test_equinox() -> None:
     assert result["attention"].theory is None
     assert (result["attention"].weight_gradient or 0) > 0
     assert equinox.nn.Linear.__call__ is call
-    single = propagate(equinox.nn.MLP(16, 4, 256, 2, key=keys[0]), recipe="he_normal")
+    single = propagate(equinox.nn.MLP(16, 4, 256, 2, key=keys[0]), rules="he_normal")
     assert single[0].shape == (256, 256)
     assert single[1].rms == pytest.approx(single[1].theory, rel=0.25)
 
@@ -173,7 +173,7 @@ def test_bfloat16() -> None:
     low = jax.tree.map(
         lambda leaf: leaf.astype(jnp.bfloat16) if equinox.is_array(leaf) else leaf, model
     )
-    for layer in propagate(low, recipe="he_normal"):
+    for layer in propagate(low, rules="he_normal"):
         assert layer.rms == pytest.approx(layer.theory, rel=0.3)
 
 

@@ -71,7 +71,7 @@ class Attention(keras.Model):  # type: ignore[misc]
 
 def test_he_and_relu() -> None:
     recipe = Recipe({"*/bias": "zeros", "*": "he_normal"}, seed=1)
-    result = propagate(mlp(), recipe=recipe)
+    result = propagate(mlp(), rules=recipe)
     assert result.verdict.startswith("stable: over 8 layers")
     assert [layer.name for layer in result][:2] == ["dense", "dense#1"]
     for layer in result:
@@ -86,7 +86,7 @@ def test_he_and_relu() -> None:
 
 def test_bad_scales_are_told() -> None:
     assert propagate(mlp(14)).verdict.startswith("vanishing: ")  # Glorot and relu
-    saturated = propagate(mlp(6, "tanh"), recipe=RandomNormal(stddev=1.0))
+    saturated = propagate(mlp(6, "tanh"), rules=RandomNormal(stddev=1.0))
     assert "; over half of the outputs are saturated in 'dense'" in saturated.verdict
 
 
@@ -108,7 +108,7 @@ def test_against_finite_differences() -> None:
 
 
 def test_a_network_of_all_kinds() -> None:
-    result = propagate(network(), recipe="he_normal", seed=2)
+    result = propagate(network(), rules="he_normal", seed=2)
     names = [layer.name for layer in result]
     assert names == [
         *("stem", "norm", "re_lu", "branch", "add", "other", "dropout"),
@@ -164,9 +164,9 @@ def test_the_model_stays_as_it_is(fails: bool) -> None:
     x = np.random.default_rng(0).standard_normal((8, 12, 12, 3)).astype("float32")
     if fails and HAS_GRADIENTS:
         with pytest.raises(RuntimeError, match="as a user's may"):
-            propagate(model, x, loss=loss, recipe="he_normal")
+            propagate(model, x, loss=loss, rules="he_normal")
     else:
-        propagate(model, x, loss=loss, recipe="he_normal")
+        propagate(model, x, loss=loss, rules="he_normal")
     assert layers.Layer.__call__ is call
     for name, variable in name_variables(model).items():
         assert to_numpy(variable).tobytes() == before[name].tobytes(), name
@@ -179,12 +179,12 @@ def test_the_model_stays_as_it_is(fails: bool) -> None:
 def test_recipes() -> None:
     recipe = Recipe({"*bias": "zeros", "*": "he_normal"}, seed=4)
     model = mlp(3)
-    result = propagate(model, recipe=recipe)
+    result = propagate(model, rules=recipe)
     assert propagate(init_model(mlp(3), recipe)) == result
-    assert propagate(model, recipe=recipe) == result
+    assert propagate(model, rules=recipe) == result
     assert propagate(model) != result
     with pytest.raises(ValueError, match="none that takes 'dense/bias'"):
-        propagate(model, recipe=Recipe({"*kernel": "ones"}, seed=1))
+        propagate(model, rules=Recipe({"*kernel": "ones"}, seed=1))
 
 
 def test_inputs() -> None:
@@ -208,5 +208,5 @@ def test_mixed_precision() -> None:
     for layer in result:
         assert layer.rms == pytest.approx(layer.theory, rel=0.2)
     with policy("mixed_float16"):
-        broken = propagate(mlp(3), recipe=RandomNormal(stddev=1e3))
+        broken = propagate(mlp(3), rules=RandomNormal(stddev=1e3))
     assert broken.verdict.startswith("overflow: ")

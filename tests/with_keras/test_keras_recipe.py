@@ -58,7 +58,11 @@ def test_rules_other_than_recipes() -> None:
     before = values(model)["a/bias"]
     rules = {"a/kernel": Rule("he_normal", permute=(1, 0)), "*": None}
     init_model(model, lambda name, shape: rules.get(name), 3)
-    expected = Recipe({"*": "he_normal"}, seed=3).init({"a/kernel": (2, 3)})["a/kernel"].T
+    expected = (
+        Recipe({"*": "he_normal"}, seed=3, convention="keras")
+        .init({"a/kernel": (2, 3)})["a/kernel"]
+        .T
+    )
     assert values(model)["a/kernel"].tobytes() == expected.tobytes()
     assert values(model)["a/bias"].tobytes() == before.tobytes()
 
@@ -67,8 +71,8 @@ def test_bad_input() -> None:
     model = build()
     before = digest(values(model))
     cases: list[tuple[Any, Any, Any, str]] = [
-        (model, {"*/kernel": "he_normal"}, 1, "none that matches 'conv/bias'"),
-        (model, Recipe({"*/kernel": "ones"}, seed=1), None, "none that takes 'conv/bias'"),
+        (model, {"*/kernel": "he_normal"}, 1, "without a rule: 'conv/bias'"),
+        (model, Recipe({"*/kernel": "ones"}, seed=1), None, "without a rule: 'conv/bias'"),
         (model, {"*/gamma": "orthogonal", "*": "ones"}, 1, "variable 'norm/gamma' cannot be"),
         (model, {"*": "ones"}, None, "`seed` must be an integer"),
         (model, "ones", 1, "`recipe` must be"),
@@ -99,5 +103,7 @@ def test_sharded() -> None:
         keras.distribution.set_distribution(None)
     assert isinstance(kernel, jax.Array)
     assert {shard.data.shape for shard in kernel.addressable_shards} == {(3, 16 // len(devices))}
-    whole = Recipe({"*": "he_normal"}, seed=1).init({"wide/kernel": (3, 16)})["wide/kernel"]
+    whole = Recipe({"*": "he_normal"}, seed=1, convention="keras").init({"wide/kernel": (3, 16)})[
+        "wide/kernel"
+    ]
     assert np.asarray(kernel).tobytes() == whole.tobytes()

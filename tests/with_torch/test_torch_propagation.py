@@ -74,7 +74,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
 
 
 def test_he_and_relu() -> None:
-    result = propagate(mlp(width=256), recipe="he_normal", seed=1)
+    result = propagate(mlp(width=256), rules="he_normal", seed=1)
     assert result.verdict.startswith("stable: over 8 layers")
     assert [layer.name for layer in result] == [str(i) for i in range(17)]
     for layer in result:
@@ -82,16 +82,16 @@ def test_he_and_relu() -> None:
         assert layer.gradient == pytest.approx(layer.gradient_theory, rel=0.2), layer.name
     assert (result["0"].activation, result["1"].type) == ("relu", "ReLU")
     # torch keeps (outputs, inputs): He's count is that of the inputs all the same.
-    narrow = propagate(nn.Sequential(nn.Linear(512, 32), nn.Linear(32, 8)), recipe="he_normal")
+    narrow = propagate(nn.Sequential(nn.Linear(512, 32), nn.Linear(32, 8)), rules="he_normal")
     assert narrow[0].theory == pytest.approx(math.sqrt(2), rel=0.05)
 
 
 def test_bad_scales_are_told() -> None:
     assert propagate(mlp(16)).verdict.startswith("vanishing: ")  # torch's own, 1/√(3·inputs)
     rules = {"*.bias": "zeros", "*": RandomNormal(stddev=1e-3)}
-    small = propagate(mlp(16), recipe=rules)
+    small = propagate(mlp(16), rules=rules)
     assert small.verdict.startswith("vanishing: over 16 layers, activations shrink by ×")
-    large = propagate(mlp(16, nn.Tanh), recipe=RandomNormal(stddev=1.0))
+    large = propagate(mlp(16, nn.Tanh), rules=RandomNormal(stddev=1.0))
     assert large.verdict.startswith("exploding: ")
     assert "saturated in '0'" in large.verdict
 
@@ -119,7 +119,7 @@ def test_against_autograd() -> None:
 
 
 def test_a_residual_network() -> None:
-    result = propagate(resnet(), (32, 3, 12, 12), recipe="he_normal", seed=3)
+    result = propagate(resnet(), (32, 3, 12, 12), rules="he_normal", seed=3)
     names = [layer.name for layer in result]
     assert names[:4] == ["0", "1", "2", "3.first"]
     assert "3" in names  # what a block gives is the sum
@@ -135,7 +135,7 @@ def test_a_residual_network() -> None:
 
 
 def test_a_transformer() -> None:
-    result = propagate(Decoder(), recipe=RandomNormal(stddev=0.02))
+    result = propagate(Decoder(), rules=RandomNormal(stddev=0.02))
     names = [layer.name for layer in result]
     assert names.count("drop#1") == 1
     assert {"attention.0", "norms.4", "head", "drop#3"} <= set(names)
@@ -203,9 +203,9 @@ def test_the_module_stays_as_it_is(fails: bool) -> None:
 
     if fails:
         with pytest.raises(RuntimeError, match="as a user's may"):
-            propagate(model, x, loss=loss, recipe="he_normal")
+            propagate(model, x, loss=loss, rules="he_normal")
     else:
-        propagate(model, x, loss=loss, recipe="he_normal")
+        propagate(model, x, loss=loss, rules="he_normal")
     assert torch.equal(torch.random.get_rng_state(), generator)
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
@@ -221,24 +221,24 @@ def test_the_module_stays_as_it_is(fails: bool) -> None:
 
 def test_recipes_and_seeds() -> None:
     recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=4, convention="torch")
-    first = propagate(mlp(), recipe=recipe)
-    assert first == propagate(mlp(), recipe=recipe)
-    assert first != propagate(mlp(), recipe=recipe, seed=1)  # another batch
+    first = propagate(mlp(), rules=recipe)
+    assert first == propagate(mlp(), rules=recipe)
+    assert first != propagate(mlp(), rules=recipe, seed=1)  # another batch
     made = init_module_(mlp(), recipe)
     assert propagate(made) == first
     with torch.device("meta"):
         abstract = mlp()
-    assert propagate(abstract, recipe=recipe) == first
+    assert propagate(abstract, rules=recipe) == first
     assert abstract[0].weight.is_meta
 
 
 def test_low_precision() -> None:
-    half = propagate(mlp(4).to(torch.bfloat16), recipe="he_normal")
-    full = propagate(mlp(4), recipe="he_normal")
+    half = propagate(mlp(4).to(torch.bfloat16), rules="he_normal")
+    full = propagate(mlp(4), rules="he_normal")
     for one, other in zip(half, full, strict=True):
         assert one.rms == pytest.approx(other.rms, rel=0.1)
         assert one.theory == pytest.approx(other.theory, rel=0.01)
-    broken = propagate(mlp(4).half(), recipe=RandomNormal(stddev=30.0))
+    broken = propagate(mlp(4).half(), rules=RandomNormal(stddev=30.0))
     first = next(layer for layer in broken if layer.nonfinite)
     assert broken.verdict.startswith(
         f"overflow: {first.nonfinite:.0%} of the outputs of {first.name!r}"
@@ -256,8 +256,8 @@ def test_modes() -> None:
 
 def test_compiled_modules_run_as_they_are() -> None:
     model = mlp(2)
-    names = [layer.name for layer in propagate(torch.compile(model), recipe="he_normal")]
-    assert names == [layer.name for layer in propagate(model, recipe="he_normal")]
+    names = [layer.name for layer in propagate(torch.compile(model), rules="he_normal")]
+    assert names == [layer.name for layer in propagate(model, rules="he_normal")]
 
 
 def test_bad_input() -> None:
@@ -268,7 +268,7 @@ def test_bad_input() -> None:
     with pytest.raises(TypeError, match="`loss` must return a scalar tensor"):
         propagate(mlp(1), loss=lambda y: y)
     with pytest.raises(ValueError, match="`recipe` must have a pattern for every weight"):
-        propagate(mlp(1), recipe={"*.weight": HeNormal()})
+        propagate(mlp(1), rules={"*.weight": HeNormal()})
     with torch.device("meta"):
         abstract = mlp(1)
     with pytest.raises(ValueError, match=r"or be given a `recipe`, received: 0.weight on meta"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .._conventions import CONVENTIONS
 from .._seed import check_seed_integer
 from .._specs import Spec, list_models, model_specs, read_specs
 from ..recipe import Recipe
@@ -53,6 +54,15 @@ _OPTIONS = (
     ),
     seed_option("The seed, instead of the recipe's."),
     click.option("--dtype", help="The dtype of float weights, unless their rule has one."),
+    click.option(
+        "--convention",
+        type=click.Choice(CONVENTIONS),
+        help="How weights are laid out, if recipe and file do not tell: torch for (outputs, "
+        "inputs, *kernel), keras for (*kernel, inputs, outputs).",
+    ),
+    click.option(
+        "--partial", is_flag=True, help="The weights are a part of a model: rules may match none."
+    ),
 )
 
 

@@ -43,6 +43,8 @@ def command(
     recipe_name: str | None,
     seed: int | None,
     dtype: str | None,
+    convention: str | None,
+    partial: bool,
     out: Path,
     max_shard_size: str | None,
     resume: bool,
@@ -59,7 +61,7 @@ def command(
     started = time.perf_counter()
     try:
         with mistakes_of():
-            plan = recipe.plan(weights)
+            plan = recipe.plan(weights, convention, partial)
             with progress_bar("writing", wanted=not as_json) as advance:
                 path = checkpoint.write(
                     recipe,
@@ -69,6 +71,8 @@ def command(
                     resume=resume,
                     overwrite=overwrite,
                     progress=advance,
+                    convention=convention,
+                    partial=partial,
                 )
     except OSError as error:
         raise Failure(_in_options(describe_os_error(error))) from error

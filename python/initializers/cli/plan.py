@@ -32,6 +32,8 @@ def command(
     recipe_name: str | None,
     seed: int | None,
     dtype: str | None,
+    convention: str | None,
+    partial: bool,
     as_json: bool,
 ) -> None:
     """Show which rule takes which weight; weights whose names differ in numbers share a row.
@@ -40,7 +42,7 @@ def command(
     """
     recipe, weights = resolve(model, specs, recipe_name, seed, dtype)
     with mistakes_of():
-        plan = recipe.plan(weights)
+        plan = recipe.plan(weights, convention, partial)
     if as_json:
         write_json(_to_dict(recipe, plan))
     else:

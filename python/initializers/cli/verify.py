@@ -33,6 +33,8 @@ def command(
     recipe_name: str | None,
     seed: int | None,
     dtype: str | None,
+    convention: str | None,
+    partial: bool,
     as_json: bool,
 ) -> int:
     """Compare a checkpoint with its recipe, piece by piece.
@@ -42,8 +44,10 @@ def command(
     tensors that are missing or have another shape are found too. Exit status 1 if anything
     differs.
     """
-    if recipe_name is None and (seed is not None or dtype is not None):
-        raise click.UsageError("--seed and --dtype need a --recipe: that of the file has its own")
+    if recipe_name is None and (seed, dtype, convention) != (None, None, None):
+        raise click.UsageError(
+            "--seed, --dtype and --convention need a --recipe: that of the file has its own"
+        )
     if model is not None and specs is not None:
         raise click.UsageError("give --model or --specs, not both")
     recipe = weights = None
@@ -54,7 +58,9 @@ def command(
         if model is not None or specs is not None:
             weights = model_specs(model) if model is not None else read_specs(str(specs))
         with progress_bar("comparing", wanted=not as_json) as advance:
-            report = checkpoint.verify(path, recipe, weights, progress=advance)
+            report = checkpoint.verify(
+                path, recipe, weights, progress=advance, convention=convention, partial=partial
+            )
     if as_json:
         write_json(_to_dict(report))
     else:

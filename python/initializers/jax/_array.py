@@ -16,7 +16,7 @@ from .._block import Array, Shape, check_shape
 from .._checks import show, to_integer
 from .._dtypes import DType, look_up
 from .._seed import check_seed_integer
-from .._write import Fill, plan_fill
+from .._write import AnyFill, plan_fill
 
 # Makes the initializer of a tensor of some shape, with some seed.
 Law = Callable[[Shape, int], Any]
@@ -71,12 +71,12 @@ def to_seed(words: Any) -> int:
     return number - 2**128 if number >= 2**127 else number
 
 
-def place_whole(fill: Fill, shape: Shape, kind: DType) -> Any:
+def place_whole(fill: AnyFill, shape: Shape, kind: DType) -> Any:
     """Return a whole array on the default device."""
     return jax.device_put(_make_block(fill, kind, (0,) * len(shape), shape))
 
 
-def _make_block(fill: Fill, kind: DType, start: Shape, extent: Shape) -> Array:
+def _make_block(fill: AnyFill, kind: DType, start: Shape, extent: Shape) -> Array:
     """Return a block in new memory that JAX need not copy."""
     block = allocate_aligned(extent, kind)
     fill(block, start)
@@ -134,7 +134,7 @@ def is_compiling() -> bool:
     return False
 
 
-def make_blocks(fill: Fill, shape: Shape, kind: DType, sharding: Sharding) -> Any:
+def make_blocks(fill: AnyFill, shape: Shape, kind: DType, sharding: Sharding) -> Any:
     """Return a global array of which this process makes the blocks of its own devices."""
     made: dict[tuple[Shape, Shape], Array] = {}
 

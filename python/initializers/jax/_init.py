@@ -47,6 +47,10 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> A
     return make_array(lambda shape, seed: Ones(), 0, shape, dtype, out_sharding)
 
 
+zeros.law = lambda shape, seed: Zeros()  # type: ignore[attr-defined]
+ones.law = lambda shape, seed: Ones()  # type: ignore[attr-defined]
+
+
 def constant(value: Any, dtype: Any = None) -> Init:
     """One number, or an array that broadcasts to the shape; the key is not looked at."""
     fixed = Constant(value)
@@ -214,6 +218,7 @@ def _returning(law: Law, dtype: Any, *, keyed: bool = True) -> Init:
     def init(key: Any, shape: Any, dtype: Any = given, out_sharding: Any = None) -> Any:
         return make_array(law, key if keyed else 0, shape, dtype, out_sharding)
 
+    init.law = law  # type: ignore[attr-defined]  # for rules, which give seeds by name
     return init
 
 

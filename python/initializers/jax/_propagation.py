@@ -110,7 +110,8 @@ class _Linen(_Adapter):
         variables = flax.core.unfreeze(variables)
         weights = {"params": variables.pop("params", {})}
         if rules is not None:
-            weights = init_tree(weights, rules, rules.seed)
+            # Rules may be for collections that are no weights.
+            weights = init_tree(weights, rules, rules.seed, partial=bool(variables))
         self.weights = flax.core.meta.unbox(weights)
         self._layers: dict[Any, Any] = {}
 
@@ -156,7 +157,8 @@ class _Nnx(_Adapter):
         model.train() if training else model.eval()
         definition, weights, rest = nnx.split(model, nnx.Param, ...)
         if rules is not None:
-            weights = init_tree(weights, rules, rules.seed)
+            others = bool(jax.tree.leaves(rest))  # rules may be for them
+            weights = init_tree(weights, rules, rules.seed, partial=others)
             nnx.update(model, weights)
         self.weights = weights
         self._layers = dict(nnx.iter_modules(model))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,40 +12,52 @@ from jax.sharding import PartitionSpec, Sharding
 
 from .._block import Shape
 from .._checks import show
+from .._conventions import KERAS, TORCH
 from .._dtypes import look_up
-from .._rules import Rules
-from .._write import plan_fill
-from ._array import check_sharding, make_blocks, place_whole
+from .._rules import Rule, Rules
+from ._array import check_sharding, is_compiling, make_blocks, place_whole
 
 
-def init_tree(tree: Any, recipe: Any, seed: int | None = None, shardings: Any = None) -> Any:
+def init_tree(
+    tree: Any,
+    rules: Any,
+    seed: int | None = None,
+    shardings: Any = None,
+    *,
+    partial: bool = False,
+) -> Any:
     """Give every array of a tree its first value, by its name.
 
     `tree` tells shapes and dtypes, as from `jax.eval_shape`, `flax.nnx.eval_shape` and
     `equinox.filter_eval_shape`: no array need exist before. A name is the path in the tree with
     `/` between its parts, such as `params/Dense_0/kernel`; boxes of Flax (`nnx.Variable`,
     `nn.Partitioned`) are no part of it. The values of a leaf depend on `seed`, its name, its global
-    shape and what `recipe` says. Each process makes the blocks of its own devices only.
+    shape and what `rules` say. Each process makes the blocks of its own devices only.
 
     Args:
         tree: A tree of arrays or `jax.ShapeDtypeStruct`s. Other leaves are kept.
-        recipe: A `Recipe`; a function of a leaf's name and shape that returns an initializer, a
-            `Rule`, or None for a leaf to be kept; an object with such a method `choose`; or a
-            mapping from patterns of names to such results, of which the first that matches counts.
-            A leaf has the dtype that it has, whatever a `Recipe` says.
+        rules: A `Recipe`; a mapping from patterns of names to an initializer, what a factory of
+            this module returned, a `Rule`, or None for a leaf to be kept, of which the first that
+            matches counts; a function of a leaf's name and shape that returns such a result; or an
+            object with such a method `choose`. Fans are counted in the layout (*kernel, inputs,
+            outputs), but in the layers of `equinox.nn` as these keep weights, (outputs, inputs,
+            *kernel), unless a rule or the recipe states another `convention`. A leaf has the dtype
+            that it has, whatever a `Recipe` says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A leaf's is
             `fold_in(seed, name)`.
         shardings: A sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh, for all
             leaves; or a tree of them that is a prefix of `tree`. None: the leaf's own `sharding`,
             else the default device.
+        partial: Whether the tree is a part of a model, so that rules may match nothing in it.
 
     Returns:
-        The tree with arrays in place of the leaves that `recipe` chose for.
+        The tree with arrays in place of the leaves that `rules` chose for.
 
     Raises:
-        TypeError: If an argument has a wrong type.
-        ValueError: If a leaf cannot be filled, or `recipe` has nothing for it. No array has been
-            made then.
+        TypeError: If an argument has a wrong type, no leaf is an array or `ShapeDtypeStruct`, or
+            the call is traced (as inside `jax.jit`).
+        ValueError: If a leaf cannot be filled, `rules` have nothing for it, two leaves have one
+            name, or a rule that is not optional matches no leaf. No array has been made then.
 
     Examples:
         >>> import jax
@@ -52,28 +65,51 @@ def init_tree(tree: Any, recipe: Any, seed: int | None = None, shardings: Any = 
         >>> init_tree(shapes, {"*": "he_normal"}, seed=1)["dense"]["kernel"].shape
         (3, 2)
     """
-    rules = Rules(recipe, seed)
+    if is_compiling():
+        raise TypeError(
+            "`init_tree` must be called outside of functions that JAX traces (jax.jit, "
+            "jax.eval_shape), whose programs would hold all weights as constants; received a call "
+            "inside one: give what it returns to the function as an argument"
+        )
+    chosen = Rules(rules, seed)
     leaves, structure = jax.tree.flatten(tree)
     places = _spread(shardings, tree, len(leaves))
+    named = list(_list_leaves(tree))
+    arrays = [(name, tuple(leaf.shape), own) for name, leaf, own in named if _is_array(leaf)]
+    if not arrays:
+        raise TypeError(
+            f"`tree` must have an array or a jax.ShapeDtypeStruct as a leaf, received: {show(tree)}"
+        )
+    counts = Counter(name for name, _, _ in arrays)
+    for name, count in counts.items():
+        if count > 1:
+            raise ValueError(
+                f"`tree` must have leaves of different names, as equal names give equal values, "
+                f"received {count} of the name {name!r}"
+            )
+    found = iter(chosen.choose_all(arrays, partial=partial))
     makers = [
-        _plan(name, leaf, place, rules)
-        for name, leaf, place in zip(_list_names(tree), leaves, places, strict=True)
+        _plan(name, leaf, place, next(found) if _is_array(leaf) else None, chosen.seed)
+        for (name, leaf, _), place in zip(named, places, strict=True)
     ]
     pairs = zip(leaves, makers, strict=True)
     return structure.unflatten(leaf if make is None else make() for leaf, make in pairs)
 
 
-def _plan(name: str, leaf: Any, place: Any, rules: Rules) -> Callable[[], Any] | None:
+def _is_array(leaf: Any) -> bool:
+    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+
+
+def _plan(
+    name: str, leaf: Any, place: Any, rule: Rule | None, seed: int
+) -> Callable[[], Any] | None:
     """Return what makes a leaf, or None if it is to be kept."""
-    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
-        return None
-    shape: Shape = tuple(leaf.shape)
-    rule = rules.choose(name, shape)
     if rule is None:
         return None
+    shape: Shape = tuple(leaf.shape)
     try:
         kind = look_up(leaf.dtype)
-        fill = plan_fill(rule.seeded(rules.seed, name), shape, kind, rule.permute)
+        fill = rule.plan_fill(seed, name, shape, kind)
         place = getattr(leaf, "sharding", None) if place is None else place
         sharding = None if place is None else check_sharding(place, shape)
     except (TypeError, ValueError) as error:
@@ -83,18 +119,41 @@ def _plan(name: str, leaf: Any, place: Any, rules: Rules) -> Callable[[], Any] |
     return lambda: make_blocks(fill, shape, kind, sharding)
 
 
-def list_arrays(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what tells shape and dtype in a tree, by the names of `init_tree`."""
-    for name, leaf in zip(_list_names(tree), jax.tree.leaves(tree), strict=True):
-        if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
-            yield name, leaf
+def list_arrays(tree: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield what tells shape and dtype in a tree, by the names of `init_tree`, and its layout."""
+    for name, leaf, convention in _list_leaves(tree):
+        if _is_array(leaf):
+            yield name, leaf, convention
 
 
-def _list_names(tree: Any) -> Iterator[str]:
-    """Yield the name of every leaf, in the order of the leaves."""
+def _list_leaves(tree: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield the name, the leaf and the convention of every leaf, in their order."""
+    own = _find_equinox(tree)
     for path, node in jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_box)[0]:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        yield from [name] * len(jax.tree.leaves(node))
+        for leaf in jax.tree.leaves(node):
+            yield name, leaf, TORCH if id(leaf) in own else KERAS
+
+
+def _find_equinox(tree: Any) -> set[int]:
+    """Return the ids of the leaves in layers of Equinox, which keep (outputs, inputs, *kernel)."""
+    if "equinox" not in sys.modules:
+        return set()
+
+    def is_layer(node: Any) -> bool:
+        names = {each.__name__ for each in type(node).__mro__ if _is_of_equinox(each)}
+        return bool(names) and not names & _CONTAINERS
+
+    layers = [node for node in jax.tree.leaves(tree, is_leaf=is_layer) if is_layer(node)]
+    return {id(leaf) for layer in layers for leaf in jax.tree.leaves(layer)}
+
+
+# They hold modules of anybody.
+_CONTAINERS = {"Lambda", "Sequential", "Shared"}
+
+
+def _is_of_equinox(kind: type) -> bool:
+    return kind.__module__.partition("._")[0] == "equinox.nn"
 
 
 def _is_box(node: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A whole model by a recipe, every variable by its name."""
+"""A whole model by rules, every variable by its name."""
 
 from __future__ import annotations
 
@@ -8,40 +8,47 @@ from typing import Any
 import keras
 
 from .._aligned import allocate_aligned
+from .._conventions import KERAS
 from .._dtypes import look_up
-from .._rules import Rules
-from .._write import plan_fill
+from .._rules import Rule, Rules
 from ._names import name_variables
 from ._seed_model import build, theirs_as_ours
 from ._tensors import to_tensor
 
 
 def init_model(
-    model: keras.Layer | Callable[[], keras.Layer], recipe: Any, seed: int | None = None
+    model: keras.Layer | Callable[[], keras.Layer],
+    rules: Any,
+    seed: int | None = None,
+    *,
+    partial: bool = False,
 ) -> keras.Layer:
-    """Give every weight of a model its first value again, by its name and a recipe.
+    """Give every weight of a model its first value again, by its name and rules.
 
     What the layers' own initializers are plays no part: see `seed_model` for those. The values of a
-    variable depend on `seed`, its name, its shape and what `recipe` says, and are the same on every
+    variable depend on `seed`, its name, its shape and what `rules` say, and are the same on every
     backend, device and layout. Names are those of `name_variables`.
 
     Args:
         model: A built model or layer; or a function without arguments that returns one, whose
             initializers draw nothing.
-        recipe: A `Recipe`; a function of a variable's name and shape that returns an initializer, a
-            `Rule`, or None for a variable to be left as it is; an object with such a method
-            `choose`; or a mapping from patterns of names to such results, of which the first that
-            matches counts. A variable has the dtype that it has, whatever a `Recipe` says.
+        rules: A `Recipe`; a mapping from patterns of names to an initializer, a `Rule`, or None for
+            a variable to be left as it is, of which the first that matches counts; a function of a
+            variable's name and shape that returns such a result; or an object with such a method
+            `choose`. Fans are counted in Keras's layout, (*kernel, inputs, outputs), unless a rule
+            or the recipe states another `convention`. A variable has the dtype that it has,
+            whatever a `Recipe` says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A variable's is
             `fold_in(seed, name)`.
+        partial: Whether the model is a part of a larger one, so that rules may match nothing in it.
 
     Returns:
         The model.
 
     Raises:
         TypeError: If an argument has a wrong type, or the function returns no model.
-        ValueError: If the model is not built, a variable cannot be filled, or `recipe` has nothing
-            for it. No variable is changed then.
+        ValueError: If the model is not built, a variable cannot be filled, `rules` have nothing for
+            it, or a rule that is not optional matches no variable. No variable is changed then.
 
     Examples:
         >>> import keras
@@ -51,28 +58,29 @@ def init_model(
         >>> keras.ops.convert_to_numpy(init_model(model, recipe).layers[0].bias).tolist()
         [1.0, 1.0, 1.0]
     """
-    rules = Rules(recipe, seed)
+    chosen = Rules(rules, seed)
     with theirs_as_ours():
         built = build(model)
+    named = name_variables(built)
+    shapes = [(name, tuple(each.shape), KERAS) for name, each in named.items()]
     planned = [
-        (variable, make)
-        for name, variable in name_variables(built).items()
-        if (make := _plan(name, variable, rules)) is not None
+        (variable, _plan(name, variable, rule, chosen.seed))
+        for (name, variable), rule in zip(
+            named.items(), chosen.choose_all(shapes, partial=partial), strict=True
+        )
+        if rule is not None
     ]
     for variable, make in planned:
         variable.assign(make())
     return built
 
 
-def _plan(name: str, variable: Any, rules: Rules) -> Callable[[], Any] | None:
-    """Return what makes the value of a variable, or None if it is to be left as it is."""
+def _plan(name: str, variable: Any, rule: Rule, seed: int) -> Callable[[], Any]:
+    """Return what makes the value of a variable."""
     shape = tuple(variable.shape)
-    rule = rules.choose(name, shape)
-    if rule is None:
-        return None
     try:
         kind = look_up(variable.dtype)
-        fill = plan_fill(rule.seeded(rules.seed, name), shape, kind, rule.permute)
+        fill = rule.plan_fill(seed, name, shape, kind)
     except (TypeError, ValueError) as error:
         raise type(error)(f"variable {name!r} cannot be filled: {error}") from None
     layout = getattr(variable, "_layout", None)

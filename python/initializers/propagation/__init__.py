@@ -18,23 +18,23 @@ import numpy as np
 
 from .._base import Initializer
 from .._checks import show
+from .._conventions import KERAS
 from .._rules import Rule, Rules
 from .._seed import check_seed_integer
-from .._serialize import get
 from ._inputs import make_normal
 from ._result import Layer, Propagation, summarise
 from ._stack import check_activation, check_widths, pass_through
 
 __all__ = ["Layer", "Propagation", "propagate"]
 
-# A model's class, by the module that has to be loaded for there to be one; who measures it, and how
-# it lays out its weights. Keras comes first: with torch's backend its layers are torch's too.
+# A model's class, by the module that has to be loaded for there to be one, and who measures it.
+# Keras comes first: with torch's backend its layers are torch's too.
 _ADAPTERS = (
-    ("keras", "Layer", "keras", "keras"),
-    ("torch.nn", "Module", "torch", "torch"),
-    ("flax.linen", "Module", "jax", "keras"),
-    ("flax.nnx", "Module", "jax", "keras"),
-    ("equinox", "Module", "jax", "torch"),
+    ("keras", "Layer", "keras"),
+    ("torch.nn", "Module", "torch"),
+    ("flax.linen", "Module", "jax"),
+    ("flax.nnx", "Module", "jax"),
+    ("equinox", "Module", "jax"),
 )
 
 
@@ -43,7 +43,7 @@ def propagate(
     inputs: Any = None,
     *,
     loss: Callable[[Any], Any] | None = None,
-    recipe: Any = None,
+    rules: Any = None,
     seed: int = 0,
     training: bool = True,
     widths: Any = 256,
@@ -63,7 +63,7 @@ def propagate(
     Args:
         model: A Keras model or layer, a torch module, a Flax module (linen, with its variables as
             `module.bind(variables)`, or nnx) or an Equinox module (called on one example at a
-            time). Or a recipe (see `recipe`), an initializer, its name or configuration: this is
+            time). Or rules (see `rules`), an initializer, its name or configuration: this is
             tried in a plain stack of dense layers without biases, on NumPy.
         inputs: What the model is called with: an array, a tuple of positional arguments or a dict
             of keyword arguments, the batch first. A tuple of integers is the shape of a
@@ -72,9 +72,11 @@ def propagate(
         loss: A function of the model's output that returns a scalar of its framework. None: the sum
             of all outputs, each times a standard-normal number, so that the gradients of the
             outputs have the scale 1.
-        recipe: What the weights are made by first, as the adapters take it: a `Recipe`, a mapping
+        rules: What the weights are made by first, as the adapters take it: a `Recipe`, a mapping
             from patterns of names to initializers, or a function of name and shape; here also an
-            initializer for all matrices and kernels. None: the weights that the model has.
+            initializer for all matrices and kernels, which then are those of the mapping
+            `{"*": initializer}`, while vectors stay as they are. None: the weights that the model
+            has.
         seed: An integer in `[-2**127, 2**127)`, for inputs, the loss, dropout and the weights;
             those by a `Recipe` take its own, and Keras's dropout layers their own generators.
         training: Whether the model runs as in training: with dropout, normalised by the batch.
@@ -103,15 +105,15 @@ def propagate(
     if loss is not None and not callable(loss):
         raise TypeError(f"`loss` must be a function of the output or None, received: {show(loss)}")
     with _generators_kept():
-        for place, kind, adapter, convention in _ADAPTERS:
+        for place, kind, adapter in _ADAPTERS:
             loaded = sys.modules.get(place)
             if loaded is not None and isinstance(model, getattr(loaded, kind)):
                 measure_model = import_module(f"initializers.{adapter}._propagation").measure_model
-                rules = None if recipe is None else _make_rules(recipe, seed, convention)
-                return _summarise(measure_model(model, inputs, loss, rules, seed, training), loss)
-        if recipe is not None or not _is_recipe(model):
+                chosen = None if rules is None else _make_rules(rules, seed)
+                return _summarise(measure_model(model, inputs, loss, chosen, seed, training), loss)
+        if rules is not None or not _is_recipe(model):
             raise TypeError(
-                "`model` must be a model of Keras, torch, Flax or Equinox, or (without `recipe`) a "
+                "`model` must be a model of Keras, torch, Flax or Equinox, or (without `rules`) a "
                 f"recipe or an initializer, received: {show(model)}"
             )
         return _try_in_stack(model, inputs, loss, seed, check_widths(widths, depth), activation)
@@ -133,8 +135,8 @@ def _try_in_stack(
     if loss is not None:
         raise ValueError(f"`loss` must be None for a recipe alone, received: {show(loss)}")
     check_activation(activation)
-    convention = getattr(recipe, "convention", "keras")
-    rules = _make_rules(recipe, seed, convention)
+    convention = getattr(recipe, "convention", None) or KERAS
+    rules = _make_rules(recipe, seed)
     batch = (
         make_normal((256, widths[0]), seed, "inputs", 0)
         if inputs is None
@@ -153,19 +155,17 @@ def _is_recipe(thing: object) -> bool:
     return isinstance(thing, (str, Mapping, Initializer)) or hasattr(thing, "choose")
 
 
-def _make_rules(recipe: Any, seed: int, convention: str) -> Rules:
-    """Return the rules of a recipe, or those by which one initializer makes all matrices."""
-    is_config = isinstance(recipe, Mapping) and "class_name" in recipe
-    if not (is_config or isinstance(recipe, (str, Initializer))):
-        own = getattr(recipe, "seed", None)
-        return Rules(recipe, seed if own is None else own)
-    initializer = get(recipe)
+def _make_rules(rules: Any, seed: int) -> Rules:
+    """Return the rules, or those by which one initializer makes all matrices."""
+    is_config = isinstance(rules, Mapping) and "class_name" in rules
+    if not (is_config or isinstance(rules, (str, Initializer))):
+        own = getattr(rules, "seed", None)
+        return Rules(rules, seed if own is None else own)
+    rule = Rule(rules)
 
     def choose(name: str, shape: tuple[int, ...]) -> Rule | None:
-        if len(shape) < 2 or "bias" in name.replace("/", ".").rpartition(".")[2]:
-            return None
-        is_torch = convention == "torch"
-        return Rule(initializer, (*range(2, len(shape)), 1, 0) if is_torch else None)
+        is_bias = "bias" in name.replace("/", ".").rpartition(".")[2]
+        return None if len(shape) < 2 or is_bias else rule
 
     return Rules(choose, seed)
 

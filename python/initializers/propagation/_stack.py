@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from .._checks import check_name, show, to_integer
 from .._dtypes import look_up
 from .._rules import Rules
-from .._write import plan_fill
 from ._activations import FUNCTIONS
 from ._measure import mean_square, measure, rms_of
 from ._theory import Call, Law
@@ -95,13 +94,11 @@ def _make_matrix(rules: Rules, convention: str, i: int, shape: tuple[int, int]) 
     is_torch = convention == "torch"
     name = f"layers.{i}.weight" if is_torch else f"layers/{i}/kernel"
     shape = shape[::-1] if is_torch else shape
-    rule = rules.choose(name, shape)
+    rule = rules.choose(name, shape, convention)
     if rule is None:
-        raise ValueError(f"`recipe` must have an initializer for {name!r}, received: None")
+        raise ValueError(f"`rules` must have an initializer for {name!r}, received: None")
     matrix = np.empty(shape, np.float32)
-    plan_fill(rule.seeded(rules.seed, name), shape, look_up("float32"), rule.permute)(
-        matrix, (0, 0)
-    )
+    rule.plan_fill(rules.seed, name, shape, look_up("float32"))(matrix, (0, 0))
     return (matrix.T if is_torch else matrix).astype(np.float64)
 
 

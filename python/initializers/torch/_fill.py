@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import show
+from .._checks import check_name, show
+from .._conventions import CONVENTIONS, TORCH
+from .._rules import Rule
 from .._seed import SeedGenerator, check_seed
-from .._serialize import get
 from .._write import plan_fill
 from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write
 
@@ -32,6 +33,7 @@ def fill_(
     seed: int | SeedGenerator | None = None,
     *,
     generator: torch.Generator | None = None,
+    convention: str = TORCH,
 ) -> Tensor:
     """Fill a tensor in place with the values of an initializer.
 
@@ -48,6 +50,9 @@ def fill_(
             `initializer`.
         generator: A `torch.Generator` that a seed is drawn from, in place of `seed`. Processes that
             share a `DTensor` must have it in the same state.
+        convention: How fans are counted and matrices oriented: `"torch"`, for a weight
+            (outputs, inputs, *kernel), which gets the values of the kernel (*kernel, inputs,
+            outputs), transposed; or `"keras"`, for such a kernel.
 
     Returns:
         `tensor`.
@@ -65,16 +70,17 @@ def fill_(
         >>> fill_(torch.empty(3, 2), HeNormal(), seed=1).shape
         torch.Size([3, 2])
     """
-    chosen = get(initializer)
-    if chosen is None:
-        raise TypeError("`initializer` must be an initializer, received: None")
+    check_tensor(tensor)
+    check_name("convention", convention, CONVENTIONS)
+    rule = Rule(initializer).fit("tensor", tuple(tensor.shape), None, convention)
+    chosen, permute = rule.initializer, rule.permute
     if seed is None and generator is None:
-        return fill(tensor, lambda: chosen)
+        return fill(tensor, lambda: chosen, permute=permute)
     if not hasattr(chosen, "with_seed"):
         raise TypeError(
             f"`initializer` must have a method `with_seed` to take a seed, received: {show(chosen)}"
         )
-    return fill_seeded(tensor, chosen.with_seed, seed, generator)
+    return fill_seeded(tensor, chosen.with_seed, seed, generator, permute=permute)
 
 
 def fill_seeded(
@@ -83,6 +89,7 @@ def fill_seeded(
     seed: object,
     generator: torch.Generator | None,
     finish: Finish | None = None,
+    permute: tuple[int, ...] | None = None,
 ) -> Tensor:
     """Fill with what `make` returns for a seed: the one given, or one drawn as torch would."""
     if seed is not None and generator is not None:
@@ -96,9 +103,9 @@ def fill_seeded(
         )
     if seed is not None:
         checked = check_seed(seed)
-        return fill(tensor, lambda: make(checked), finish)
+        return fill(tensor, lambda: make(checked), finish, permute)
     make(0)  # what is wrong with the parameters is found before anything is drawn
-    return fill(tensor, lambda: make(_draw_seed(tensor, generator)), finish)
+    return fill(tensor, lambda: make(_draw_seed(tensor, generator)), finish, permute)
 
 
 def fill(

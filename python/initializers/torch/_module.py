@@ -14,8 +14,10 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from .._block import Array, Shape
 from .._checks import show
-from .._rules import Rules
-from .._write import Fill, plan_fill
+from .._conventions import TORCH
+from .._rules import Rule, Rules
+from .._write import AnyFill
+from ._conventions import find_conventions
 from ._names import join, named_modules
 from ._tensor import Finish, check_tensor, dtype_of, is_abstract, is_distributed, write
 
@@ -43,10 +45,17 @@ class _Weight:
         return [row for row in rows if row is not None]
 
 
-def init_module_(module: M, recipe: Any, seed: int | None = None, device: Any = None) -> M:
+def init_module_(
+    module: M,
+    rules: Any,
+    seed: int | None = None,
+    device: Any = None,
+    *,
+    partial: bool = False,
+) -> M:
     """Give every parameter of a module its first value, by its name.
 
-    The values of a parameter depend on `seed`, its name, its global shape and what `recipe` says:
+    The values of a parameter depend on `seed`, its name, its global shape and what `rules` say:
     not on the order of parameters, nor on the mesh, the placements or the number of processes. Of
     `DTensor`s (FSDP2, tensor parallelism, both) each process fills its own shards.
 
@@ -60,22 +69,27 @@ def init_module_(module: M, recipe: Any, seed: int | None = None, device: Any = 
 
     Args:
         module: The module.
-        recipe: A `Recipe`; a function of a parameter's name and shape that returns an initializer,
-            a `Rule`, or None for one to be left as it is; an object with such a method `choose`; or
-            a mapping from patterns of names to such results, of which the first that matches
-            counts. A parameter has the dtype that it has, whatever a `Recipe` says.
+        rules: A `Recipe`; a mapping from patterns of names to an initializer, a `Rule`, or None for
+            a parameter to be left as it is, of which the first that matches counts; a function of a
+            parameter's name and shape that returns such a result; or an object with such a method
+            `choose`. Fans are counted in torch's layout, (outputs, inputs, *kernel), unless a rule
+            or the recipe states another `convention`. A parameter has the dtype that it has,
+            whatever a `Recipe` says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A parameter's is
             `fold_in(seed, name)`.
         device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the
             CPU.
+        partial: Whether the module is a part of a model, such as a pipeline stage, so that rules
+            may match nothing in it.
 
     Returns:
         `module`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If a parameter cannot be filled (see `fill_`), `recipe` has nothing for it, or
-            a buffer other than running statistics is on meta. No parameter is changed then.
+        ValueError: If a parameter cannot be filled (see `fill_`), `rules` have nothing for it, a
+            rule that is not optional matches no parameter or buffer, or a buffer other than running
+            statistics is on meta. No parameter is changed then.
         RuntimeError: If the call is traced or compiled into a graph.
 
     Examples:
@@ -87,13 +101,13 @@ def init_module_(module: M, recipe: Any, seed: int | None = None, device: Any = 
     """
     if not isinstance(module, Module):
         raise TypeError(f"`module` must be a torch.nn.Module, received: {show(module)}")
-    rules = Rules(recipe, seed)
+    chosen = Rules(rules, seed)
     target = None if device is None else torch.device(device)
     if target is not None and target.type == "meta":
         raise ValueError("`device` must be one with memory, received: meta")
     _show_parameters(module)
     statistics = _find_statistics(module)
-    planned = [(weight, fill) for weight in _list_weights(module) if (fill := _plan(weight, rules))]
+    planned = _plan_all(module, chosen, partial)
     for owner in statistics:
         _materialize_statistics(owner, target)
     for weight, fill in planned:
@@ -126,23 +140,35 @@ def list_tensors(module: Module) -> Iterator[tuple[str, Tensor]]:
                 yield join(prefix, owner, name), buffer
 
 
-def _plan(weight: _Weight, rules: Rules) -> Fill | None:
-    """Return what fills a parameter, or None if it is to be left as it is."""
+def _plan_all(module: Module, rules: Rules, partial: bool) -> list[tuple[_Weight, AnyFill]]:
+    """Return what fills each parameter, without those that are left as they are."""
+    weights = _list_weights(module)
+    for weight in weights:
+        if torch.nn.parameter.is_lazy(weight.parameter):
+            raise ValueError(
+                "`module` must have no uninitialized parameters, received: "
+                f"{weight.name}; run the module on an input first"
+            )
+    own = find_conventions(module)
+    named = [
+        (each.name, tuple(each.parameter.shape), own.get(id(each.parameter), TORCH))
+        for each in weights
+    ]
+    # A recipe may have rules for buffers, which a checkpoint holds.
+    others = [name for name, _ in list_tensors(module)]
+    found = rules.choose_all(named, others, partial)
+    return [
+        (weight, _plan(weight, rule, rules.seed))
+        for weight, rule in zip(weights, found, strict=True)
+        if rule is not None and not getattr(weight.parameter, "_is_hf_initialized", False)
+    ]
+
+
+def _plan(weight: _Weight, rule: Rule, seed: int) -> AnyFill:
     parameter, name = weight.parameter, weight.name
-    if getattr(parameter, "_is_hf_initialized", False):
-        return None
-    if torch.nn.parameter.is_lazy(parameter):
-        raise ValueError(
-            f"`module` must have no uninitialized parameters, received: {name}; run the module on "
-            "an input first"
-        )
-    shape = tuple(parameter.shape)
-    rule = rules.choose(name, shape)
-    if rule is None:
-        return None
     try:
         check_tensor(parameter)
-        return plan_fill(rule.seeded(rules.seed, name), shape, dtype_of(parameter), rule.permute)
+        return rule.plan_fill(seed, name, tuple(parameter.shape), dtype_of(parameter))
     except ValueError as error:
         raise ValueError(f"parameter {name!r} cannot be filled: {error}") from None
 

@@ -71,7 +71,7 @@ def _check_memory(model: Module) -> None:
         if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
             what = "on meta" if tensor.is_meta else "uninitialized"
             raise ValueError(
-                f"`model` must have values, or be given a `recipe`, received: {name} {what}"
+                f"`model` must have values, or be given `rules`, received: {name} {what}"
             )
 
 

@@ -15,7 +15,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from .._block import Array, Shape
 from .._checks import show
 from .._dtypes import DType, look_up
-from .._write import Fill
+from .._write import AnyFill, StackFill
 from ._launch import fill_on_device
 
 # What is done to each block after it has been filled, on the CPU or where it is.
@@ -106,7 +106,7 @@ def _list_problems(tensor: Tensor) -> Iterator[str]:
             yield "without elements that share memory (see Tensor.clone)"
 
 
-def write(tensor: Tensor, fill: Fill, finish: Finish | None = None) -> None:
+def write(tensor: Tensor, fill: AnyFill, finish: Finish | None = None) -> None:
     """Fill what this process holds of a checked tensor; `finish` is run on each block.
 
     Memory of the CPU is filled in place. On a GPU the values are made where they are, if there is
@@ -115,7 +115,7 @@ def write(tensor: Tensor, fill: Fill, finish: Finish | None = None) -> None:
     """
     try:
         for part, start in _list_blocks(tensor):
-            if fill_on_device(fill, part, start):
+            if _fill_on_device(fill, part, start):
                 if finish is not None:
                     with torch.no_grad():
                         finish(part, start)
@@ -132,6 +132,16 @@ def write(tensor: Tensor, fill: Fill, finish: Finish | None = None) -> None:
     finally:
         # NumPy's writes are not seen by autograd, which would use overwritten values silently.
         torch.autograd.graph.increment_version(tensor)
+
+
+def _fill_on_device(fill: AnyFill, part: Tensor, start: Shape) -> bool:
+    if not isinstance(fill, StackFill):
+        return fill_on_device(fill, part, start)
+    # Equal for all tensors of a stack, so that none is made twice.
+    return all(
+        fill_on_device(each, part[index], begin)
+        for index, each, begin in fill.split(tuple(part.shape), start)
+    )
 
 
 def _list_blocks(tensor: Tensor) -> Iterator[tuple[Tensor, Shape]]:

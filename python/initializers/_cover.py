@@ -1,0 +1,112 @@
+"""Whether rules and weights fit each other: a rule for every weight, a weight for every rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
+
+from ._checks import hint
+
+NUMBER = re.compile(r"\d+")
+
+
+class Entry(Protocol):
+    """A rule of a list of rules, the first of which that matches a name counts."""
+
+    @property
+    def pattern(self) -> str:
+        """The pattern of names."""
+
+    @property
+    def label(self) -> str:
+        """The pattern as messages show it."""
+
+    @property
+    def optional(self) -> bool:
+        """Whether the rule may match no weight."""
+
+    def takes(self, name: str) -> bool:
+        """Return whether the rule matches a name."""
+
+
+def find(entries: Sequence[Entry], name: str) -> int | None:
+    """Return the place of the first rule that matches a name, or None."""
+    for place, entry in enumerate(entries):
+        if entry.takes(name):
+            return place
+    return None
+
+
+def assign(
+    entries: Sequence[Entry],
+    names: Collection[str],
+    *,
+    others: Collection[str] = (),
+    partial: bool = False,
+    subject: str = "`rules`",
+) -> list[int]:
+    """Return for every name the place of its rule.
+
+    Args:
+        entries: The rules.
+        names: The names of the weights.
+        others: Names that need no rule, but are what a rule may be for.
+        partial: Whether the weights are a part of a model: a rule may then match none of them.
+        subject: What the message calls the rules.
+
+    Raises:
+        ValueError: If a weight has no rule, or a rule no weight. The message lists all of them.
+    """
+    found = {name: find(entries, name) for name in (*names, *others)}
+    missing = [name for name in names if found[name] is None]
+    problems = list(_list_missing(entries, missing))
+    if not partial:
+        problems += _list_idle(entries, found)
+    if problems:
+        raise ValueError(
+            f"{subject} must have a rule for every weight and a weight for every rule, received "
+            + "; ".join(problems)
+        )
+    return [place for name in names if (place := found[name]) is not None]
+
+
+def _list_missing(entries: Sequence[Entry], missing: list[str]) -> Iterator[str]:
+    if missing:
+        groups: dict[str, list[str]] = {}
+        for name in missing:
+            groups.setdefault(NUMBER.sub("0", name), []).append(name)
+        listed = ", ".join(repr(merge_names(group)) for group in groups.values())
+        near = hint(missing[0], [entry.pattern for entry in entries])
+        count = f"{len(missing)} weights" if len(missing) > 1 else "a weight"
+        yield f"{count} without a rule: {listed}{near}"
+
+
+def _list_idle(entries: Sequence[Entry], found: dict[str, int | None]) -> Iterator[str]:
+    busy = set(found.values())
+    for place, entry in enumerate(entries):
+        if place in busy or entry.optional:
+            continue
+        if any(map(entry.takes, found)):
+            why = ", as earlier rules already match every weight that it matches"
+        else:
+            why = hint(entry.pattern, found)
+        yield (
+            f"rule {place + 1} without a weight: {entry.label}{why} "
+            "(`optional` lets a rule match none, `partial=True` is for a part of a model)"
+        )
+
+
+def merge_names(names: list[str]) -> str:
+    """Return `"h.{0-11}.bias"` for the names from `"h.0.bias"` to `"h.11.bias"`."""
+    columns = zip(*(map(int, NUMBER.findall(name)) for name in names), strict=True)
+    numbers = iter([sorted(set(column)) for column in columns])
+
+    def write(match: re.Match[str]) -> str:
+        found = next(numbers)
+        if len(found) == 1:
+            return match[0]
+        is_run = found == list(range(found[0], found[-1] + 1))
+        return f"{{{found[0]}-{found[-1]}}}" if is_run else "{…}"
+
+    return NUMBER.sub(write, names[0])
