@@ -202,7 +202,9 @@ def test_other_errors(command: Command, folder: Path) -> None:
     assert "does not exist" in command.fails(*verify)
     save_file({"x": np.zeros(3)}, folder / "a.safetensors")
     assert "has no recipe in its metadata" in command.fails(*verify)
-    assert "--seed and --dtype need a --recipe" in command.fails(*verify, "--seed", "1")
+    assert "--seed, --dtype and --convention need a --recipe" in command.fails(
+        *verify, "--seed", "1"
+    )
     both = ["--model", "gpt2", "--specs", folder / "specs.json"]
     assert "give --model or --specs, not both" in command.fails(*verify, *both)
     (folder / "a.safetensors").write_bytes(b"\xff" * 20)

@@ -210,16 +210,16 @@ def test_plan() -> None:
     assert (
         str(plan)
         == """\
-   weights       shape            dtype     number  elements
-────────────────────────────────────────────────────────────
+   weights           shape            dtype     number  elements
+────────────────────────────────────────────────────────────────
 1. *.gone → Ones(): no weight
 2. /h\\.\\d+\\.bias/ → Zeros()
-   h.{0-2}.bias  3                float32        3         9
+   h.{0-2}.bias      3                float32        3         9
 3. * → HeNormal()
-   embed         5 × 3 as (1, 0)  bfloat16       1        15
-   h.{…}.weight  3 × 3 as (1, 0)  bfloat16       4        36
-   scale         scalar           bfloat16       1         1
-────────────────────────────────────────────────────────────
+   embed             5 × 3 as (1, 0)  bfloat16       1        15
+   h.{0-2,7}.weight  3 × 3 as (1, 0)  bfloat16       4        36
+   scale             scalar           bfloat16       1         1
+────────────────────────────────────────────────────────────────
 9 weights, 61 elements, 140 bytes"""
     )
 

@@ -18,6 +18,7 @@ from initializers import (
     Identity,
     Initializer,
     RandomNormal,
+    Recipe,
     SeedGenerator,
     VarianceScaling,
     deserialize,
@@ -312,3 +313,27 @@ def test_a_subclass_of_a_built_in_is_not_the_built_in() -> None:
     config = serialize(Mine(seed=1))
     assert config is not None
     assert (config["module"], config["registered_name"]) == (__name__, "Mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("kaiming_normal", VarianceScaling(2.0, "fan_in", "untruncated_normal")),
+        ("kaiming_uniform", VarianceScaling(2.0, "fan_in", "uniform")),
+        ("xavier_normal", VarianceScaling(1.0, "fan_avg", "untruncated_normal")),
+        ("xavier_uniform", VarianceScaling(1.0, "fan_avg", "uniform")),
+    ],
+)
+def test_names_of_torch(name: str, expected: VarianceScaling) -> None:
+    """Of `torch.nn.init`, by default: the normal ones are not truncated."""
+    values = expected.with_seed(3)((7, 5))
+    assert same_bits(get(name).with_seed(3)((7, 5)), values)
+    made = get({"class_name": name, "config": {"seed": 3}})
+    assert same_bits(made((7, 5)), values)
+    assert deserialize(serialize(made)) == made
+    recipe = Recipe({"*": name}, seed=1, convention="keras")
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    with pytest.raises(ValueError, match=rf"did you mean '{name}'\?"):
+        get(name.replace("_", ""))
+    with pytest.raises(ValueError, match=r"must have no keys but .*received: 'sed'"):
+        get({"class_name": name, "config": {"sed": 3}})

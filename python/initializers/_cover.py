@@ -98,7 +98,7 @@ def _list_idle(entries: Sequence[Entry], found: dict[str, int | None]) -> Iterat
 
 
 def merge_names(names: list[str]) -> str:
-    """Return `"h.{0-11}.bias"` for the names from `"h.0.bias"` to `"h.11.bias"`."""
+    """Return `"h.{0-10,12}.bias"` for names that differ in numbers only."""
     columns = zip(*(map(int, NUMBER.findall(name)) for name in names), strict=True)
     numbers = iter([sorted(set(column)) for column in columns])
 
@@ -106,7 +106,17 @@ def merge_names(names: list[str]) -> str:
         found = next(numbers)
         if len(found) == 1:
             return match[0]
-        is_run = found == list(range(found[0], found[-1] + 1))
-        return f"{{{found[0]}-{found[-1]}}}" if is_run else "{…}"
+        return f"{{{','.join(_list_runs(found))}}}"
 
     return NUMBER.sub(write, names[0])
+
+
+def _list_runs(numbers: list[int]) -> Iterator[str]:
+    """Yield the runs of consecutive integers, `"0-10"` and `"12"`, of sorted ones."""
+    first = last = numbers[0]
+    for number in [*numbers[1:], -1]:
+        if number == last + 1:
+            last = number
+            continue
+        yield f"{first}" if first == last else f"{first}-{last}"
+        first = last = number

@@ -154,12 +154,6 @@ def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
         taken[place].append(name)
         dtype = recipe._choose_dtype(recipe.rules[place], spec.dtype)
         weights[name] = make_weight(rule, recipe.seed, name, spec.shape, dtype)
-    for rule, names in zip(recipe.rules, taken, strict=True):
-        if rule.name is not None and len(names) > 1:
-            raise ValueError(
-                f"rule {rule.label} has a `name`, so it must match one weight, received: "
-                f"{', '.join(map(repr, names))}"
-            )
     for weight in weights.values():
         weight.plan_fill()
     return Plan(weights, tuple(zip(recipe.rules, map(tuple, taken), strict=True)))

@@ -1,8 +1,9 @@
 """Initializers by name.
 
 Three kinds of names lead to an object: those of this package (`"HeNormal"`, `"he_normal"` and a few
-aliases, the same as Keras's), the keys `"package>name"` of what was registered, and those in the
-`custom_objects` of one call. Nothing is ever imported because a configuration names it.
+aliases, the same as Keras's, and `"kaiming_normal"` and its like, which mean torch's), the keys
+`"package>name"` of what was registered, and those in the `custom_objects` of one call. Nothing is
+ever imported because a configuration names it.
 """
 
 from __future__ import annotations
@@ -85,6 +86,20 @@ BUILT_IN: dict[str, type[Initializer]] = {
     **_ALIASES,
 }
 
+# Names of `torch.nn.init`, whose normal distributions are not truncated: class and arguments.
+TORCH_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "kaiming_normal": (
+        "VarianceScaling",
+        {"scale": 2.0, "mode": "fan_in", "distribution": "untruncated_normal"},
+    ),
+    "kaiming_uniform": ("HeUniform", {}),
+    "xavier_normal": (
+        "VarianceScaling",
+        {"scale": 1.0, "mode": "fan_avg", "distribution": "untruncated_normal"},
+    ),
+    "xavier_uniform": ("GlorotUniform", {}),
+}
+
 PACKAGE = "initializers"
 
 # What was registered by its key, and the other way round.
@@ -163,5 +178,5 @@ def find(name: str, custom: Mapping[str, Any], *, only_custom: bool = False) -> 
         )
     raise ValueError(
         f"an initializer must be named by one of `initializers` or registered, "
-        f"received: {show(name)}{hint(name, [*BUILT_IN, *_objects, *custom])}"
+        f"received: {show(name)}{hint(name, [*BUILT_IN, *TORCH_NAMES, *_objects, *custom])}"
     )

@@ -320,10 +320,24 @@ class Rules:
                 subject=self._subject,
             )
             chosen = [self._take(place) for place in places]
+            self._check_stacks(places, [name for name, _, _ in weights])
         return [
             None if rule is None else rule.fit(name, shape, stated, host)
             for (rule, stated), (name, shape, host) in zip(chosen, weights, strict=True)
         ]
+
+    def _check_stacks(self, places: Sequence[int], names: Sequence[str]) -> None:
+        """Raise ValueError where the tensors of two stacks would have the same names."""
+        for place in set(places):
+            rule, _ = self._take(place)
+            if rule is None or rule.name is None or not rule.stack:
+                continue
+            found = [name for name, own in zip(names, places, strict=True) if own == place]
+            if len(found) > 1:
+                raise ValueError(
+                    f"a rule with `stack` and `name`={rule.name!r} must match one weight, "
+                    f"received: {', '.join(map(repr, found))}"
+                )
 
 
 def _to_rule(value: object) -> Rule | None:

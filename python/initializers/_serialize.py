@@ -11,7 +11,7 @@ import numpy as np
 from ._arrays import as_array, serialize_array
 from ._checks import show
 from ._constant import Constant
-from ._registry import PACKAGE, find, key_of
+from ._registry import PACKAGE, TORCH_NAMES, find, key_of
 from ._seed import SeedGenerator, serialize_seed
 
 # Modules whose classes are meant by the plain names; Keras 2 wrote no module at all.
@@ -137,6 +137,8 @@ def deserialize(
     if config is None:
         return None
     if isinstance(config, str):
+        if config in TORCH_NAMES and config not in custom:
+            return deserialize({"class_name": config})
         return _instantiate(find(config, custom))
     if not isinstance(config, dict):
         raise TypeError(f"`config` must be a dict or a name, received: {show(config)}")
@@ -153,6 +155,10 @@ def deserialize(
     inner = {} if inner is None else inner
     if not isinstance(inner, dict):
         raise TypeError(f"`config` of {name} must be a dict, received: {show(inner)}")
+    # What says where it is from is somebody's class of that name.
+    if name in TORCH_NAMES and name not in custom and not {"module", "registered_name"} & {*config}:
+        name, given = TORCH_NAMES[name]
+        inner = {**given, **inner}
     found = _find_class(config, name, custom)
     if not isinstance(found, type):
         return _instantiate(found)

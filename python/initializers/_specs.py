@@ -169,6 +169,8 @@ def _convention_of(value: Any) -> str | None:
 # A variable of Keras comes first: on torch's backend it is no tensor, but may look like one.
 _ARRAYS = (
     ("keras", ("Variable",), KERAS),
+    ("flax.nnx", ("Variable",), KERAS),
+    ("flax.core.meta", ("AxisMetadata",), KERAS),
     ("torch", ("Tensor",), TORCH),
     ("jax", ("Array", "ShapeDtypeStruct"), KERAS),
 )

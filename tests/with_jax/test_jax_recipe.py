@@ -36,7 +36,7 @@ def test_the_same_bits_as_everywhere() -> None:
     assert digest({name: weights[name] for name in SHAPES}) == DIGEST
     # Trees are read in the order of their leaves.
     specs = read_specs(make_tree("bfloat16"))
-    assert specs == {name: Spec(shape, "bfloat16") for name, shape in SHAPES.items()}
+    assert specs == {name: Spec(shape, "bfloat16", "keras") for name, shape in SHAPES.items()}
     made, half = RECIPE.init(specs), flatten(init_tree(make_tree("bfloat16"), RECIPE))
     assert all(made[name].tobytes() == half[name].tobytes() for name in SHAPES)
 
@@ -44,7 +44,7 @@ def test_the_same_bits_as_everywhere() -> None:
 def test_sharded() -> None:
     tree = {"dense": {"kernel": jax.ShapeDtypeStruct((20, 6), "float32")}}
     mesh = jax.make_mesh((4, 2), ("x", "y"))
-    weights = init_tree(tree, RECIPE, shardings=NamedSharding(mesh, P("x", "y")))
+    weights = init_tree(tree, RECIPE, shardings=NamedSharding(mesh, P("x", "y")), partial=True)
     whole = RECIPE.weight("dense/kernel", (20, 6)).make()
     assert len(weights["dense"]["kernel"].addressable_shards) == 8
     assert np.asarray(weights["dense"]["kernel"]).tobytes() == whole.tobytes()
@@ -54,14 +54,14 @@ def test_specs_of_modules() -> None:
     abstract = nnx.eval_shape(lambda: nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
     state = nnx.state(abstract, nnx.Param)
     assert read_specs(state) == {
-        "bias": Spec((2,), "float32"),
-        "kernel": Spec((3, 2), "float32"),
+        "bias": Spec((2,), "float32", "keras"),
+        "kernel": Spec((3, 2), "float32", "keras"),
     }
     made = Recipe({"bias": "zeros", "kernel": "he_normal"}, seed=1).init(state)
     assert made["kernel"].shape == (3, 2)
     assert read_specs({"a": np.zeros((2, 3), "int8")}) == {"a": Spec((2, 3), "int8")}
     layers = [{"kernel": jax.ShapeDtypeStruct((3, 2), "float16")}]
-    assert read_specs(layers) == {"0/kernel": Spec((3, 2), "float16")}
+    assert read_specs(layers) == {"0/kernel": Spec((3, 2), "float16", "keras")}
     assert read_specs([{"name": "a", "shape": [2]}]) == {"a": Spec((2,))}
     for bad in (None, {"a": {"b": (2, 3)}}, 3):
         with pytest.raises((TypeError, ValueError), match=r"must be a mapping|must have the key"):

@@ -20,7 +20,12 @@ from initializers.jax import Rule, init_tree
 
 jax.config.update("jax_num_cpu_devices", 8)
 
-RULES = {"*bias": "zeros", "*scale": "ones", "*kernel": "he_normal", "*": RandomNormal()}
+RULES = {
+    "*bias": Rule("zeros", optional=True),
+    "*scale": Rule("ones", optional=True),
+    "*kernel": "he_normal",
+    "*": Rule(RandomNormal(), optional=True),
+}
 
 
 def same(array: Any, expected: Any) -> bool:
@@ -118,7 +123,7 @@ def test_errors() -> None:
     for recipe, shardings, message in cases:
         with pytest.raises(ValueError, match=message):
             init_tree(tree, recipe, 1, shardings)
-    with pytest.raises(TypeError, match="`recipe` must be a function"):
+    with pytest.raises(TypeError, match="`rules` must be a Recipe"):
         init_tree(tree, None, 1)
 
 

@@ -39,7 +39,7 @@ def test_the_same_bits_as_everywhere(whole: bool) -> None:
     model = init_model(build() if whole else build, RECIPE)
     assert digest(values(model)) == DIGEST
     assert list(read_specs(model).items()) == [
-        (name, Spec(shape, "float32")) for name, shape in SHAPES.items()
+        (name, Spec(shape, "float32", "keras")) for name, shape in SHAPES.items()
     ]
     assert digest(RECIPE.init(model)) == DIGEST
     assert digest(values(init_model(model, RECIPE, 7))) == digest(RECIPE.with_seed(7).init(SHAPES))

@@ -19,7 +19,8 @@ from initializers.torch import _tensor, fill_, normal_
 @pytest.mark.parametrize("name", DTYPES)
 def test_in_place_and_strided(name: str) -> None:
     dtype = DTYPES[name]
-    expected = HeNormal(3)((6, 4, 5), name)
+    kernel = HeNormal(3)((5, 4, 6), name)  # as Keras keeps it
+    expected = np.ascontiguousarray(kernel.transpose(2, 1, 0))
     plain = empty(6, 4, 5, dtype=dtype)
     address = plain.data_ptr()
     assert fill_(plain, "he_normal", 3) is plain
@@ -33,7 +34,10 @@ def test_in_place_and_strided(name: str) -> None:
     turned = empty(5, 6, 4, dtype=dtype).permute(1, 2, 0)
     assert bits(fill_(turned, HeNormal(), 3)) == expected.tobytes()
     channels_last = empty(2, 3, 4, 5, dtype=dtype).to(memory_format=torch.channels_last)
-    assert bits(fill_(channels_last, HeNormal(), 3)) == HeNormal(3)((2, 3, 4, 5), name).tobytes()
+    assert (
+        bits(fill_(channels_last, HeNormal(), 3, convention="keras"))
+        == HeNormal(3)((2, 3, 4, 5), name).tobytes()
+    )
 
 
 def test_large_strided(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +71,13 @@ def test_other_initializers() -> None:
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
             return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
 
-    assert fill_(empty(2, 3).t(), Ramp()).tolist() == [[0, 1], [2, 3], [4, 5]]
+    as_keras = [[0, 1], [2, 3], [4, 5]]
+    assert fill_(empty(2, 3).t(), Ramp(), convention="keras").tolist() == as_keras
+    assert fill_(empty(3, 2), Ramp()).tolist() == [[0, 3], [1, 4], [2, 5]]
+    # A plain function makes the shape that is there.
+    assert fill_(empty(3, 2), Ramp().__call__).tolist() == as_keras
+    with pytest.raises(ValueError, match=r"`convention` must be one of 'keras', 'torch', received"):
+        fill_(empty(3, 2), Ramp(), convention="jax")
     with pytest.raises(TypeError, match="with_seed"):
         fill_(empty(2), Ramp(), 1)
     with pytest.raises(ValueError, match="must return an array of shape"):

@@ -72,12 +72,12 @@ def test_errors_change_nothing() -> None:
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     before = digest_module(model)
     for recipe, error, message in [
-        ({"*.weight": "ones"}, ValueError, "without a rule: '0.bias'"),
+        ({"*.weight": "ones"}, ValueError, "2 weights without a rule: '{0-1}.bias'"),
         ({"0.*": "ones", "*": Rule("ones", permute=(1, 0))}, ValueError, "1 axes of its shape"),
         ({"0.*": "ones", "*": "bananas"}, ValueError, "bananas"),
         ({"*.weight": "ones", "0.*": "identity", "*": "ones"}, ValueError, "'0.bias' cannot be"),
-        (HeNormal(), TypeError, "`recipe` must be a function"),
-        ("he_normal", TypeError, "`recipe` must be a function"),
+        (HeNormal(), TypeError, "`rules` must be a Recipe"),
+        ("he_normal", TypeError, "`rules` must be a Recipe"),
     ]:
         with pytest.raises(error, match=message):
             init_module_(model, recipe, 1)

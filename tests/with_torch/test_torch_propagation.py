@@ -267,11 +267,11 @@ def test_bad_input() -> None:
         propagate(mlp(1), (0, 128))
     with pytest.raises(TypeError, match="`loss` must return a scalar tensor"):
         propagate(mlp(1), loss=lambda y: y)
-    with pytest.raises(ValueError, match="`recipe` must have a pattern for every weight"):
+    with pytest.raises(ValueError, match="`rules` must have a rule for every weight"):
         propagate(mlp(1), rules={"*.weight": HeNormal()})
     with torch.device("meta"):
         abstract = mlp(1)
-    with pytest.raises(ValueError, match=r"or be given a `recipe`, received: 0.weight on meta"):
+    with pytest.raises(ValueError, match=r"or be given `rules`, received: 0.weight on meta"):
         propagate(abstract)
 
     class Nothing(nn.Module):  # type: ignore[misc]

@@ -15,9 +15,9 @@ RULES = {
     "*norm*.weight": "ones",
     "*.bias": "zeros",
     "blocks.*.down.weight": Rule("glorot_uniform", permute=(1, 0)),
-    "blocks.*.out.weight": "orthogonal",
+    "blocks.*.out.weight": Rule("orthogonal", convention="keras"),
     "blocks.*.up.weight": Rule("orthogonal", permute=(1, 0)),
-    "*": "he_normal",
+    "*": Rule("he_normal", convention="keras"),
 }
 
 

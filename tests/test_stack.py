@@ -1,0 +1,179 @@
+"""Stacks: leading axes of separate tensors, each with the values that it has by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cases import same_bits
+from initializers import Orthogonal, RandomNormal, Recipe, checkpoint, digest
+from initializers._dtypes import look_up
+from initializers._rules import Rule, Rules
+from initializers.recipe import RecipeRule
+
+LAWS = ["he_normal", "orthogonal", "ones", RandomNormal(stddev=0.02), "constant"]
+
+
+def alone(law: Any, names: list[str], shape: Any, convention: str = "keras") -> Any:
+    """Return the tensors of those names, stacked."""
+    made = Recipe({"*": law}, seed=7, convention=convention).init(dict.fromkeys(names, shape))
+    return np.stack([made[name] for name in names])
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("convention", ["keras", "torch"])
+def test_each_tensor_has_its_own_values(law: Any, convention: str) -> None:
+    expected = alone(law, [f"blocks/{i}/k" for i in range(4)], (6, 5), convention)
+    for rule in (
+        RecipeRule("*", law, stack=1),
+        RecipeRule("*", law, stack=1, name="blocks/{i}/k"),
+    ):
+        recipe = Recipe([rule], seed=7, convention=convention)
+        values = recipe.init({"blocks/k": (4, 6, 5)})["blocks/k"]
+        assert same_bits(values, expected)
+        assert same_bits(
+            Recipe.from_toml(recipe.to_toml()).init({"blocks/k": (4, 6, 5)})["blocks/k"], expected
+        )
+    # As PyTorch names it.
+    torch = Recipe({"*": Rule(law, stack=1)}, seed=7, convention=convention)
+    expected = alone(law, [f"blocks.{i}.k" for i in range(4)], (6, 5), convention)
+    assert same_bits(torch.init({"blocks.k": (4, 6, 5)})["blocks.k"], expected)
+
+
+def test_the_law_of_a_layer() -> None:
+    specs = {"blocks/k": (4, 64, 64)}
+    flat = Recipe({"*": "he_normal"}, seed=1, convention="keras").init(specs)["blocks/k"]
+    assert flat.std() == pytest.approx((2 / 256) ** 0.5, rel=0.02)  # 4 as a receptive field
+    stacked = Recipe({"*": Rule("he_normal", stack=1)}, seed=1, convention="keras").init(specs)
+    for layer in stacked["blocks/k"]:
+        assert layer.std() == pytest.approx((2 / 64) ** 0.5, rel=0.03)
+    assert len({layer.tobytes() for layer in stacked["blocks/k"]}) == 4
+
+
+def test_several_axes() -> None:
+    names = [f"layers/{i}/experts/{j}/w" for i in range(2) for j in range(3)]
+    expected = alone("orthogonal", names, (5, 4)).reshape(2, 3, 5, 4)
+    rule = Rule("orthogonal", stack=2, name="layers/{i}/experts/{j}/w")
+    recipe = Recipe({"*": rule}, seed=7, convention="keras")
+    assert same_bits(recipe.init({"layers/w": (2, 3, 5, 4)})["layers/w"], expected)
+    plain = Recipe({"*": Rule("orthogonal", stack=2)}, seed=7, convention="keras")
+    names = [f"layers/{i}/{j}/w" for i in range(2) for j in range(3)]
+    expected = alone("orthogonal", names, (5, 4)).reshape(2, 3, 5, 4)
+    assert same_bits(plain.init({"layers/w": (2, 3, 5, 4)})["layers/w"], expected)
+    # A name of one part; vectors and scalars; nothing at all.
+    normal = Recipe({"*": Rule("normal", stack=1)}, seed=7)
+    assert same_bits(normal.init({"w": (3, 2)})["w"], alone("normal", ["w/0", "w/1", "w/2"], (2,)))
+    assert same_bits(normal.init({"w": (2,)})["w"], alone("normal", ["w/0", "w/1"], ()))
+    assert normal.init({"w": (0, 2)})["w"].shape == (0, 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_block_of_any_strides(data: st.DataObject) -> None:
+    law = data.draw(st.sampled_from([Orthogonal(), RandomNormal(), "he_normal", "identity"]))
+    axes = data.draw(st.integers(1, 2))
+    shape = (3, 2, 4, 5) if axes == 2 else (3, 4, 5)
+    convention = data.draw(st.sampled_from(["keras", "torch"]))
+    rule = Rules({"*": Rule(law, stack=axes)}, 1).choose("a/b", shape, convention)
+    assert rule is not None
+    fill = rule.plan_fill(1, "a/b", shape, look_up(None))
+    whole = np.empty(shape, np.float32)
+    fill(whole, (0,) * len(shape))
+    bounds = [sorted(data.draw(st.tuples(*[st.integers(0, size)] * 2))) for size in shape]
+    place = tuple(slice(low, high) for low, high in bounds)
+    block = np.full([2 * (high - low) for low, high in bounds], 7, np.float32)
+    seconds = (slice(None, None, 2),) * len(shape)
+    fill(block[seconds], tuple(low for low, _ in bounds))
+    assert np.array_equal(block[seconds], whole[place])
+    assert (block[1::2] == 7).all()
+
+
+def test_checkpoints(tmp_path: Path) -> None:
+    specs = {"blocks/k": (4, 30, 20), "blocks/q": (4, 20, 20), "blocks/b": (4, 20)}
+    rules = {
+        "*/b": Rule("zeros", stack=1),
+        "*/q": Rule("orthogonal", stack=1, name="stack.{i}.q"),
+        "*": Rule("he_normal", stack=1),
+    }
+    recipe = Recipe(rules, seed=7, convention="keras")
+    made = recipe.init(specs)
+    path = checkpoint.write(recipe, specs, tmp_path / "a", max_shard_size=7000)
+    assert checkpoint.verify(path).ok
+    assert checkpoint.verify(path, recipe, specs).ok
+    again = checkpoint.verify(path, recipe.with_seed(8), specs)
+    assert {each.name for each in again.differences} == {"blocks/k", "blocks/q"}
+    from safetensors.numpy import load_file
+
+    stored = {}
+    for file in sorted((tmp_path / "a").glob("*.safetensors")):
+        stored |= load_file(file)
+    assert digest({name: stored[name] for name in specs}) == digest(made)
+
+
+def test_memory_of_a_stack_is_that_of_one_tensor(tmp_path: Path) -> None:
+    """A stack of orthogonal matrices is made, written and verified one after another."""
+    from initializers import _layout
+
+    weight = Recipe({"*": Rule("orthogonal", stack=1)}, seed=1, convention="keras").weight(
+        "blocks/q", (8, 64, 64)
+    )
+    assert _layout.is_made_whole(weight)
+    assert _layout.piece_size(weight, 1) == 64 * 64 * 4
+    pieces = list(_layout.list_pieces(weight, _layout.piece_size(weight, 1)))
+    assert [start for start, *_ in pieces] == [(i, 0, 0) for i in range(8)]
+    assert {extent for _, extent, *_ in pieces} == {(1, 64, 64)}
+
+
+def test_plans_show_it() -> None:
+    recipe = Recipe({"*": Rule("he_normal", stack=1)}, seed=1, convention="torch")
+    plan = recipe.plan({"blocks.k": (4, 6, 5)})
+    assert "4 × 6 × 5 stack 1 as (1, 0)" in str(plan)
+    weight = plan.weights["blocks.k"]
+    assert [part.name for part in weight.parts] == [f"blocks.{i}.k" for i in range(4)]
+    assert weight.parts[2] == Recipe({"*": "he_normal"}, seed=1, convention="torch").weight(
+        "blocks.2.k", (6, 5)
+    )
+    rule = plan.rules[0][0]
+    assert repr(rule) == "RecipeRule('*', 'HeNormal', stack=1)"
+    assert rule.to_dict() == {"glob": "*", "initializer": "HeNormal", "stack": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"stack": -1}, ValueError, "`stack` must be an integer in 0 to 4, received: -1"),
+        ({"stack": 5}, ValueError, "`stack` must be an integer in 0 to 4, received: 5"),
+        ({"stack": "1"}, TypeError, "`stack` must be an integer in 0 to 4, received: '1'"),
+        ({"stack": True}, TypeError, "`stack` must be an integer in 0 to 4, received: True"),
+        ({"stack": 1, "name": "a"}, ValueError, r"must contain \{i\}, such as"),
+        ({"stack": 1, "name": "a/{j}"}, ValueError, r"must contain \{i\}"),
+        ({"stack": 1, "name": "a/{i}/{j}"}, ValueError, "no other braces"),
+        ({"stack": 2, "name": "a/{i}"}, ValueError, r"must contain \{i\} and \{j\}"),
+    ],
+)
+def test_bad_input(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    for make in (lambda **x: Rule("ones", **x), lambda **x: RecipeRule("*", "ones", **x)):
+        with pytest.raises(error, match=message):
+            make(**arguments)
+
+
+def test_bad_shapes_and_names() -> None:
+    with pytest.raises(ValueError, match=r"`stack` of the rule for 'a' must be at most the rank"):
+        Recipe({"*": Rule("ones", stack=2)}, seed=1).plan({"a": (3,)})
+    with pytest.raises(ValueError, match=r"must name the 1 axes of its shape \(4,\)"):
+        Recipe({"*": Rule("ones", stack=1, permute=(1, 0))}, seed=1).plan({"a": (3, 4)})
+    with pytest.raises(ValueError, match=r"weight 'a' cannot be made.* 2 dimensions"):
+        Recipe({"*": Rule("orthogonal", stack=1)}, seed=1).plan({"a": (3, 4)})
+    with pytest.raises(ValueError, match="must have no `name` without `stack`"):
+        RecipeRule("*", "ones", name="a")
+    named = Recipe({"*": Rule("normal", stack=1, name="x/{i}")}, seed=1)
+    with pytest.raises(ValueError, match="must match one weight, received: 'a', 'b'"):
+        named.plan({"a": (3, 4), "b": (3, 4)})
+    rules = Rules({"*": Rule("normal", stack=1, name="x/{i}")}, 1)
+    with pytest.raises(ValueError, match="must match one weight, received: 'a', 'b'"):
+        rules.choose_all([("a", (3, 4), None), ("b", (3, 4), None)])
