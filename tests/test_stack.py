@@ -109,7 +109,7 @@ def test_checkpoints(tmp_path: Path) -> None:
     assert {each.name for each in again.differences} == {"blocks/k", "blocks/q"}
     from safetensors.numpy import load_file
 
-    stored = {}
+    stored: dict[str, Any] = {}
     for file in sorted((tmp_path / "a").glob("*.safetensors")):
         stored |= load_file(file)
     assert digest({name: stored[name] for name in specs}) == digest(made)

@@ -90,11 +90,18 @@ def _list_idle(entries: Sequence[Entry], found: dict[str, int | None]) -> Iterat
         if any(map(entry.takes, found)):
             why = ", as earlier rules already match every weight that it matches"
         else:
-            why = hint(entry.pattern, found)
+            why = hint(entry.pattern, found) or _hint_end(entry.pattern, found)
         yield (
             f"rule {place + 1} without a weight: {entry.label}{why} "
             "(`optional` lets a rule match none, `partial=True` is for a part of a model)"
         )
+
+
+def _hint_end(pattern: str, names: Collection[str]) -> str:
+    """Return a hint by the last parts of names, as many as a pattern has after its `*`."""
+    end = pattern.rpartition("*")[2].strip("./")
+    parts = len(re.split(r"[./]", end))
+    return hint(end, {"".join(re.split(r"([./])", name)[1 - 2 * parts :]) for name in names})
 
 
 def merge_names(names: list[str]) -> str:
