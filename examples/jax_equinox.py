@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import optax
 from sklearn.datasets import load_digits
 
-from initializers.jax import Rule, init_tree
+from initializers.jax import init_tree
 
 SEED = 2024
-RULES = {"*/bias": "zeros", "*/weight": Rule("he_normal", permute=(1, 0))}
+RULES = {"*/bias": "zeros", "*/weight": "he_normal"}
 
 
 def main() -> None:

@@ -11,11 +11,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import initializers
-from initializers.torch import Rule, init_module_
+from initializers.torch import init_module_
 
 SEED = 2024
 # torch keeps a matrix as (outputs, inputs): its transpose gets the values, and the count of inputs.
-RULES = {"*.bias": "zeros", "*.weight": Rule("he_normal", permute=(1, 0))}
+RULES = {"*.bias": "zeros", "*.weight": "he_normal"}
 
 
 def build() -> nn.Module:

@@ -266,6 +266,7 @@ RECIPES = [
         {"*.bias": "zeros", "*.k": Constant([1, 2.5]), "*": initializers.VarianceScaling(2.0)},
         seed=-7,
         dtype="bfloat16",
+        convention="torch",
         comment="of two\nlines",
     ).to_toml(),
     "# A comment\nseed = 3\n\n# Of a rule\n[[rules]]\nregex = 'a\\.(b|c)+'\n"

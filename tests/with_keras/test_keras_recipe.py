@@ -75,7 +75,7 @@ def test_bad_input() -> None:
         (model, Recipe({"*/kernel": "ones"}, seed=1), None, "without a rule: 'conv/bias'"),
         (model, {"*/gamma": "orthogonal", "*": "ones"}, 1, "variable 'norm/gamma' cannot be"),
         (model, {"*": "ones"}, None, "`seed` must be an integer"),
-        (model, "ones", 1, "`recipe` must be"),
+        (model, "ones", 1, "`rules` must be"),
         (3, {"*": "ones"}, 1, "`model` must be a Keras model"),
         (keras.layers.Dense(3), {"*": "ones"}, 1, "`model` must be built"),
     ]

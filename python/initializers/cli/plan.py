@@ -60,6 +60,7 @@ def _to_dict(recipe: Recipe, plan: Plan) -> dict[str, Any]:
                 "dtype": weight.dtype,
                 "initializer": serialize(weight.initializer),
                 "permute": None if weight.permute is None else list(weight.permute),
+                "stack": weight.stack,
             }
             for weight in plan.weights.values()
         ],
