@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One environment for each group of frameworks that can be installed together: see pyproject.toml.
 ENVS := .envs
+UV := .uv/bin/uv
 # Types as an editor sees them: each example where its framework is.
 PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
@@ -181,12 +182,17 @@ format: $(BIN)/.environment ## format Rust and Python
 	$(BIN)/ruff format --quiet .
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(ENVS) dist site target python/initializers/_core*.so
+	rm -rf $(VENV) $(ENVS) .uv dist site target python/initializers/_core*.so
 
-$(BIN)/.environment: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --group dev
+# uv creates environments several times faster than pip; it has one of its own, so that none of the others need it.
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	touch $@
+
+$(BIN)/.environment: pyproject.toml | $(UV)
+	$(UV) venv --quiet --clear --seed --python .uv/bin/python $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --group dev
 	touch $@
 
 $(BIN)/.built: $(BIN)/.environment Cargo.toml Cargo.lock $(shell find src -name '*.rs')
@@ -194,14 +200,13 @@ $(BIN)/.built: $(BIN)/.environment Cargo.toml Cargo.lock $(shell find src -name 
 	touch $@
 
 # Tools of single commands.
-$(BIN)/.audit $(BIN)/.bench $(BIN)/.wheels: $(BIN)/.%: $(BIN)/.environment
-	$(BIN)/python -m pip install --quiet --group $*
+$(BIN)/.audit $(BIN)/.bench $(BIN)/.wheels: $(BIN)/.%: $(BIN)/.environment | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --group $*
 	touch $@
 
-$(ENVS)/%/.environment: pyproject.toml
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(@D)/bin/python -m pip install --quiet --group $*
+$(ENVS)/%/.environment: pyproject.toml | $(UV)
+	$(UV) venv --quiet --clear --seed --python .uv/bin/python $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --group $*
 	touch $@
 
 # The same build serves every environment: a path file leads to it.
