@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,40 @@ def test_words() -> None:
 def test_files_are_the_references() -> None:
     make = [sys.executable, str(GOLDEN / "make.py"), "--check"]
     subprocess.run(make, check=True, capture_output=True)
+
+
+def test_vectors_of_the_page() -> None:
+    """The package makes the vectors for implementers too."""
+    vectors = json.loads((GOLDEN / "vectors.json").read_text(encoding="utf-8"))["vectors"]
+    checked = set()
+    for vector in vectors:
+        kind = vector["kind"]
+        if kind in PARAMETERS:
+            place = (int(vector[name]) for name in ("seed", "stream", "start", "count"))
+            given = (float(vector[name]) for name in PARAMETERS[kind])
+            made = write_bits(core_range(kind, vector["dtype"], *place, *given))
+        elif kind == "fold_in":
+            path = [
+                part if isinstance(part, str) else int(part["integer"]) for part in vector["path"]
+            ]
+            made = f"{initializers.fold_in(int(vector['seed']), *path):016x}"
+        elif kind == "digest":
+            patterns = [int(pattern, 16) for pattern in vector["bits"].split()]
+            values = np.array(patterns, np.uint32).view(np.float32).reshape(vector["shape"])
+            assert initializers.digest({vector["name"]: values}) == vector["sha256"]
+            continue
+        elif kind == "orthogonal" and "bits" in vector:
+            generator = initializers.SeedGenerator(int(vector["seed"]))
+            generator._counter = int(vector["stream"])
+            orthogonal = initializers.Orthogonal(float(vector["gain"]), seed=generator)
+            values = orthogonal((vector["rows"], vector["columns"]), vector["dtype"])
+            made = write_bits(values.view(DTYPES[vector["dtype"]].pattern).ravel())
+        else:
+            continue
+        checked.add(kind)
+        assert made == vector["bits"], vector
+    assert checked == {*PARAMETERS, "fold_in", "orthogonal"}
+
+
+def write_bits(patterns: NDArray[Any]) -> str:
+    return " ".join(f"{pattern:0{2 * patterns.itemsize}x}" for pattern in patterns)

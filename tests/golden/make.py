@@ -8,12 +8,17 @@ A row of words.csv has the 16 words of the stream from `w[index]`. In the others
 from the element `start` of a tensor of one dimension that ends with them: their bits in hexadecimal
 or the SHA-256 of their little-endian bytes, with a, b for minval, maxval or mean, stddev.
 
+vectors.json is for whoever writes the stream again: a few values of every section of the page, one
+vector a line. Integers of more than 53 bits and parameters are strings; `bits` are the elements'
+patterns in hexadecimal. `examples/c/stream.c` reads it.
+
 orthogonal_large.csv is not made here: the reference, which proves the smaller matrices, would take
 too long. It has what the library gave when it was written, and guards it against change.
 """
 
 import hashlib
 import itertools
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -111,12 +116,10 @@ def make_values(sampler: str) -> Iterator[str]:
     names = {"uniform": "minval,maxval", "normal": "mean,stddev"}
     names["truncated_normal"] = "mean,stddev,lower,upper"
     yield f"dtype,seed,stream,{names[sampler]},start,count,bits"
-    for dtype, form in DTYPES.items():
-        digits = 2 * form.pattern().itemsize
+    for dtype in DTYPES:
         parameters = itertools.cycle(make_parameters(sampler, dtype))
         for (seed, stream, start, count), given in zip(make_places(), parameters, strict=False):
-            values = draw(sampler, dtype, seed, stream, start, count, given).view(form.pattern)
-            bits = " ".join(f"{value:0{digits}x}" for value in values)
+            bits = write_bits(dtype, draw(sampler, dtype, seed, stream, start, count, given))
             yield f"{dtype},{seed},{stream},{join(given)},{start},{count},{bits}"
 
 
@@ -149,6 +152,104 @@ def make_orthogonal() -> Iterator[str]:
         yield f"{dtype},{join(key)},{join(shape)},{gain},{digest(dtype, values)}"
 
 
+def make_vectors() -> Iterator[str]:
+    """Yield the lines of vectors.json."""
+    yield '{"stream_version": 1, "vectors": ['
+    vectors = [*list_words(), *list_values(), *list_scales(), *list_seeds(), *list_others()]
+    yield ",\n".join(json.dumps(vector, ensure_ascii=False) for vector in vectors)
+    yield "]}"
+
+
+def list_words() -> Iterator[dict[str, Any]]:
+    """Section 1."""
+    for seed, stream, index in [(0, 0, 0), (-1, 0, 0), (2**127 - 1, 2**63 + 1, 2**36 - 8)]:
+        bits = " ".join(f"{word:08x}" for word in reference.words(seed, stream, index, 16))
+        place = {"seed": str(seed), "stream": str(stream), "index": str(index)}
+        yield {"section": 1, "kind": "words", **place, "bits": bits}
+
+
+def list_values() -> Iterator[dict[str, Any]]:
+    """Sections 3 to 6: each law in f32 and f64, its cases, and elements of the small types."""
+    laws: list[tuple[int, str, list[Parameters]]] = [
+        (3, "uniform", [(-0.05, 0.05), (0.1, 0.1000001), (-0.125, 0.0), (3.0, 3.0)]),
+        (4, "normal", [(0.0, 1.0), (1.5, 0.25)]),
+        (5, "truncated_normal", [(0.5, 0.25, *bounds) for bounds in BOUNDS]),
+    ]
+    names = ("minval", "maxval"), ("mean", "stddev", "lower", "upper")
+    for section, kind, parameters in laws:
+        for given, dtype in itertools.product(parameters, ["float32", "float64"]):
+            named = dict(zip(names[kind != "uniform"], map(repr, given), strict=False))
+            yield make_vector(section, kind, dtype, named, 2**32 - 3, 8)
+    for dtype in list(DTYPES)[2:]:
+        yield make_vector(6, "uniform", dtype, {"minval": "-0.05", "maxval": "0.05"}, 0, 70)
+        yield make_vector(6, "normal", dtype, {"mean": "0.0", "stddev": "0.002"}, 0, 70)
+
+
+def make_vector(
+    section: int, kind: str, dtype: str, parameters: dict[str, str], start: int, count: int
+) -> dict[str, Any]:
+    """Return `count` elements from `start` of a tensor, seed 42, stream 1."""
+    given = tuple(map(float, parameters.values()))
+    bits = write_bits(dtype, draw(kind, dtype, 42, 1, start, count, given))
+    place = {"seed": "42", "stream": "1", "start": str(start), "count": count}
+    return {"section": section, "kind": kind, "dtype": dtype, **place, **parameters, "bits": bits}
+
+
+def list_scales() -> Iterator[dict[str, Any]]:
+    """Section 7: the standard deviation, or the limit, of named initializers at fans 784 and 10."""
+    for name, scale, mode, distribution in [
+        ("GlorotNormal", 1.0, "fan_avg", "truncated_normal"),
+        ("GlorotUniform", 1.0, "fan_avg", "uniform"),
+        ("HeNormal", 2.0, "fan_in", "truncated_normal"),
+        ("LecunUniform", 1.0, "fan_in", "uniform"),
+        ("untruncated", 0.7, "fan_geo_avg", "untruncated_normal"),
+        ("outputs", 0.7, "fan_out", "untruncated_normal"),
+    ]:
+        value = np.array([reference.scaled(scale, mode, distribution, 784, 10)])
+        law = {"name": name, "scale": repr(scale), "mode": mode, "distribution": distribution}
+        fans = {"fan_in": 784, "fan_out": 10}
+        yield {"section": 7, "kind": "scale", **law, **fans, "bits": write_bits("float64", value)}
+
+
+def list_seeds() -> Iterator[dict[str, Any]]:
+    """Section 8."""
+    paths: list[tuple[int, tuple[str | int, ...]]] = [
+        (0, ("",)),
+        (2019, ("encoder.0.weight",)),
+        (-(2**127), ("größe", 3, -1)),
+        (2024, ("w" * 128, "", 2**127 - 1)),
+    ]
+    for seed, path in paths:
+        parts = [part if isinstance(part, str) else {"integer": str(part)} for part in path]
+        value = f"{reference.fold_in(seed, *path):016x}"
+        yield {"section": 8, "kind": "fold_in", "seed": str(seed), "path": parts, "bits": value}
+
+
+def list_others() -> Iterator[dict[str, Any]]:
+    """Sections 9 to 11."""
+    for n in (1, 7, 12):
+        both = np.concatenate(reference.unit_roots(n))
+        yield {"section": 9, "kind": "roots", "count": n, "bits": write_bits("float64", both)}
+    values = np.array([1.5, -0.25, 0.0, 7.0, -1.0, 0.5], np.float32).reshape(2, 3)
+    one = {"name": "dense/kernel", "dtype": "float32", "shape": [2, 3]}
+    one["bits"] = write_bits("float32", values.ravel())
+    sha256 = reference.digest([("dense/kernel", values)])
+    yield {"section": 10, "kind": "digest", **one, "sha256": sha256}
+    for dtype, shape in itertools.product(["float32", "float64"], [(3, 2), (2, 3), (70, 67)]):
+        values = reference_matrices.orthogonal(dtype, 42, 1, shape, 0.7)
+        sizes = {"rows": shape[0], "columns": shape[1], "gain": "0.7"}
+        place = {"dtype": dtype, "seed": "42", "stream": "1", **sizes}
+        result = {"bits": write_bits(dtype, values.ravel())} if values.size < 9 else {}
+        result["sha256"] = digest(dtype, values)
+        yield {"section": 11, "kind": "orthogonal", **place, **result}
+
+
+def write_bits(dtype: str, values: Any) -> str:
+    """Return the patterns of values in hexadecimal."""
+    patterns = np.ascontiguousarray(values).view(DTYPES[dtype].pattern)
+    return " ".join(f"{pattern:0{2 * patterns.itemsize}x}" for pattern in patterns)
+
+
 def digest(dtype: str, values: Any) -> str:
     """Return the SHA-256 of the values' little-endian bytes."""
     patterns = np.ascontiguousarray(values).view(DTYPES[dtype].pattern)
@@ -173,7 +274,8 @@ def make_files() -> dict[str, str]:
     files = {"words": make_words(), "digests": make_digests(), "orthogonal": make_orthogonal()}
     for sampler in ("uniform", "normal", "truncated_normal"):
         files[sampler] = make_values(sampler)
-    return {f"{name}.csv": "\n".join(rows) + "\n" for name, rows in files.items()}
+    texts = {f"{name}.csv": "\n".join(rows) + "\n" for name, rows in files.items()}
+    return {**texts, "vectors.json": "\n".join(make_vectors()) + "\n"}
 
 
 def main(arguments: list[str]) -> int:
