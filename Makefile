@@ -106,9 +106,10 @@ wheel-musl: $(BIN)/.environment ## the wheel for Linux without glibc; Debian 12 
 wheels: wheel $(if $(wildcard target/crossarch/rustc),wheel-arm wheel-musl) $(BIN)/.wheels ## wheels and sdist on the lowest and highest Python and NumPy; table into docs/
 	$(BIN)/python tools/wheels.py
 
-audit: $(BIN)/.audit ## licences and sources of the crates; the release workflow
+audit: $(BIN)/.audit ## licenses and sources of the crates; the release workflow
 	$(call timed,audit,\
 	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --locked --log-level error check licenses bans sources && \
+	$(BIN)/python tools/list_dependencies.py --check && \
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml && \
 	$(BIN)/zizmor --offline --quiet .github/workflows)
 
@@ -173,8 +174,8 @@ valgrind: ## the crate's random requests under valgrind, which must be installed
 		| sed -n 's/.*"executable":"\([^"]*\/fuzz-[^"]*\)".*/\1/p') && \
 	FUZZ_CASES=3000 valgrind --quiet --error-exitcode=1 "$$binary" --nocapture
 
-dependencies: $(BIN)/.environment ## the crates in the wheel and their licences into docs/dependencies.md
-	$(BIN)/python tools/list_dependencies.py > docs/dependencies.md
+dependencies: $(BIN)/.environment ## the crates in the wheels into docs/dependencies.md, their license texts into THIRD_PARTY_LICENSES
+	$(BIN)/python tools/list_dependencies.py
 
 format: $(BIN)/.environment ## format Rust and Python
 	cargo fmt

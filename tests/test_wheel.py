@@ -71,5 +71,6 @@ def test_wheel_holds_what_users_need() -> None:
     data = {"initializers/data/shapes/llama-3.2-1b.json", "initializers/data/selftest.json"}
     assert data <= names
     assert any(name.endswith("entry_points.txt") for name in names)
-    assert any(name.endswith("licenses/LICENSE") for name in names)
+    for text in ("LICENSE", "THIRD_PARTY_LICENSES"):
+        assert any(name.endswith(f"licenses/{text}") for name in names)
     assert not any(name.startswith(("tests", "benches", "tools")) for name in names)
