@@ -106,7 +106,7 @@ wheel-musl: $(BIN)/.environment ## the wheel for Linux without glibc; Debian 12 
 wheels: wheel $(if $(wildcard target/crossarch/rustc),wheel-arm wheel-musl) $(BIN)/.wheels ## wheels and sdist on the lowest and highest Python and NumPy; table into docs/
 	$(BIN)/python tools/wheels.py
 
-audit: $(BIN)/.audit ## licenses and sources of the crates; the release workflow
+audit: $(BIN)/.audit ## licenses and sources of the crates; the workflows
 	$(call timed,audit,\
 	PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --locked --log-level error check licenses bans sources && \
 	$(BIN)/python tools/list_dependencies.py --check && \
