@@ -12,7 +12,7 @@ PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
 
 .PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
-	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile valgrind \
+	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short dependencies format clean
 
 help: ## list the commands
@@ -168,6 +168,9 @@ fuzz: $(BIN)/.built ## random requests, right and wrong: 10^8 of the crate, 10^6
 hostile: $(BIN)/.built ## forks, threads, signals, little memory, odd memory, hostile files; then make fuzz
 	$(BIN)/python -m pytest tests/test_hostile.py tests/test_concurrency.py tests/test_security.py
 	$(MAKE) fuzz
+
+mutants: $(BIN)/.built ## break the code in each way of tests/mutants, and see that a test fails; builds the crate often
+	$(BIN)/python tools/mutants.py
 
 valgrind: ## the crate's random requests under valgrind, which must be installed
 	binary=$$(cargo test --locked --profile fuzz --test fuzz --no-run --message-format json \

@@ -7,6 +7,8 @@ import hashlib
 import pickle
 import random
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -96,6 +98,21 @@ def test_threads_share_a_generator_without_losing_a_draw() -> None:
     assert generator.counter == 1600
     serial = RandomNormal(seed=SeedGenerator(7))
     assert sorted(drawn) == sorted(serial((8,)).tobytes() for _ in range(1600))
+
+
+def test_every_draw_of_a_shared_generator_is_taken_by_one_thread() -> None:
+    class Slow(int):
+        """A counter that hands over to another thread between reading and writing."""
+
+        def __add__(self, other: int) -> Slow:
+            time.sleep(0.001)
+            return Slow(int(self) + other)
+
+    generator = SeedGenerator(7)
+    generator._counter = Slow(0)
+    with ThreadPoolExecutor(4) as pool:
+        draws = list(pool.map(lambda _: generator.next(), range(40)))
+    assert sorted(draws) == [(7, stream) for stream in range(40)]
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
