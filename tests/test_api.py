@@ -81,6 +81,16 @@ def test_recipes_are_loaded_when_they_are_asked_for() -> None:
         initializers.Recipes  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.parametrize("name", ["checkpoint", "propagation", "recipe"])
+def test_modules_are_loaded_when_they_are_asked_for(name: str) -> None:
+    program = (
+        f"import sys, initializers; assert {name!r} in dir(initializers); "
+        f"assert 'initializers.{name}' not in sys.modules; "
+        f"assert initializers.{name} is sys.modules['initializers.{name}']"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
 @pytest.mark.parametrize("initializer", MATRICES, ids=repr)
 def test_default_dtype_is_float32_and_arrays_are_fresh(initializer: Any) -> None:
     first, second = initializer((3, 4)), initializer((3, 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -421,6 +422,15 @@ def test_an_archive_of_a_foreign_kind(command: Command, tmp_path: Path) -> None:
     (row,) = command("inspect", tmp_path / "b.npy", "--json").document["tensors"]
     assert row["because"] == "dtype |V2 has no statistics"
     assert "mean" not in row
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+@pytest.mark.parametrize("name", ["w.npy", "w.npz", "w.safetensors"])
+@pytest.mark.timeout(30)
+def test_a_pipe_is_not_waited_for(command: Command, tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    message = command.fails("inspect", tmp_path / name)
+    assert message.endswith("must be a regular file or a folder, received: a pipe or a device")
 
 
 def test_there_is_no_such_file(command: Command, tmp_path: Path) -> None:

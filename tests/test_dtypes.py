@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
@@ -13,9 +15,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import FLOATS, INTEGERS, LOW_PRECISION, NUMBERS, numpy_dtype, same_bits
-from initializers import Constant, Ones, RandomNormal
+from initializers import Constant, Ones, RandomNormal, _dtypes
 from initializers._cast import cast
 from initializers._dtypes import look_up
+
+
+def test_two_first_users_of_a_dtype_get_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `out=` of the other object would be refused for the life of the process."""
+    at_once = threading.Barrier(2)
+
+    class Slow(_dtypes.DType):
+        __slots__ = ()
+
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+            at_once.wait(10)
+
+    for table in ("_by_name", "_seen"):
+        monkeypatch.setattr(_dtypes, table, {})
+    monkeypatch.setattr(_dtypes, "DType", Slow)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(look_up, ["float16", np.dtype("float16")])
+    assert one is other is look_up("f2")
+
 
 PYTHON = {float: "float32", int: "int32", bool: "bool", complex: "complex64"}
 

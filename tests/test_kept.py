@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from initializers import RandomNormal, _kept
+from initializers import RandomNormal, _kept, release_memory
 from initializers._aligned import allocate_aligned
 from initializers._dtypes import look_up
 
@@ -95,10 +96,32 @@ def test_the_system_may_take_it_back() -> None:
 
 
 def test_no_more_than_a_share_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kept, "_most_kept", lambda: 45e6)  # three of them
+    monkeypatch.setattr(_kept, "_MOST_KEPT", 45_000_000)  # three of them
     arrays = [make() for _ in range(5)]
     del arrays
     assert sum(map(len, _kept._kept.values())) == 2
+
+
+def test_the_share_is_the_same_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing tells how much memory there is, as on macOS, and for one large array."""
+    monkeypatch.setattr("initializers._memory._PROC", "/nowhere")
+    arrays = [make() for _ in range(30)]  # 420 MB, none of them touched
+    del arrays
+    assert 0 < sum(size * len(pieces) for size, pieces in _kept._kept.items()) <= 2**28
+    allocate_aligned((2**28,), look_up("uint8"))
+    assert sum(size * len(pieces) for size, pieces in _kept._kept.items()) <= 2**28
+
+
+def test_release_memory() -> None:
+    assert release_memory() == 0
+    make(), make()
+    kept = sum(size * len(pieces) for size, pieces in _kept._kept.items())
+    assert kept >= 3 * 2**22
+    references = [weakref.ref(piece) for pieces in _kept._kept.values() for piece in pieces]
+    assert release_memory() == kept
+    assert [reference() for reference in references] == [None] * len(references)
+    assert release_memory() == 0
+    assert make().shape == SHAPE
 
 
 def test_without_memory_to_map(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -351,3 +351,15 @@ def test_bad_parameters_of_the_family() -> None:
             with pytest.raises(ValueError, match=r"`gain` must give values .* float16"):
                 cls(70000.0, seed=seed)((3, 2, 2), out=out)
     assert (out == 5).all()
+
+
+def test_a_matrix_with_a_mask_is_refused() -> None:
+    masked = np.ma.masked_array(np.eye(3), np.eye(3, dtype=bool))
+    with pytest.raises(TypeError, match=r"no mask.*`matrix.filled\(...\)`.*: a masked array of"):
+        initializers.orthogonalize(masked)
+    with pytest.raises(TypeError, match=r"`value` must be .*, received: a masked array of shape"):
+        initializers.Constant(masked)
+    with pytest.raises(TypeError, match=r"`weights` must map names to NumPy arrays, .*MaskedArray"):
+        initializers.digest({"w": masked})
+    filled = initializers.orthogonalize(masked.filled(2.0))
+    assert np.array_equal(filled, initializers.orthogonalize(np.full((3, 3), 2.0) * np.eye(3)))

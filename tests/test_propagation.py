@@ -203,11 +203,19 @@ def test_zeros() -> None:
     assert "nan" not in str(result)
 
 
-def test_random_states_are_kept() -> None:
+def test_a_recipe_alone_touches_no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     import random
 
+    def forbidden(*_: object) -> None:
+        raise AssertionError("another thread would draw its numbers again")
+
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    for module, name in ((random, "setstate"), (np.random, "set_state"), (random, "randint")):
+        monkeypatch.setattr(module, name, forbidden)
     propagate("he_normal", depth=2)
+    propagate({"class_name": "HeNormal", "config": {"seed": None}}, depth=2)
+    propagate({"layers/0/*": "he_normal", "*": "glorot_uniform"}, depth=2)
+    monkeypatch.undo()
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]
 
 

@@ -224,6 +224,28 @@ def test_plan() -> None:
     )
 
 
+def test_a_plan_of_names_with_large_numbers() -> None:
+    """Ids, time stamps and hashes: they are never counted from the first to the last."""
+    long = "9" * 5000
+    names = ["w.0.a", "w.1700000000.a", f"w.{long}.a", f"{long}.b", f"{long}.c", "x.7.d", "x.08.d"]
+    table = str(Recipe({"*": "zeros"}, seed=1).plan(dict.fromkeys(names, (2,))))
+    assert [line.split()[0] for line in table.split("\n")[3:-2]] == [
+        *("w.{…}.a", f"{long}.b", f"{long}.c", "x.{7-8}.d")
+    ]
+    with pytest.raises(ValueError, match="a rule for every weight") as caught:
+        Recipe({"y*": "zeros"}, seed=1).plan(dict.fromkeys(names, (2,)))
+    message = str(caught.value)
+    assert message.startswith(
+        "the recipe must have a rule for every weight and a weight for every rule, received "
+        f"7 weights without a rule: 'w.{{…}}.a', '{'9' * 199}…', '{'9' * 199}…', 'x.{{7-8}}.d'; "
+        "rule 1 without a weight: y*"
+    )
+    run = {f"w.{i}": (1,) for i in range(9)} | {"v.1700000000": (1,), "v.1700000001": (1,)}
+    table = str(Recipe({"*": "zeros"}, seed=1).plan(run))
+    assert "w.{0-8} " in table
+    assert "v.{1700000000-1700000001} " in table
+
+
 def test_a_plan_fails_on_what_is_left_over() -> None:
     recipe = Recipe([("*.bias", "zeros"), ("h.*.kernle", "ones"), ("*", "ones")], seed=1)
     with pytest.raises(ValueError, match="a rule for every weight") as caught:

@@ -184,7 +184,7 @@ def test_arrays_in_configs_of_keras(kind: str) -> None:
     array["config"]["dtype"] = "float32"  # type: ignore[index]
     array["config"]["value"] = [1.0, 2.0]  # type: ignore[index]
     made = deserialize({"class_name": "STFT", "config": {"window": array}, **KERAS})
-    assert made.window == [1.0, 2.0]
+    assert made.window == (1.0, 2.0)
     array["config"] = {"value": [1j], "dtype": "complex64"}  # as Keras has it before JSON
     made = deserialize({"class_name": "Constant", "config": {"value": array}, **KERAS})
     assert made((1,), "complex64").tolist() == [1j]
@@ -299,6 +299,36 @@ def test_register_twice() -> None:
         ).inner.get_config()
         == {}
     )
+
+
+def test_a_cell_of_a_notebook_runs_twice() -> None:
+    cell = """
+@register("notebook")
+class Halves(Initializer):
+    def __call__(self, shape, dtype=None):
+        return Constant({})(shape, dtype)
+
+    def get_config(self):
+        return {{}}
+
+@register("notebook")
+def halves(shape, dtype=None):
+    return Constant({})(shape, dtype)
+"""
+    names = {"register": register, "Initializer": Initializer, "Constant": Constant}
+    notebook: dict[str, Any] = {"__name__": "__main__", **names}
+    for value in (0.25, 0.5):
+        exec(cell.format(value, value), notebook)
+        made = get(serialize(notebook["Halves"]()))
+        assert type(made) is notebook["Halves"]
+        assert made((1,)) == get("notebook>halves")((1,)) == value
+    for other in ("other", "__main__"):
+        text = cell.replace("class Halves", "class Thirds").replace(
+            '"notebook")', '"notebook", "Halves")'
+        )
+        with pytest.raises(ValueError, match="'notebook>Halves' must be registered only once, rec"):
+            exec(text.format(0.3, 0.3), {"__name__": other, **names})
+    assert get("notebook>Halves")((1,)) == 0.5
 
 
 def test_serialize_and_deserialize_none() -> None:

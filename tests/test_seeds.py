@@ -179,6 +179,13 @@ def test_fold_in_is_the_documented_hash(seed: int, path: list[str | int]) -> Non
     assert fold_in(seed, *path) == _fold_in(seed, *path)
 
 
+def test_a_bool_is_an_integer_in_seeds_and_paths() -> None:
+    pairs: Any = ((True, False), (np.True_, np.False_))
+    for one, zero in pairs:
+        assert fold_in(one, one, zero) == fold_in(1, 1, 0)
+        assert HeNormal(seed=one) == HeNormal(seed=1)
+
+
 def test_fold_in_golden_values() -> None:
     assert fold_in(42, "encoder", 0, "kernel") == 5956133714258006256
     assert fold_in(0, "") == 5987584123785971220

@@ -82,7 +82,7 @@ def test_every_dtype_is_rounded_once_from_float64(dtype: str) -> None:
 def test_a_window_of_numbers() -> None:
     weights = np.array([1, 2, 4], np.float32)
     initializer = STFT(window=weights, scaling="spectrum")
-    assert initializer.window == [1.0, 2.0, 4.0]
+    assert initializer.window == (1.0, 2.0, 4.0)
     values = initializer((3, 1, 2), "float64")
     np.testing.assert_allclose(values[:, 0, 0] * 7, weights)
     assert STFT(window=(1, 2, 4), scaling="spectrum") == initializer
@@ -152,3 +152,43 @@ def test_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_frequencies_than_memory() -> None:
     with pytest.raises(MemoryError, match="bytes are needed"):
         STFT()((3, 1, 2**45), index=(slice(0, 1),) * 3)
+
+
+@pytest.mark.parametrize("side", ["real", "imag"])
+@pytest.mark.parametrize("index", [None, (slice(0, 1), slice(None), slice(None))])
+@pytest.mark.parametrize("dtype", ["float16", "float8_e4m3fn"])
+def test_a_kernel_that_overflows_is_refused_before_it_is_written(
+    side: str, index: Any, dtype: str
+) -> None:
+    """The same for every block, also for one in which no element overflows."""
+    make = STFT(side, window=[1.0, 1e6, 1.0], scaling=None)
+    out = np.full((1, 1, 5) if index else (3, 1, 5), 7).astype(numpy_dtype(dtype))
+    with pytest.raises(ValueError, match=f"`window` must be representable in {dtype}, received"):
+        make((3, 1, 5), out=out, index=index)
+    assert (out == 7).all()
+    assert make((3, 1, 5), "float32")[1, 0, 0] == (1e6 if side == "real" else 0)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 5), (3, 1, 2), (12, 1, 7)])
+def test_a_kernel_is_refused_only_if_an_element_overflows(shape: tuple[int, int, int]) -> None:
+    largest = float(np.finfo(np.float16).max)
+    rows = shape[0]
+    for side in ("real", "imag"):
+        for t in range(rows):
+            for weight in (largest, 1.05 * largest, 1.4 * largest, 1e6):
+                window = [1.0] * t + [weight] + [1.0] * (rows - t - 1)
+                exact = STFT(side, window, None)(shape, "float64")
+                with np.errstate(over="ignore"):
+                    overflows = np.isinf(exact.astype(np.float16)).any()
+                make = STFT(side, window, None)
+                if overflows:
+                    with pytest.raises(ValueError, match="`window` must be representable"):
+                        make(shape, "float16")
+                else:
+                    assert np.isfinite(make(shape, "float16")).all()
+
+
+def test_a_window_with_a_mask_is_refused() -> None:
+    masked = np.ma.masked_array([1.0, 2.0], [True, False])
+    with pytest.raises(TypeError, match=r"`window` must be .*: a masked array of shape"):
+        STFT(window=masked)

@@ -73,7 +73,7 @@ def test_compute_fans(shape: tuple[int, ...], fans: tuple[int, int]) -> None:
 def test_fans_by_axes(input_axes: Any, output_axes: Any, fans: tuple[int, int]) -> None:
     assert compute_fans((5, 6, 7), input_axes, output_axes) == fans
     with_axes = VarianceScaling(seed=1, input_axes=input_axes, output_axes=output_axes)
-    assert with_axes.input_axes == list(input_axes)
+    assert with_axes.input_axes == tuple(input_axes)
     expected = VarianceScaling(1.0 / fans[0], seed=1)((1, 1))
     assert math.isclose(with_axes((5, 6, 7))[0, 0, 0], expected[0, 0], rel_tol=1e-6)
 

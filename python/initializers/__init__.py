@@ -16,6 +16,7 @@ from ._constant import Constant, Identity, Ones, Zeros
 from ._core import STREAM_VERSION, __version__
 from ._digest import digest
 from ._fans import calculate_gain, compute_fans
+from ._kept import release_memory
 from ._kernels import (
     ConvolutionOrthogonal1D,
     ConvolutionOrthogonal2D,
@@ -43,6 +44,8 @@ from ._variance import (
 
 if TYPE_CHECKING:
     from . import checkpoint as checkpoint
+    from . import propagation as propagation
+    from . import recipe as recipe
     from .propagation import propagate
     from .recipe import Recipe
 
@@ -128,6 +131,7 @@ __all__ = [
     "random_normal",
     "random_uniform",
     "register",
+    "release_memory",
     "serialize",
     "set_num_threads",
     "sparse",
@@ -137,8 +141,14 @@ __all__ = [
     "zeros",
 ]
 
-# What only some need, by the module that it lies in; None: it is that module.
-_LAZY = {"Recipe": "recipe", "checkpoint": None, "propagate": "propagation"}
+# Loaded on first use: public name → submodule that defines it (None: the name is the submodule).
+_LAZY = {
+    "Recipe": "recipe",
+    "checkpoint": None,
+    "propagate": "propagation",
+    "propagation": None,
+    "recipe": None,
+}
 
 
 if not TYPE_CHECKING:  # to whom every name would then be one

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._checks import show
+from ._checks import is_masked, show
 from ._dtypes import look_up
 
 
@@ -15,7 +15,7 @@ def as_array(argument: str, value: object) -> NDArray[Any]:
     """Return a number, array or nested list as a read-only array of its own, integers exactly.
 
     Raises:
-        TypeError: If it is not made of bools, integers, floats or complex numbers.
+        TypeError: If it is not made of bools, integers, floats or complex numbers, or has a mask.
         ValueError: If it has integers that neither 64 bits nor a float64 hold exactly.
     """
     array = _to_array(value)
@@ -27,13 +27,14 @@ def as_array(argument: str, value: object) -> NDArray[Any]:
         array = _narrow(argument, array)
     if not array.ndim and array.dtype.kind not in "biuc":
         array = array.astype(np.float64)  # so that a number of any type is one of Python's
-    array.flags.writeable = False
-    return array
+    # Bytes cannot be made writeable again, as an array that owns its memory can.
+    frozen: NDArray[Any] = np.ndarray(array.shape, array.dtype, array.tobytes())
+    return frozen
 
 
 def _to_array(value: object) -> NDArray[Any] | None:
     """Return a new array of a supported dtype, or of Python's integers; None if there is none."""
-    if isinstance(value, (str, bytes, dict)):
+    if isinstance(value, (str, bytes, dict)) or is_masked(value):
         return None
     try:
         array = np.array(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -19,7 +20,7 @@ from ._block import (
     check_shape,
     fill_pattern,
 )
-from ._checks import construct
+from ._checks import construct, show
 from ._dtypes import FLOATS, DType, look_up
 from ._float_mode import standard_float_mode
 from ._seed import SeedGenerator, check_seed
@@ -121,6 +122,26 @@ class BuiltIn(Initializer):
     # Whether a small block can cost as much as the whole tensor.
     _costly_blocks: ClassVar[bool] = False
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if _is_of_this_package(type(self)):
+            raise AttributeError(self._say_frozen(name, f"received: {show(value)}"))
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if _is_of_this_package(type(self)):
+            raise AttributeError(self._say_frozen(name, "received: its deletion"))
+        object.__delattr__(self, name)
+
+    def _say_frozen(self, name: str, received: str) -> str:
+        return (
+            f"`{name}` of a {type(self).__name__} must stay as it was made, as sets, recipes and "
+            f"plans rely on it: make a new one with other arguments, {received}"
+        )
+
+    def _keep(self, **attributes: Any) -> None:
+        """Set attributes in a constructor."""
+        vars(self).update(attributes)
+
     def __call__(
         self,
         shape: ShapeLike,
@@ -141,6 +162,9 @@ class BuiltIn(Initializer):
                 None or negative, as in NumPy, and the result is `whole[index]`, bit for bit; but
                 a bound outside the shape is an error.
             out: Memory to fill: a C-contiguous, writeable array of the block's shape and the dtype.
+                No other thread may write to it, resize it (`ndarray.resize` with `refcheck=False`)
+                or truncate the file of a memory map before the call returns: NumPy's own rules
+                forbid it, and the process can crash.
 
         Returns:
             The new array, or `out`.
@@ -151,23 +175,51 @@ class BuiltIn(Initializer):
                 written then, and no `SeedGenerator` advanced.
             MemoryError: If there is no memory for the result.
         """
-        if not _core.has_standard_float_mode():  # a library has changed it
-            with standard_float_mode():
-                return self(shape, dtype, index=index, out=out)
         shape = check_shape(shape)
         start, extent = (None, shape) if index is None else check_index(index, shape)
-        kind = look_up(dtype) if out is None else check_out(out, dtype, extent)
+        if out is None:
+            kind = look_up(dtype)
+            self._demand_floats("`dtype` must be", kind, kind)
+        else:
+            kind = check_out(out, dtype, extent)
+            self._demand_floats("`out` must have", kind, out)
+        return self._make_block(shape, kind, start, extent, out)
+
+    def _demand_floats(self, condition: str, kind: DType, received: object) -> None:
         if self._floats_only and kind.kind != "f":
             raise ValueError(
-                f"`dtype` must be one of {', '.join(FLOATS)} for {type(self).__name__}, "
-                f"received: {kind}"
+                f"{condition} one of {', '.join(FLOATS)} for {type(self).__name__}, "
+                f"received: {show(received)}"
             )
-        result = allocate(extent, kind, zeros=self._on_zeros) if out is None else out
-        write = self._plan(shape, kind)
-        if out is not None and self._on_zeros:
-            fill_pattern(out, bytes(1))
-        write(result, start)
-        return result
+
+    def _make_block(
+        self,
+        shape: Shape,
+        dtype: DType,
+        start: Shape | None,
+        extent: Shape,
+        out: Array | None,
+        allocator: Callable[..., Array] | None = None,
+    ) -> Array:
+        """Return a block of a tensor, in `out` or in new memory, by default from `allocate`."""
+        if not _core.has_standard_float_mode():  # a library has changed it
+            with standard_float_mode():
+                return self._make_block(shape, dtype, start, extent, out, allocator)
+        if out is None:
+            # Memory can be refused: a generator is drawn from after that.
+            write = self._plan_without_draw(shape, dtype)
+            out = (allocator or allocate)(extent, dtype, zeros=self._on_zeros)
+            write = write or self._plan(shape, dtype)
+        else:
+            write = self._plan(shape, dtype)
+            if self._on_zeros:
+                fill_pattern(out, bytes(1))
+        write(out, start)
+        return out
+
+    def _plan_without_draw(self, shape: Shape, dtype: DType) -> Writer | None:
+        """Raise what `_plan` raises; return its writer if nothing had to be drawn for it."""
+        return self._plan(shape, dtype)
 
     def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
         """Return this initializer with another seed; one without randomness is returned itself.
@@ -192,9 +244,13 @@ class BuiltIn(Initializer):
 _ATTRIBUTES = {"seed": "_init_seed"}
 
 
+def _is_of_this_package(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __package__
+
+
 def _is_its_config(cls: type) -> bool:
     """Whether the configuration is all there is to an instance, as far as can be known."""
-    return cls.__module__.partition(".")[0] == __package__ or "get_config" in vars(cls)
+    return _is_of_this_package(cls) or "get_config" in vars(cls)
 
 
 def _freeze(value: object) -> object:
@@ -205,4 +261,6 @@ def _freeze(value: object) -> object:
         return tuple(sorted((str(key), _freeze(part)) for key, part in value.items()))
     if isinstance(value, (list, tuple)):
         return tuple(map(_freeze, value))
+    if isinstance(value, float) and value == 0.0 and math.copysign(1.0, value) < 0:
+        return "-0.0"  # equal to 0.0, but its products are other bits
     return value

@@ -33,7 +33,7 @@ def check_shape(shape: ShapeLike) -> Shape:
         shape = tuple(shape)
     if type(shape) is tuple:
         for size in shape:
-            if type(size) is not int or size < 0:
+            if type(size) is not int or not 0 <= size < _MOST_ELEMENTS:
                 break
         else:
             if math.prod(shape) < _MOST_ELEMENTS:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -17,12 +19,14 @@ T = TypeVar("T")
 # Above this a decimal text helps nobody, and from 4300 digits on Python refuses to write one.
 _LONGEST_INTEGER = 1 << 256
 _LONGEST_TEXT = 100
+_MOST_COMPARED = 250
 
 
 def show(value: object) -> str:
     """Return `value` as an error message shows it: short, on one line, never itself an error."""
     if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
+        kind = "a masked array" if is_masked(value) else "an array"
+        return f"{kind} of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, int) and abs(value) >= _LONGEST_INTEGER:
         return f"an integer of {value.bit_length()} bits"
     try:
@@ -32,11 +36,23 @@ def show(value: object) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
+def is_masked(value: object) -> bool:
+    """Return whether `value` is an array with a mask, which its numbers alone would lose."""
+    masked = sys.modules.get("numpy.ma")  # where it is not loaded, no array has a mask
+    return masked is not None and isinstance(value, masked.MaskedArray)
+
+
 def hint(name: str, known: Iterable[str]) -> str:
-    """Return `" (did you mean 'x'?)"` for the known name nearest to `name`, or nothing."""
+    """Return `" (did you mean 'x'?)"` for the known name nearest to `name`, or nothing.
+
+    Only short names and the first of many known ones are compared: the time to compare two names
+    grows with the product of their lengths, and names can come from an untrusted file.
+    """
+    if len(name) > _LONGEST_TEXT:
+        return ""
     import difflib  # slow to import, and needed for errors only
 
-    known = list(known)
+    known = [other for other in islice(known, _MOST_COMPARED) if len(other) <= _LONGEST_TEXT]
     nearest = difflib.get_close_matches(name, known, n=1)
     if not nearest:
         folded = {other.casefold(): other for other in known}

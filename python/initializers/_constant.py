@@ -60,8 +60,10 @@ class Constant(BuiltIn):
 
     _floats_only = False
 
+    _array: NDArray[Any]
+
     def __init__(self, value: ArrayLike = 0.0) -> None:
-        self._array = as_array("value", value)
+        self._keep(_array=as_array("value", value))
 
     @property
     def value(self) -> Any:
@@ -125,8 +127,10 @@ class Identity(BuiltIn):
     _floats_only = False
     _on_zeros = True
 
+    gain: float
+
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = check_real("gain", gain)
+        self._keep(gain=check_real("gain", gain))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON has them; `gain` only if it is not 1."""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from ._checks import hint
 
-NUMBER = re.compile(r"\d+")
+NUMBER = re.compile("[0-9]+")
+
+# What a message or a table lists of names: they hold time stamps and hashes, and can come from an
+# untrusted file. Digits of the longest number that is read, runs of numbers, signs of a name.
+_MOST_DIGITS = 18
+_MOST_RUNS = 20
+_LONGEST_NAME = 200
 
 
 class Entry(Protocol):
@@ -76,7 +83,7 @@ def _list_missing(entries: Sequence[Entry], missing: list[str]) -> Iterator[str]
         groups: dict[str, list[str]] = {}
         for name in missing:
             groups.setdefault(NUMBER.sub("0", name), []).append(name)
-        listed = ", ".join(repr(merge_names(group)) for group in groups.values())
+        listed = ", ".join(repr(_shorten(merge_names(group))) for group in groups.values())
         near = hint(missing[0], [entry.pattern for entry in entries])
         count = f"{len(missing)} weights" if len(missing) > 1 else "a weight"
         yield f"{count} without a rule: {listed}{near}"
@@ -92,7 +99,7 @@ def _list_idle(entries: Sequence[Entry], found: dict[str, int | None]) -> Iterat
         else:
             why = hint(entry.pattern, found) or _hint_end(entry.pattern, found)
         yield (
-            f"rule {place + 1} without a weight: {entry.label}{why} "
+            f"rule {place + 1} without a weight: {_shorten(entry.label)}{why} "
             "(`optional` lets a rule match none, `partial=True` is for a part of a model)"
         )
 
@@ -106,16 +113,22 @@ def _hint_end(pattern: str, names: Collection[str]) -> str:
 
 def merge_names(names: list[str]) -> str:
     """Return `"h.{0-10,12}.bias"` for names that differ in numbers only."""
-    columns = zip(*(map(int, NUMBER.findall(name)) for name in names), strict=True)
-    numbers = iter([sorted(set(column)) for column in columns])
+    numbers = iter([set(column) for column in zip(*map(NUMBER.findall, names), strict=True)])
 
     def write(match: re.Match[str]) -> str:
-        found = next(numbers)
-        if len(found) == 1:
+        texts = next(numbers)
+        if len(texts) == 1:
             return match[0]
-        return f"{{{','.join(_list_runs(found))}}}"
+        if max(map(len, texts)) > _MOST_DIGITS:
+            return "{…}"
+        runs = list(islice(_list_runs(sorted(set(map(int, texts)))), _MOST_RUNS + 1))
+        return f"{{{','.join([*runs[:_MOST_RUNS], *['…'] * (len(runs) > _MOST_RUNS)])}}}"
 
     return NUMBER.sub(write, names[0])
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
 
 
 def _list_runs(numbers: list[int]) -> Iterator[str]:

@@ -9,38 +9,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._checks import show
+from ._checks import is_masked, show
 
 _IS_BIG = sys.byteorder == "big"
 
 
-def digest(weights: Mapping[str, NDArray[Any]]) -> str:
+def digest(weights: Mapping[str, NDArray[Any]], *, sort: bool = False) -> str:
     """Return the SHA-256 of named weights, in their order, as 64 hexadecimal digits.
 
     It covers names, dtypes, shapes and every bit of the values, and is the same on every machine
     (`docs/stream.md`, section 10).
 
     Args:
-        weights: Arrays by name; their order counts.
+        weights: Arrays by name; their order counts, unless `sort`.
+        sort: Whether to take the weights in the order of their names, by code points, so that two
+            frameworks that list the same weights in other orders have the same digest.
 
     Raises:
-        TypeError: If `weights` is no mapping, a name is not a string or a weight not a NumPy array.
+        TypeError: If `weights` is no mapping, a name is not a string, a weight not a NumPy array or
+            a masked one, or `sort` is no bool.
 
     Examples:
         >>> digest({"kernel": RandomNormal(seed=1)((3, 3))})[:12]
         '851d97d62417'
+        >>> weights = {"b": Zeros()((2,)), "a": Ones()((2,))}
+        >>> digest(weights, sort=True) == digest(dict(sorted(weights.items())))
+        True
     """
     import hashlib  # milliseconds, so only for those who use it
 
     if not isinstance(weights, Mapping):
         raise TypeError(f"`weights` must map names to NumPy arrays, received: {show(weights)}")
-    total = hashlib.sha256()
+    if not isinstance(sort, (bool, np.bool_)):
+        raise TypeError(f"`sort` must be a bool, received: {show(sort)}")
     for name, array in weights.items():
-        if not isinstance(name, str) or not isinstance(array, np.ndarray):
+        if not isinstance(name, str) or not isinstance(array, np.ndarray) or is_masked(array):
             raise TypeError(
                 "`weights` must map names to NumPy arrays, "
-                f"received: {name!r} for {type(array).__name__}"
+                f"received: {show(name)} for {type(array).__name__}"
             )
+    total = hashlib.sha256()
+    for name, array in sorted(weights.items()) if sort else weights.items():
         big = array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and _IS_BIG)
         values = np.ascontiguousarray(array.byteswap() if big else array)
         shape = b"".join(size.to_bytes(8, "little") for size in array.shape)

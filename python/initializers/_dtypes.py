@@ -83,7 +83,8 @@ def look_up(dtype: object) -> DType:
         name = "float32" if dtype is None else _name_of(dtype)
     found = _by_name.get(name)
     if found is None:
-        found = _by_name[name] = DType(name)
+        # `setdefault`, since another thread may be here too: there is one object of each name.
+        found = _by_name.setdefault(name, DType(name))
     _seen[dtype] = found
     return found
 

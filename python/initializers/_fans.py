@@ -58,8 +58,8 @@ def compute_fans(
 
 def check_axes(
     input_axes: object, output_axes: object
-) -> tuple[list[int] | None, list[int] | None]:
-    """Return both arguments as lists of Python ints, or as None."""
+) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Return both arguments as tuples of Python ints, or as None."""
     if (input_axes is None) != (output_axes is None):
         raise ValueError(
             "`input_axes` and `output_axes` must be given together, received: "
@@ -68,13 +68,13 @@ def check_axes(
     return _check_axis_list("input_axes", input_axes), _check_axis_list("output_axes", output_axes)
 
 
-def _check_axis_list(argument: str, axes: object) -> list[int] | None:
+def _check_axis_list(argument: str, axes: object) -> tuple[int, ...] | None:
     if axes is None:
         return None
     wanted = f"`{argument}` must be a list of different integers, received: {show(axes)}"
     if not isinstance(axes, Sequence) or isinstance(axes, (str, bytes)):
         raise TypeError(wanted)
-    checked = [axis for axis in map(to_integer, axes) if axis is not None]
+    checked = tuple(axis for axis in map(to_integer, axes) if axis is not None)
     if len(checked) != len(axes):
         raise TypeError(wanted)
     # Python would not even write the longest integers.
@@ -84,7 +84,7 @@ def _check_axis_list(argument: str, axes: object) -> list[int] | None:
 
 
 def fans_of(
-    shape: Shape, input_axes: list[int] | None, output_axes: list[int] | None
+    shape: Shape, input_axes: tuple[int, ...] | None, output_axes: tuple[int, ...] | None
 ) -> tuple[int, int]:
     """Return what `compute_fans` does, for arguments that were checked."""
     if input_axes is not None and output_axes is not None:
@@ -101,17 +101,17 @@ def fans_of(
     return shape[-2] * kernel, shape[-1] * kernel
 
 
-def _multiply(argument: str, axes: list[int], shape: Shape) -> int:
+def _multiply(argument: str, axes: tuple[int, ...], shape: Shape) -> int:
     rank = len(shape)
     for axis in axes:
         if not -rank <= axis < rank:
             raise ValueError(
-                f"`{argument}` must name axes of shape {shape}, received: {axis} in {axes}"
+                f"`{argument}` must name axes of shape {shape}, received: {axis} in {[*axes]}"
             )
     places = {axis % rank for axis in axes}
     if len(places) != len(axes):
         raise ValueError(
-            f"`{argument}` must name different axes of shape {shape}, received: {axes}"
+            f"`{argument}` must name different axes of shape {shape}, received: {[*axes]}"
         )
     return math.prod(shape[axis] for axis in places)
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import contextlib
 import mmap
 import weakref
-from functools import cache
 
 import numpy as np
 
 from ._block import Array
-from ._memory import exceeds_memory, memory_limit
+from ._memory import exceeds_memory
 
 # Whether the system can be told that it may take back what is kept here whenever it needs it.
 CAN_KEEP = hasattr(mmap, "MADV_FREE")
 # By size. Lists and dicts change in one step of the interpreter: a finalizer runs at any time, on
 # any thread, so that a lock could wait for itself.
 _kept: dict[int, list[mmap.mmap]] = {}
+# The most bytes that are kept, on every system.
+_MOST_KEPT = 2**28
 
 
 def map_memory(size: int) -> Array | None:
@@ -51,12 +52,32 @@ def _keep(memory: mmap.mmap) -> None:
         memory.madvise(mmap.MADV_FREE)
         size = len(memory)
         kept = sum(each * len(pieces) for each, pieces in list(_kept.items()))
-        if kept + size > _most_kept():
+        if kept + size > _MOST_KEPT:
             _kept.clear()  # of sizes that are asked for no more
-        _kept.setdefault(size, []).append(memory)
+        if size <= _MOST_KEPT:
+            _kept.setdefault(size, []).append(memory)
 
 
-@cache
-def _most_kept() -> float:
-    """Return the bytes that may be kept: a quarter of what there is."""
-    return memory_limit() / 4
+def release_memory() -> int:
+    """Give memory that is kept for the next large arrays back to the system.
+
+    Arrays of 4 MiB and more that JAX or Keras share are made in memory which this package keeps
+    once nothing refers to it, 256 MiB at most, because new memory is several times slower to fill.
+    The system may take it at any time, but counts it as this process's until then.
+
+    Returns:
+        The number of bytes that were given back.
+
+    Examples:
+        >>> release_memory()
+        0
+    """
+    released = 0
+    while _kept:
+        try:
+            size, pieces = _kept.popitem()
+        except KeyError:  # another thread was first
+            break
+        released += size * len(pieces)
+        pieces.clear()
+    return released

@@ -28,8 +28,10 @@ class _OrthogonalKernel(RandomInitializer):
 
     _costly_blocks = True
 
+    gain: float
+
     def __init__(self, gain: float = 1.0, seed: SeedLike = None) -> None:
-        self.gain = check_real("gain", gain)
+        self._keep(gain=check_real("gain", gain))
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -204,6 +206,8 @@ class Dirac(BuiltIn):
     _floats_only = False
     _on_zeros = True
 
+    groups: int
+
     def __init__(self, groups: int = 1) -> None:
         number = to_integer(groups)
         if number is None:
@@ -212,7 +216,7 @@ class Dirac(BuiltIn):
             raise ValueError(f"`groups` must be an integer >= 1, received: {show(groups)}")
         if number >= 2**63:  # Python would not even write it
             raise ValueError(f"`groups` must be an integer < 2**63, received: {show(groups)}")
-        self.groups = number
+        self._keep(groups=number)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON has them."""
@@ -263,9 +267,13 @@ class Sparse(RandomInitializer):
 
     _costly_blocks = True
 
+    sparsity: float
+    stddev: float
+
     def __init__(self, sparsity: float, stddev: float = 0.01, seed: SeedLike = None) -> None:
-        self.sparsity = check_real_where("sparsity", sparsity, "in [0, 1]", lambda x: 0 <= x <= 1)
-        self.stddev = check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0)
+        share = check_real_where("sparsity", sparsity, "in [0, 1]", lambda x: 0 <= x <= 1)
+        self._keep(sparsity=share)
+        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-_CONTROL_GROUPS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
-
-
 # Only what is a good part of the memory is worth asking the system how much it has.
 _LARGE = 2**30
+
+# Where Linux shows processes and control groups; tests have folders of their own.
+_PROC = "/proc"
+_GROUPS = "/sys/fs/cgroup"
 
 
 def exceeds_memory(size: int) -> bool:
@@ -23,23 +21,55 @@ def exceeds_memory(size: int) -> bool:
 def memory_limit() -> float:
     """Return the bytes beyond which an array cannot be filled, or infinity where nothing says so.
 
-    That is the machine's memory, or its control group's share of it, and the swap: more than that
-    can never be had, however much the system promises.
+    That is the machine's memory and swap, or less where a control group of this process has less:
+    more than that can never be had, however much the system promises.
     """
     sizes = dict(_read_meminfo())
-    total = sizes.get("MemTotal", math.inf)
-    for path in _CONTROL_GROUPS:
-        try:
-            with open(path, encoding="ascii") as file:
-                total = min(total, int(file.read()))
-        except (OSError, ValueError):  # absent, or "max"
-            continue
-    return total + sizes.get("SwapTotal", 0)
+    memory, swap = sizes.get("MemTotal", math.inf), sizes.get("SwapTotal", 0)
+    both = math.inf
+    for kind, folder in _list_groups():
+        if kind == "":
+            memory = min(memory, _read_number(f"{folder}/memory.max"))
+            swap = min(swap, _read_number(f"{folder}/memory.swap.max"))
+        else:
+            memory = min(memory, _read_number(f"{folder}/memory.limit_in_bytes"))
+            both = min(both, _read_number(f"{folder}/memory.memsw.limit_in_bytes"))
+    return min(memory + swap, both)
 
 
-def _read_meminfo() -> Iterator[tuple[str, int]]:
+def _list_groups() -> Iterator[tuple[str, str]]:
+    """Yield the folders of this process's control groups for memory, and of all that hold them.
+
+    Each comes with `""` for version 2 or `"memory"` for version 1. In a container the path can be
+    the host's, of which only the top is mounted: that one is always among the folders.
+    """
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
+        with open(f"{_PROC}/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        kind = "memory" if "memory" in controllers.split(",") else controllers
+        if kind not in ("", "memory"):
+            continue
+        parts = [] if "/.." in path else [part for part in path.split("/") if part]
+        top = f"{_GROUPS}/{kind}".rstrip("/")
+        for depth in range(len(parts) + 1):
+            yield kind, "/".join([top, *parts[:depth]])
+
+
+def _read_number(path: str) -> float:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):  # absent, or "max"
+        return math.inf
+
+
+def _read_meminfo() -> Iterator[tuple[str, float]]:
+    try:
+        with open(f"{_PROC}/meminfo", encoding="ascii") as file:
             for line in file:
                 name, _, rest = line.partition(":")
                 if rest.endswith(" kB\n"):

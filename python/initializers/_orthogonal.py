@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from ._base import Writer
 from ._block import Array, Shape, allocate
-from ._checks import check_real, show, to_integer
+from ._checks import check_real, is_masked, show, to_integer
 from ._dtypes import DType, look_up
 from ._memory import exceeds_memory
 from ._random import Law, RandomInitializer
@@ -54,14 +54,17 @@ class Orthogonal(RandomInitializer):
 
     _costly_blocks = True
 
+    gain: float
+    axis: int
+
     def __init__(self, gain: float = 1.0, seed: SeedLike = None, axis: int = -1) -> None:
-        self.gain = check_real("gain", gain)
+        self._keep(gain=check_real("gain", gain))
         number = to_integer(axis)
         if number is None:
             raise TypeError(f"`axis` must be an integer, received: {show(axis)}")
         if not -(2**63) <= number < 2**63:  # Python would not even write it
             raise ValueError(f"`axis` must be in [-2**63, 2**63), received: {show(axis)}")
-        self.axis = number
+        self._keep(axis=number)
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
         A new array of the shape and dtype of `matrix`.
 
     Raises:
-        TypeError: If `matrix` is not made of floats.
+        TypeError: If `matrix` is not made of floats, or has a mask, which would be lost.
         ValueError: If it has not 2 dimensions, or NaN or infinity in it.
         MemoryError: If there is no memory for the computation.
 
@@ -126,6 +129,11 @@ def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
         >>> orthogonalize([[3.0, 0.0], [4.0, 5.0]]).round(15).tolist()
         [[0.6, -0.8], [0.8, 0.6]]
     """
+    if is_masked(matrix):
+        raise TypeError(
+            "`matrix` must have no mask, which would be lost: give `matrix.filled(...)` or "
+            f"`matrix.data`, received: {show(matrix)}"
+        )
     array = np.asarray(matrix)
     try:
         dtype = look_up(array.dtype.newbyteorder("="))

@@ -11,6 +11,7 @@ are the float32 values rounded once; float64 has values of its own.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -35,6 +36,9 @@ _DESCRIPTIONS: dict[Callable[..., None], Callable[..., tuple[str, list[float]]]]
     _core.fill_truncated_normal: _core.describe_truncated_normal,
 }
 
+# A shape of so many elements takes memory that is worth some microseconds.
+_MUCH = 2**16
+
 # Beyond it lies 6e-300 of the distribution: the sampler for the tail ends there.
 _FARTHEST_BOUND = 37.0
 
@@ -46,14 +50,17 @@ class RandomInitializer(BuiltIn):
         seed: The integer or generator that the values are drawn from.
     """
 
+    seed: int | SeedGenerator
+    _init_seed: int | SeedGenerator | None
+
     # How the argument is read and written; an adapter knows the generators of its framework too.
     _check_seed = staticmethod(check_seed)
     _serialize_seed = staticmethod(serialize_seed)
 
     def __init__(self, seed: SeedLike = None) -> None:
         # Kept apart, so that a clone of an unseeded initializer draws a seed of its own.
-        self._init_seed = None if seed is None else self._check_seed(seed)
-        self.seed = draw_seed() if self._init_seed is None else self._init_seed
+        given = None if seed is None else self._check_seed(seed)
+        self._keep(_init_seed=given, seed=draw_seed() if given is None else given)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON has them; None for a seed that was drawn."""
@@ -62,7 +69,8 @@ class RandomInitializer(BuiltIn):
     def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
         """Return a copy with another seed, an integer or a `SeedGenerator`."""
         result = copy.copy(self)
-        result._init_seed = result.seed = self._check_seed(seed)
+        checked = self._check_seed(seed)
+        result._keep(_init_seed=checked, seed=checked)
         return result
 
     def _identity(self) -> dict[str, Any]:
@@ -74,12 +82,19 @@ class RandomInitializer(BuiltIn):
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
         law = self._law(shape)
-        if isinstance(self.seed, SeedGenerator):
+        # Before a generator moves on, or much memory is asked for; else the fill itself checks.
+        if isinstance(self.seed, SeedGenerator) or math.prod(shape) >= _MUCH:
             self._check(law, dtype)
         return self._fill(law, shape, dtype, *self._draw())
 
+    def _plan_without_draw(self, shape: Shape, dtype: DType) -> Writer | None:
+        if not isinstance(self.seed, SeedGenerator):
+            return self._plan(shape, dtype)
+        self.with_seed(0)._plan(shape, dtype)
+        return None
+
     def _check(self, law: Law, dtype: DType) -> None:
-        """Let the core check the parameters, on nothing: before a generator moves on."""
+        """Let the core check the parameters, on nothing."""
         fill, parameters = law
         nothing = np.empty((0, 0), dtype.raw or dtype.name)  # a matrix, as orthogonal ones must be
         self._call(fill, nothing, dtype.name, 0, 0, None, *parameters)
@@ -170,9 +185,12 @@ class RandomNormal(RandomInitializer):
         (2, 3)
     """
 
+    mean: float
+    stddev: float
+
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None) -> None:
-        self.mean = check_real("mean", mean)
-        self.stddev = check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0)
+        self._keep(mean=check_real("mean", mean))
+        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -208,6 +226,10 @@ class TruncatedNormal(RandomInitializer):
         (2, 3)
     """
 
+    mean: float
+    stddev: float
+    bounds: tuple[float, float]
+
     def __init__(
         self,
         mean: float = 0.0,
@@ -215,9 +237,9 @@ class TruncatedNormal(RandomInitializer):
         seed: SeedLike = None,
         bounds: tuple[float, float] = (-2.0, 2.0),
     ) -> None:
-        self.mean = check_real("mean", mean)
-        self.stddev = check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0)
-        self.bounds = _check_bounds(bounds)
+        self._keep(mean=check_real("mean", mean))
+        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
+        self._keep(bounds=_check_bounds(bounds))
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -247,9 +269,13 @@ class RandomUniform(RandomInitializer):
         (2, 3)
     """
 
+    minval: float
+    maxval: float
+
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: SeedLike = None) -> None:
-        self.minval = low = check_real("minval", minval)
-        self.maxval = check_real_where("maxval", maxval, f">= `minval` = {low}", lambda x: x >= low)
+        low = check_real("minval", minval)
+        high = check_real_where("maxval", maxval, f">= `minval` = {low}", lambda x: x >= low)
+        self._keep(minval=low, maxval=high)
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:

@@ -120,7 +120,9 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[T], 
     Raises:
         TypeError: If a name is no string, or what is decorated is neither a class with a
             `get_config` method nor a function.
-        ValueError: If a name is empty, reserved or contains `">"`, or the key is taken.
+        ValueError: If a name is empty, reserved or contains `">"`, or another definition has the
+            key. One of the same module and qualified name replaces the old one, as when a cell of a
+            notebook runs again.
 
     Examples:
         >>> @register("my_package")
@@ -150,12 +152,20 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[T], 
                 f"only classes and functions can be registered, received: {show(thing)}"
             )
         key = f"{package}>{name or thing.__name__}"
-        if _objects.setdefault(key, thing) is not thing:
-            raise ValueError(f"{key!r} must be registered only once, received: {show(thing)}")
+        known = _objects.setdefault(key, thing)
+        if _place_of(known) != _place_of(thing):
+            raise ValueError(
+                f"{key!r} must be registered only once, received: {show(thing)} after {show(known)}"
+            )
+        _objects[key] = thing
         _keys[thing] = key
         return thing
 
     return decorate
+
+
+def _place_of(thing: Any) -> tuple[str, str]:
+    return thing.__module__, thing.__qualname__
 
 
 def key_of(thing: object, otherwise: str) -> str:

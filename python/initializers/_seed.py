@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -91,12 +94,17 @@ class SeedGenerator:
 
 def check_seed_integer(seed: object, wanted: str = _WANTED) -> int:
     """Return `seed`, an integer or bool of any type, as a Python int in [-2**127, 2**127)."""
-    number = int(seed) if isinstance(seed, (bool, np.bool_)) else to_integer(seed)
+    number = _to_seed(seed)
     if number is None:
         raise TypeError(f"`seed` must be {wanted}, received: {show(seed)}")
     if not _LOW <= number < _HIGH:
         raise ValueError(f"`seed` must be {wanted}, received: {show(seed)}")
     return number
+
+
+def _to_seed(value: object) -> int | None:
+    """Return an integer or, as in Keras, a bool of any type as a Python int, or else None."""
+    return int(value) if isinstance(value, (bool, np.bool_)) else to_integer(value)
 
 
 def check_seed(seed: object) -> int | SeedGenerator:
@@ -147,7 +155,7 @@ def fold_in(seed: int, *path: str | int) -> int:
 
     Args:
         seed: An integer in `[-2**127, 2**127)`.
-        *path: One or more strings, or integers in the same range.
+        *path: One or more strings, or integers in the same range; True is 1, as in a seed.
 
     Returns:
         An integer in [0, 2**64).
@@ -178,7 +186,7 @@ def _encode_part(part: object) -> bytes:
         except UnicodeEncodeError:
             raise ValueError(f"`path` must be Unicode text, received: {show(part)}") from None
         return b"s" + len(text).to_bytes(8, "little") + text
-    number = to_integer(part)
+    number = _to_seed(part)
     if number is None:
         raise TypeError(f"`path` must be of strings and integers, received: {show(part)}")
     if not _LOW <= number < _HIGH:
@@ -186,8 +194,27 @@ def _encode_part(part: object) -> bytes:
     return b"i" + number.to_bytes(16, "little", signed=True)
 
 
+# Whether unseeded initializers of this thread draw a seed.
+_draws: ContextVar[bool] = ContextVar("draws", default=True)
+
+
+@contextmanager
+def no_seeds_drawn() -> Iterator[None]:
+    """Give unseeded initializers the seed 0, where they get another one before they are called.
+
+    `random`, which other threads use too, is left alone.
+    """
+    token = _draws.set(False)
+    try:
+        yield
+    finally:
+        _draws.reset(token)
+
+
 def draw_seed() -> int:
     """Draw the seed of an unseeded initializer as Keras does, so that `random.seed` decides it."""
+    if not _draws.get():
+        return 0
     import random
 
     return random.randint(1, 10**9)

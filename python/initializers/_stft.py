@@ -13,8 +13,8 @@ from . import _core
 from ._arrays import deserialize_array
 from ._base import BuiltIn, Writer
 from ._block import Array, Shape, allocate
-from ._cast import cast
-from ._checks import check_name, show
+from ._cast import cast_float
+from ._checks import check_name, is_masked, show
 from ._dtypes import DType, look_up
 
 _SIDES = ("real", "imag")
@@ -46,13 +46,19 @@ class STFT(BuiltIn):
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value; on a call, if the shape is not (T, 1, K) with T >= 1
-            and K >= 2, the window has not T values, or it cannot be scaled because all are 0.
+            and K >= 2, the window has not T values, it cannot be scaled because all are 0, or an
+            element of the whole kernel overflows the dtype.
         ImportError: If the window needs SciPy, and it is not installed.
 
     Examples:
         >>> STFT("imag", window=None)((2, 1, 3), "float64").tolist()
         [[[0.0, 0.0, 0.0]], [[0.0, -1.0, 0.0]]]
     """
+
+    side: str
+    window: str | tuple[float, ...] | None
+    scaling: str | None
+    periodic: bool
 
     def __init__(
         self,
@@ -61,18 +67,17 @@ class STFT(BuiltIn):
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:
-        self.side = check_name("side", side, _SIDES)
-        self.scaling = None if scaling is None else check_name("scaling", scaling, _SCALINGS)
+        self._keep(side=check_name("side", side, _SIDES))
+        self._keep(scaling=None if scaling is None else check_name("scaling", scaling, _SCALINGS))
         if not isinstance(periodic, (bool, np.bool_)):
             raise TypeError(f"`periodic` must be a bool, received: {show(periodic)}")
-        self.periodic = bool(periodic)
-        self.window = _check_window(window)
+        self._keep(periodic=bool(periodic), window=_check_window(window))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON has them."""
         return {
             "side": self.side,
-            "window": self.window,
+            "window": [*self.window] if isinstance(self.window, tuple) else self.window,
             "scaling": self.scaling,
             "periodic": self.periodic,
         }
@@ -95,6 +100,8 @@ class STFT(BuiltIn):
         cosines, sines = _core.unit_roots(length)
         roots = cosines if self.side == "real" else 0.0 - sines  # 0 - 0 is 0 and not -0
         weights, total = self._weigh(shape[0])
+        if weights is not None:
+            _check_range(np.abs(weights), total, roots, dtype)
 
         def write(out: Array, start: Shape | None) -> None:
             first, _, low = start or (0, 0, 0)
@@ -108,7 +115,7 @@ class STFT(BuiltIn):
                 values = roots[np.outer(times % length, frequencies) % length]
                 if weights is not None:
                     values = values * weights[times, None] / total
-                part = cast(values + 0.0, dtype, "window")  # + 0 for the -0 of a weight 0
+                part = cast_float(values + 0.0, dtype, "window")  # + 0 for the -0 of a weight 0
                 out[row : row + step] = part[:, None, :]
 
         return write
@@ -145,7 +152,23 @@ class STFT(BuiltIn):
         return weights, total
 
 
-def _check_window(window: object) -> str | list[float] | None:
+def _check_range(
+    sizes: NDArray[np.float64], total: float, roots: NDArray[np.float64], dtype: DType
+) -> None:
+    """Raise ValueError if an element of the whole kernel overflows.
+
+    Row t has weights of the size `sizes[t]`, and the roots number 0, t, 2t, …: the multiples of a
+    divisor of their count. Those beyond half the count, which no column has, only change the sign.
+    """
+    try:
+        cast_float(sizes / total, dtype, "window")  # no root is longer than 1
+    except ValueError:
+        for t, size in enumerate(sizes):
+            longest = np.abs(roots[:: math.gcd(t, len(roots))]).max(keepdims=True)
+            cast_float(longest * size / total, dtype, "window")
+
+
+def _check_window(window: object) -> str | tuple[float, ...] | None:
     if window is None:
         return None
     if isinstance(window, str):
@@ -155,7 +178,8 @@ def _check_window(window: object) -> str | list[float] | None:
     wanted = "a name, a sequence of finite numbers or None"
     try:
         array = np.array(window)
-        valid = array.ndim == 1 and array.size > 0 and array.dtype.kind in "biuf"
+        valid = not is_masked(window)
+        valid &= array.ndim == 1 and array.size > 0 and array.dtype.kind in "biuf"
     except ValueError:  # ragged
         valid = False
     if not valid:
@@ -163,8 +187,7 @@ def _check_window(window: object) -> str | list[float] | None:
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"`window` must be {wanted}, received: {show(window)}")
-    values: list[float] = array.tolist()
-    return values
+    return tuple(array.tolist())
 
 
 def _make_window(name: str, length: int, periodic: bool) -> NDArray[np.float64]:

@@ -48,6 +48,12 @@ class VarianceScaling(RandomInitializer):
         (2, 3)
     """
 
+    scale: float
+    mode: str
+    distribution: str
+    input_axes: tuple[int, ...] | None
+    output_axes: tuple[int, ...] | None
+
     def __init__(
         self,
         scale: float = 1.0,
@@ -57,13 +63,14 @@ class VarianceScaling(RandomInitializer):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        self.scale = check_real_where("scale", scale, "> 0", lambda x: x > 0)
-        self.mode = check_name("mode", mode, _MODES)
+        self._keep(scale=check_real_where("scale", scale, "> 0", lambda x: x > 0))
+        self._keep(mode=check_name("mode", mode, _MODES))
         if isinstance(distribution, str):
             distribution = distribution.lower()
             distribution = "truncated_normal" if distribution == "normal" else distribution
-        self.distribution = check_name("distribution", distribution, _DISTRIBUTIONS)
-        self.input_axes, self.output_axes = check_axes(input_axes, output_axes)
+        self._keep(distribution=check_name("distribution", distribution, _DISTRIBUTIONS))
+        inputs, outputs = check_axes(input_axes, output_axes)
+        self._keep(input_axes=inputs, output_axes=outputs)
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -73,8 +80,8 @@ class VarianceScaling(RandomInitializer):
             "mode": self.mode,
             "distribution": self.distribution,
             **super().get_config(),
-            "input_axes": self.input_axes,
-            "output_axes": self.output_axes,
+            "input_axes": None if self.input_axes is None else [*self.input_axes],
+            "output_axes": None if self.output_axes is None else [*self.output_axes],
         }
 
     def _law(self, shape: Shape) -> Law:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 from typing import Any
 
 import numpy as np
@@ -280,3 +281,35 @@ def test_bad_input() -> None:
 
     with pytest.raises(TypeError, match="`model` must return a tensor"):
         propagate(Nothing(), torch.ones(2, 3))
+
+
+def test_generators_go_back_around_the_models_own_call_only() -> None:
+    class Drawing(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            draw()
+            return self.layer(x)
+
+    def draw() -> tuple[Any, ...]:
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    def seed() -> None:
+        random.seed(1)
+        np.random.seed(1)
+        torch.manual_seed(1)
+
+    drawn: list[tuple[Any, ...]] = []
+
+    def loss(output: torch.Tensor) -> torch.Tensor:
+        drawn.append(draw())  # as another thread does while the rest goes on
+        return output.sum()
+
+    model = Drawing()
+    seed()
+    expected = [draw(), draw()]
+    seed()
+    propagate(model, (8, 4), loss=loss, recipe="he_normal")
+    assert [*drawn, draw()] == expected

@@ -63,6 +63,8 @@ def open_tensors(path: Path) -> list[Tensor]:
         Mistake: If it is of no known kind, or malformed.
         OSError: If it cannot be read.
     """
+    if path.exists() and not (path.is_dir() or path.is_file()):  # a pipe could be waited for
+        raise Mistake(f"{path}: must be a regular file or a folder, received: a pipe or a device")
     if path.is_dir() or path.name.endswith((_safetensors.SUFFIX, _safetensors.INDEX_SUFFIX)):
         return _open_safetensors(path)
     if path.suffix == ".npy":

@@ -17,6 +17,7 @@ import numpy as np
 
 from .._rules import Rules
 from .._seed import fold_in
+from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
@@ -106,7 +107,8 @@ class _Linen(_Adapter):
         key = jax.random.key(fold_in(seed, "propagate", "jax") % 2**32)
         rngs = {name: jax.random.fold_in(key, i) for i, name in enumerate(("params", "dropout"))}
         if not is_bound:
-            variables = bare.init(rngs, *args, **keywords)
+            with generators_kept():
+                variables = bare.init(rngs, *args, **keywords)
         variables = flax.core.unfreeze(variables)
         weights = {"params": variables.pop("params", {})}
         if rules is not None:
@@ -125,7 +127,7 @@ class _Linen(_Adapter):
                 self._layers[module.path] = module
                 return tape.call(module.path, module, function, args, keywords)
 
-            with flax.linen.intercept_methods(intercept):
+            with flax.linen.intercept_methods(intercept), generators_kept():
                 output = bare.apply(
                     {**variables, **weights},
                     *args,
@@ -170,7 +172,7 @@ class _Nnx(_Adapter):
             tape = Tape(shifts)
             copy = nnx.merge(definition, weights, rest, copy=True)
             layers = {id(module): (path, module) for path, module in nnx.iter_modules(copy)}
-            with _tapped(layers, tape):
+            with _tapped(layers, tape), generators_kept():
                 output = copy(*args, **keywords)
             return output, tape.entries, tape.values
 
@@ -213,7 +215,7 @@ class _Equinox(_Adapter):
 
             def run_one(args: Any, keywords: Any, shifts: Any) -> Any:
                 tape = Tape(shifts)
-                with _tapped(layers, tape):
+                with _tapped(layers, tape), generators_kept():
                     output = whole(*args, **keywords)
                 found[:] = tape.entries
                 return output, tape.values

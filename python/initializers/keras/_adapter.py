@@ -77,9 +77,10 @@ class Adapter(BuiltIn):
             from ._shards import make_sharded
 
             return make_sharded(self._plan(shape, kind), shape, kind, layout, self._on_zeros)
-        array = allocate_aligned(shape, kind)
+        self._demand_floats("`dtype` must be", kind, kind)
         # The tensor may share its memory: nothing writes to `array` after this.
-        return to_tensor(super().__call__(shape, out=array), kind)
+        array = self._make_block(shape, kind, None, shape, None, allocate_aligned)
+        return to_tensor(array, kind)
 
     # As in Keras, where every initializer is equal to itself only.
     __eq__ = object.__eq__

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from .._rules import Rules
+from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
@@ -48,7 +49,7 @@ def measure_model(
         names = {id(layer): path for path, layer in walk_layers(model)}
 
         def run(passes: Any) -> Any:
-            with _tapped(names, passes):
+            with _tapped(names, passes), generators_kept():
                 return model(*args, **keywords, training=training)
 
         found, weight_gradients = differentiate(run, weights, (args, keywords), loss, seed)

@@ -7,10 +7,8 @@ deep into rectifiers.
 
 from __future__ import annotations
 
-import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +18,7 @@ from .._base import Initializer
 from .._checks import show
 from .._conventions import KERAS
 from .._rules import Rule, Rules
-from .._seed import check_seed_integer
+from .._seed import check_seed_integer, no_seeds_drawn
 from ._inputs import make_normal
 from ._result import Layer, Propagation, summarise
 from ._stack import check_activation, check_widths, pass_through
@@ -53,8 +51,10 @@ def propagate(
     """Measure the scales of activations and gradients in every layer of a model, beside theory.
 
     One batch goes through the model and its gradient comes back. The model stays as it is: weights,
-    gradients, running statistics, mode and random states, on errors too. `print` the result for a
-    table, `plot` it for a picture, or ask for its `verdict`.
+    gradients, running statistics and mode, on errors too. While the model itself is called, the
+    random states of Python, NumPy and torch are saved and put back, so that what another thread
+    draws from them in that time is drawn again later; a recipe alone touches none. `print` the
+    result for a table, `plot` it for a picture, or ask for its `verdict`.
 
     Theory covers dense and convolutional layers, normalisations, dropout, embeddings, elementwise
     activations and sums, also those that no layer stands for; elsewhere it goes on from what was
@@ -104,19 +104,18 @@ def propagate(
     seed = check_seed_integer(seed)
     if loss is not None and not callable(loss):
         raise TypeError(f"`loss` must be a function of the output or None, received: {show(loss)}")
-    with _generators_kept():
-        for place, kind, adapter in _ADAPTERS:
-            loaded = sys.modules.get(place)
-            if loaded is not None and isinstance(model, getattr(loaded, kind)):
-                measure_model = import_module(f"initializers.{adapter}._propagation").measure_model
-                chosen = None if rules is None else _make_rules(rules, seed)
-                return _summarise(measure_model(model, inputs, loss, chosen, seed, training), loss)
-        if rules is not None or not _is_recipe(model):
-            raise TypeError(
-                "`model` must be a model of Keras, torch, Flax or Equinox, or (without `rules`) a "
-                f"recipe or an initializer, received: {show(model)}"
-            )
-        return _try_in_stack(model, inputs, loss, seed, check_widths(widths, depth), activation)
+    for place, kind, adapter in _ADAPTERS:
+        loaded = sys.modules.get(place)
+        if loaded is not None and isinstance(model, getattr(loaded, kind)):
+            measure_model = import_module(f"initializers.{adapter}._propagation").measure_model
+            chosen = None if rules is None else _make_rules(rules, seed)
+            return _summarise(measure_model(model, inputs, loss, chosen, seed, training), loss)
+    if rules is not None or not _is_recipe(model):
+        raise TypeError(
+            "`model` must be a model of Keras, torch, Flax or Equinox, or (without `rules`) a "
+            f"recipe or an initializer, received: {show(model)}"
+        )
+    return _try_in_stack(model, inputs, loss, seed, check_widths(widths, depth), activation)
 
 
 propagate.__module__ = "initializers"  # the public place, as for all names there
@@ -156,26 +155,19 @@ def _is_recipe(thing: object) -> bool:
 
 
 def _make_rules(rules: Any, seed: int) -> Rules:
-    """Return the rules, or those by which one initializer makes all matrices."""
+    """Return the rules, or those by which one initializer makes all matrices.
+
+    Initializers by name draw no seed from `random`, since every weight gets its own.
+    """
     is_config = isinstance(rules, Mapping) and "class_name" in rules
-    if not (is_config or isinstance(rules, (str, Initializer))):
-        own = getattr(rules, "seed", None)
-        return Rules(rules, seed if own is None else own)
-    rule = Rule(rules)
+    with no_seeds_drawn():
+        if not (is_config or isinstance(rules, (str, Initializer))):
+            own = getattr(rules, "seed", None)
+            return Rules(rules, seed if own is None else own)
+        rule = Rule(rules)
 
     def choose(name: str, shape: tuple[int, ...]) -> Rule | None:
         is_bias = "bias" in name.replace("/", ".").rpartition(".")[2]
         return None if len(shape) < 2 or is_bias else rule
 
     return Rules(choose, seed)
-
-
-@contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Give back the states of Python's and NumPy's own generators, which a model may draw from."""
-    state, numpy_state = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numpy_state)

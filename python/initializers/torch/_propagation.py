@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from .._checks import show
 from .._rules import Rules
 from .._seed import fold_in
+from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, make_normal, split_inputs
 from ..propagation._measure import Value, mean_square, measure, rms_of
 from ..propagation._taps import count_taps
@@ -49,11 +50,12 @@ def measure_model(
     home = next((each.device for each in model.parameters()), torch.device("cpu"))
     devices = [home] if home.type not in ("cpu", "meta") else []
     arguments, keywords = _make_inputs(model, inputs, seed, home)
-    with torch.random.fork_rng(devices, device_type=home.type if devices else "cuda"):
-        torch.manual_seed(fold_in(seed, "propagate", "torch") >> 1)
-        with torch.enable_grad(), torch.compiler.set_stance("force_eager"), _Tape(model) as tape:
+    kept = torch.random.fork_rng(devices, device_type=home.type if devices else "cuda")
+    with torch.enable_grad(), torch.compiler.set_stance("force_eager"), _Tape(model) as tape:
+        with kept, generators_kept():
+            torch.manual_seed(fold_in(seed, "propagate", "torch") >> 1)
             output = model(*arguments, **keywords)
-            _make_loss(output, loss, seed).backward()
+        _make_loss(output, loss, seed).backward()
     return tape.finish()
 
 
