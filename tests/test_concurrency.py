@@ -156,6 +156,38 @@ def test_an_interrupt_ends_a_long_fill() -> None:
     np.testing.assert_array_equal(SLOW((1000,), out=out[:1000]), SLOW((1000,)))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("initializer", "shape"),
+    [
+        (SLOW, (1 << 26,)),
+        (initializers.Orthogonal(seed=1), (4000, 3000)),  # many panels
+        (initializers.Orthogonal(seed=1), (64, 1 << 20)),  # one
+        (initializers.Orthogonal(seed=1, axis=0), (3000, 4000)),
+    ],
+    ids=["slow", "square", "tall", "axis"],
+)
+def test_an_interrupted_fill_leaves_the_rest_unwritten(
+    initializer: Any, shape: tuple[int, ...], threads: int
+) -> None:
+    """It stops, rather than to go on and raise in the end."""
+
+    def ring(*_: object) -> None:
+        raise InterruptedError("rung")
+
+    initializers.set_num_threads(threads)
+    out = np.full(shape, np.nan, np.float32)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(InterruptedError, match="rung"):
+            initializer(shape, out=out)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert np.isnan(out).any()
+    assert not np.isnan(initializer((64, 70))).any()
+
+
 def test_a_forked_child_fills() -> None:
     code = f"""
 import os, sys, initializers

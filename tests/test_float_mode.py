@@ -28,6 +28,7 @@ ROUNDINGS = [0x800, 0x400, 0xC00] if X86 else [0x400000, 0x800000, 0xC00000]
 # What `-ffast-math` start-up code sets: flush to zero (and denormals are zero).
 FLUSHING = 0x9FC0 if X86 else 1 << 24
 
+WAVES = np.sin(np.arange(350_000.0)).astype(np.float32).reshape(700, 500)
 MATRIX = np.linspace(-1, 1, 70).reshape(10, 7)
 
 MAKERS: dict[str, Callable[[], Any]] = {
@@ -102,6 +103,45 @@ def test_values_and_mode_stay(name: str, mode: int | str, settings_restored: Non
     expected = make()
     assert values.tobytes() == expected.tobytes()
     assert before & control != 0x1F80 if X86 else before != 0
+
+
+def _fill_core(name: str) -> Any:
+    """Fill by the core alone: the Python layer has set no mode."""
+    if name == "orthogonal":
+        out = np.empty((700, 500), np.float32)
+        _core.fill_orthogonal(out, "float32", 1, 0, None, 1.1)
+    elif name == "orthogonalize":
+        out = np.empty((700, 500), np.float32)
+        _core.orthogonalize(WAVES, out)
+    else:
+        out = np.empty(1 << 21, np.float32)
+        _core.fill_normal(out, "float32", 1, 0, None, 0.1, 0.3)
+    return out
+
+
+@pytest.mark.parametrize("mode", [*ROUNDINGS, "flush"])
+@pytest.mark.parametrize("name", ["normal", "orthogonal", "orthogonalize"])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_core_and_its_workers_set_the_mode_themselves(
+    name: str, mode: int | str, threads: int, settings_restored: None
+) -> None:
+    """Workers have the mode of the thread that starts them: here a hostile one."""
+    _core.set_num_threads(threads)
+    expected = _fill_core(name).tobytes()
+
+    def change() -> None:
+        _core.set_num_threads(threads + 1)
+        _fill_core("normal")
+        _core.set_num_threads(threads)  # other workers: these are started below
+        if isinstance(mode, int):
+            _set_rounding(mode)
+        else:
+            _core.replace_float_mode(FLUSHING)
+        _core.fill_bytes(np.empty(1 << 24, np.uint8), b"\1")
+
+    values, before, after = _in_thread(change, lambda: _fill_core(name))
+    assert values.tobytes() == expected
+    assert before == after or X86
 
 
 def test_an_error_gives_the_mode_back() -> None:

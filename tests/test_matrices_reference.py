@@ -144,3 +144,105 @@ def test_sparse(dtype: str) -> None:
 def test_dirac() -> None:
     for shape, groups in [((3, 2, 2), 1), ((4, 5, 2, 6), 3), ((1, 2, 3, 3, 8), 4), ((2, 0, 3), 3)]:
         assert same(initializers.Dirac(groups)(shape, "int8"), page.dirac(shape, groups)), shape
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_gains_at_the_limit(dtype: str, sign: float) -> None:
+    """The largest gain that the page accepts fills, and the next number is refused."""
+
+    def is_accepted(gain: float) -> bool:
+        try:
+            page.orthogonal(dtype, 1, 0, (1, 1), sign * gain)
+        except ValueError:
+            return False
+        return True
+
+    compute = DTYPES[dtype].compute
+    pattern = np.uint32 if compute is np.float32 else np.uint64
+    low, high = 0, int(np.array([np.inf], compute).view(pattern)[0])
+    while high - low > 1:
+        middle = (low + high) // 2
+        value = float(np.array([middle], pattern).view(compute)[0])
+        low, high = (middle, high) if is_accepted(value) else (low, middle)
+    last, first = (float(x) for x in np.array([low, high], pattern).view(compute))
+    got = initializers.Orthogonal(sign * last, seed=1)((3, 2), dtype)
+    assert same(got, page.orthogonal(dtype, 1, 0, (3, 2), sign * last))
+    assert np.isfinite(got.astype(float)).all()
+    with pytest.raises(ValueError, match="`gain` must give values that are finite"):
+        initializers.Orthogonal(sign * first, seed=1)((3, 2), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("gain", [0.0, -0.0])
+def test_zeros_are_positive(dtype: str, gain: float) -> None:
+    """Of all signs of elements, and of both layouts in which a matrix is written."""
+    for shape in [(40, 33), (33, 40), (130, 70), (70, 130)]:
+        got = initializers.Orthogonal(gain, seed=1)(shape, dtype)
+        assert not got.view(np.uint8).any(), shape
+    for shape in [(3, 4, 5), (3, 2, 4, 5)]:
+        cls = "ConvolutionOrthogonal1D" if len(shape) == 3 else "DeltaOrthogonal"
+        assert not getattr(initializers, cls)(gain, seed=1)(shape, dtype).view(np.uint8).any()
+
+
+def test_zeros_of_orthogonal_factors_are_positive() -> None:
+    for matrix in (np.diag([-1.0, 2.0, -3.0]), -np.eye(4, 3), np.zeros((3, 3)), -np.eye(3, 5)):
+        for compute in (np.float32, np.float64):
+            got = initializers.orthogonalize(matrix.astype(compute))
+            assert not np.signbit(got[got == 0]).any()
+
+
+@pytest.mark.parametrize("rows", [2**20 + 1, 2**20 + 2, 2**20 + 70_001, 3 * 2**20 + 5])
+def test_sums_of_more_blocks_than_one_block_holds(rows: int) -> None:
+    """The sum of squares of more than 2^20 terms has a second level of blocks (section 11)."""
+    x = np.ascontiguousarray(initializers.RandomNormal(stddev=1.0, seed=rows)((rows,), "float64"))
+    got = initializers.orthogonalize(x[:, None])[:, 0]
+    x = x * 2.0 ** (1 - np.frexp(np.abs(x).max())[1])
+    first = x[0]
+    squares = sum_of_squares(x)
+    leading = first + np.copysign(np.sqrt(squares + first * first), first)
+    scale = 2 / (squares + leading * leading)
+    # −d·(e₁ − τ·v₁·v), each product and sum rounded as on the page.
+    factor = -(scale * leading)
+    fma = page.fma_of(np.float64)
+    x[0] = leading
+    column = fma(x, np.full(rows, factor), np.eye(1, rows)[0])
+    assert same(got, -np.copysign(1.0, first) * column + 0.0)
+
+
+def sum_of_squares(x: NDArray[Any]) -> float:
+    """11: S, of the elements after the first; the blocks of the first level all at once."""
+    fma = page.fma_of(np.float64)
+
+    def add_up(terms: NDArray[Any], add: Any) -> NDArray[Any]:
+        blocks = -(-len(terms) // 1024)
+        padded = np.zeros(blocks * 1024)
+        padded[: len(terms)] = terms  # a zero changes no sum
+        lanes = np.zeros((blocks, 16))
+        for part in padded.reshape(blocks, 64, 16).swapaxes(0, 1):
+            lanes = add(part, lanes)
+        for half in (8, 4, 2, 1):
+            lanes = lanes[:, :half] + lanes[:, half:]
+        return lanes[:, 0]
+
+    sums = add_up(x[1:], lambda part, lanes: fma(part, part, lanes))
+    while len(sums) > 1:
+        sums = add_up(sums, lambda part, lanes: part + lanes)
+    return float(sums[0])
+
+
+def test_ties_of_sparse_rows() -> None:
+    """Of two rows with one word only the first is 0, where the share of zeros ends at it."""
+    rows, zeros, first, second = 2**14, 1330, 4911, 7849
+    drawn = np.empty(rows, np.uint32)
+    _core.fill_words(drawn, initializers.fold_in(99, "initializers", "mask", 0), 0, 0)
+    assert drawn[first] == drawn[second] == np.sort(drawn)[zeros - 1] == np.sort(drawn)[zeros]
+    make = initializers.Sparse(zeros / rows, 1.0, seed=99)
+    got = make((rows, 1))
+    assert (got == 0).sum() == zeros
+    assert got[first] == 0
+    assert got[second] != 0
+    normal = initializers.RandomNormal(stddev=1.0, seed=99)((rows, 1))
+    assert same(got, page.sparse("float32", 99, (rows, 1), zeros / rows, normal))
+    block = make((rows, 1), index=(slice(first, second + 1), slice(None)))
+    assert same(block, got[first : second + 1])

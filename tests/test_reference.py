@@ -233,6 +233,18 @@ def test_reach_at_the_limit(dtype: str, sampler: str, parameters: tuple[float | 
         core_range(*place(first))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bounds_around_the_reach_of_the_normal_sampler(dtype: str) -> None:
+    """Bounds that it cannot reach are ignored; nearer ones, by however little, are inverted."""
+    near = [6.65, 6.66, 6.665, 6.67, 6.675, 6.7, 8.65, 8.655, 8.6599, 8.66, 8.665, 8.7]
+    near += [float(np.nextafter(x, way)) for x in (6.67, 8.66) for way in (-INF, INF)]
+    near += [float(np.nextafter(np.float32(6.67), np.float32(way))) for way in (-INF, INF)]
+    for x in near:
+        for bounds in [(-x, x), (-x, INF), (-INF, x), (-9.0, x), (-x, 9.0)]:
+            where: Place = (*("truncated_normal", dtype, 5, 0, 64, 70, 0.5, 2.0), *bounds)
+            np.testing.assert_array_equal(core_range(*where), page_range(*where), str(where))
+
+
 def test_refusals() -> None:
     """The limits of section 1 and of the bounds of section 5."""
     np.testing.assert_array_equal(
