@@ -107,6 +107,7 @@ def test_values_and_mode_stay(name: str, mode: int | str, settings_restored: Non
 
 def _fill_core(name: str) -> Any:
     """Fill by the core alone: the Python layer has set no mode."""
+    out: Any
     if name == "orthogonal":
         out = np.empty((700, 500), np.float32)
         _core.fill_orthogonal(out, "float32", 1, 0, None, 1.1)

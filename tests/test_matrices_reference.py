@@ -180,9 +180,8 @@ def test_zeros_are_positive(dtype: str, gain: float) -> None:
     for shape in [(40, 33), (33, 40), (130, 70), (70, 130)]:
         got = initializers.Orthogonal(gain, seed=1)(shape, dtype)
         assert not got.view(np.uint8).any(), shape
-    for shape in [(3, 4, 5), (3, 2, 4, 5)]:
-        cls = "ConvolutionOrthogonal1D" if len(shape) == 3 else "DeltaOrthogonal"
-        assert not getattr(initializers, cls)(gain, seed=1)(shape, dtype).view(np.uint8).any()
+    for cls in (initializers.ConvolutionOrthogonal1D, initializers.DeltaOrthogonal):
+        assert not cls(gain, seed=1)((3, 4, 5), dtype).view(np.uint8).any()
 
 
 def test_zeros_of_orthogonal_factors_are_positive() -> None:

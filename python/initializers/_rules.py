@@ -180,8 +180,8 @@ def _make_from_factory(initializer: Any, shape: Shape) -> Any:
     made = law(shape, 0)
     if isinstance(made, VarianceScaling):
         rank = len(shape)
-        kernel = [*range(rank - 2)]
-        if (made.input_axes, made.output_axes) == ([*kernel, rank - 2], [*kernel, rank - 1]):
+        kernel = tuple(range(rank - 2))
+        if (made.input_axes, made.output_axes) == ((*kernel, rank - 2), (*kernel, rank - 1)):
             # JAX's default axes are those of a kernel: then the weight's convention counts.
             return VarianceScaling(made.scale, made.mode, made.distribution)
     return made

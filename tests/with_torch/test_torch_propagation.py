@@ -311,5 +311,5 @@ def test_generators_go_back_around_the_models_own_call_only() -> None:
     seed()
     expected = [draw(), draw()]
     seed()
-    propagate(model, (8, 4), loss=loss, recipe="he_normal")
+    propagate(model, (8, 4), loss=loss, rules="he_normal")
     assert [*drawn, draw()] == expected
