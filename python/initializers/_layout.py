@@ -25,9 +25,11 @@ from ._plan import Weight
 from ._safetensors import (
     CONVENTION_KEY,
     INDEX_SUFFIX,
+    PADDING_KEY,
     SUFFIX,
     encode_conventions,
     encode_header,
+    encode_padding,
 )
 from ._write import AnyFill, cut
 
@@ -132,7 +134,11 @@ def lay_out(
         RECIPE_KEY: recipe.to_json(),
         CONVENTION_KEY: encode_conventions(conventions),
     }
-    groups = _split(list(weights), math.inf if most is None else parse_size(most))
+    weights = list(weights)
+    padding = {weight.name: weight.padding for weight in weights if weight.padding}
+    if padding:
+        metadata[PADDING_KEY] = encode_padding(padding)
+    groups = _split(weights, math.inf if most is None else parse_size(most))
     shards: list[Shard] = []
     begin = 0
     for number, group in enumerate(groups, 1):

@@ -34,6 +34,7 @@ class Weight:
         stack: The number of leading axes along which separate tensors are stacked.
         parts: Of a stack its tensors, in C order, with the names and seeds that they have by
             themselves; `initializer` then has no seed, and `permute` is of one of them.
+        padding: The rows that are zero, whatever the initializer says.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Weight:
     permute: tuple[int, ...] | None = None
     stack: int = 0
     parts: tuple[Weight, ...] = ()
+    padding: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -62,8 +64,9 @@ class Weight:
         """
         try:
             if self.stack:
-                return StackFill(self._plan_part, self.shape, self.stack)
-            return plan_fill(self.initializer, self.shape, look_up(self.dtype), self.permute)
+                return StackFill(self._plan_part, self.shape, self.stack, self.padding)
+            kind = look_up(self.dtype)
+            return plan_fill(self.initializer, self.shape, kind, self.permute, self.padding)
         except (TypeError, ValueError) as error:
             raise type(error)(f"weight {self.name!r} cannot be made: {error}") from None
 
@@ -123,16 +126,17 @@ def _align(row: _Row, widths: list[int]) -> str:
 
 def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
     """Yield a row for all weights whose names differ in numbers only."""
-    groups: dict[tuple[str, Shape, str, Any, int], list[Weight]] = {}
+    groups: dict[tuple[Any, ...], list[Weight]] = {}
     for weight in weights:
         key = (
             *(NUMBER.sub("0", weight.name), weight.shape, weight.dtype),
-            *(weight.permute, weight.stack),
+            *(weight.permute, weight.stack, weight.padding),
         )
         groups.setdefault(key, []).append(weight)
-    for (_, shape, dtype, permute, stack), members in groups.items():
+    for (_, shape, dtype, permute, stack, padding), members in groups.items():
         sizes = " × ".join(map(str, shape)) or "scalar"
         axes = (f" stack {stack}" if stack else "") + (f" as {permute}" if permute else "")
+        axes += f", rows {', '.join(map(str, padding))} zero" if padding else ""
         elements = sum(weight.size for weight in members)
         name = merge_names([weight.name for weight in members])
         yield name, sizes + axes, dtype, str(len(members)), f"{elements:,}"
@@ -153,19 +157,22 @@ def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
         place = recipe.find(name)
         taken[place].append(name)
         dtype = recipe._choose_dtype(recipe.rules[place], spec.dtype)
-        weights[name] = make_weight(rule, recipe.seed, name, spec.shape, dtype)
+        weights[name] = make_weight(rule, recipe.seed, name, spec, dtype)
     for weight in weights.values():
         weight.plan_fill()
     return Plan(weights, tuple(zip(recipe.rules, map(tuple, taken), strict=True)))
 
 
-def make_weight(rule: Rule, seed: int, name: str, shape: Shape, dtype: str) -> Weight:
+def make_weight(rule: Rule, seed: int, name: str, spec: Spec, dtype: str) -> Weight:
     """Return a weight, or a stack of weights, that a fitted rule fills."""
+    shape = spec.shape
     names = list(rule.list_names(name, shape))
     if not rule.stack:
-        return Weight(name, shape, dtype, rule.seeded(seed, names[0]), rule.permute)
+        initializer = rule.seeded(seed, names[0])
+        return Weight(name, shape, dtype, initializer, rule.permute, padding=spec.padding)
     parts = tuple(
         Weight(each, shape[rule.stack :], dtype, rule.seeded(seed, each), rule.permute)
         for each in names
     )
-    return Weight(name, shape, dtype, rule.initializer, rule.permute, rule.stack, parts)
+    axes = rule.permute, rule.stack
+    return Weight(name, shape, dtype, rule.initializer, *axes, parts, spec.padding)

@@ -137,8 +137,10 @@ class Rule:
             made = made.replace(f"{{{letter}}}", str(number))
         return made
 
-    def plan_fill(self, seed: int, name: str, shape: Shape, dtype: DType) -> AnyFill:
-        """Return what fills any block of the weight `name` under `seed`.
+    def plan_fill(
+        self, seed: int, name: str, shape: Shape, dtype: DType, padding: tuple[int, ...] = ()
+    ) -> AnyFill:
+        """Return what fills any block of the weight `name` under `seed`; rows of padding by zeros.
 
         Raises:
             ValueError: If the initializer has no values for the shape or the dtype.
@@ -146,12 +148,12 @@ class Rule:
         part = shape[self.stack :]
 
         def plan(index: tuple[int, ...]) -> Fill:
-            own = self._name_tensor(name, index) if self.stack else name
+            own = self._name_tensor(name, index)
             return plan_fill(self.seeded(seed, own), part, dtype, self.permute)
 
         if not self.stack:
-            return plan(())
-        return StackFill(plan, shape, self.stack)
+            return plan_fill(self.seeded(seed, name), part, dtype, self.permute, padding)
+        return StackFill(plan, shape, self.stack, padding)
 
 
 def _refuse_jax(initializer: object) -> None:

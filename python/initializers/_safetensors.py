@@ -30,6 +30,8 @@ INDEX_SUFFIX = ".safetensors.index.json"
 # What a file says of the layout of its weights, where this package wrote it: the names of a
 # convention's weights, as JSON. Every such file has the format "pt", which says nothing then.
 CONVENTION_KEY = "initializers.convention"
+# Rows of padding, which are zero: lists of rows by name, as JSON.
+PADDING_KEY = "initializers.padding"
 
 # The bound of the `safetensors` library.
 _LONGEST_HEADER = 100_000_000
@@ -152,11 +154,45 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
         if tensor is None or (stored.listed and stored.listed.get(name) != tensor.file):
             raise _malformed(find(path), f"must list {show(name)} for the file that it lies in")
         check_dtype(name, tensor)
-    conventions = find_conventions(stored)
-    return {
-        name: Spec(stored.tensors[name].shape, stored.tensors[name].dtype, conventions.get(name))
-        for name in names
-    }
+    return list_specs(stored, names)
+
+
+def list_specs(stored: Stored, names: Iterable[str]) -> dict[str, Spec]:
+    """Return the weights of some names, with all that the metadata says of them.
+
+    Raises:
+        ValueError: If the metadata is malformed.
+    """
+    conventions, padding = find_conventions(stored), _find_padding(stored)
+    specs = {}
+    for name in names:
+        tensor = stored.tensors[name]
+        try:
+            specs[name] = Spec(
+                tensor.shape, tensor.dtype, conventions.get(name), padding.get(name, ())
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"weight {show(name)} of {str(tensor.file)!r}: {error}") from None
+    return specs
+
+
+def _find_padding(stored: Stored) -> dict[str, Any]:
+    text = stored.metadata.get(PADDING_KEY)
+    try:
+        found = {} if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"{PADDING_KEY!r} in the metadata of a file must be lists of rows by name, received: "
+            f"{show(text)}"
+        )
+    return found
+
+
+def encode_padding(padding: Mapping[str, tuple[int, ...]]) -> str:
+    """Return rows by name as text."""
+    return json.dumps(padding, ensure_ascii=False)
 
 
 def find_conventions(stored: Stored) -> dict[str, str]:

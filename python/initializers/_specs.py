@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ._block import Shape, check_shape
-from ._checks import check_name, show
+from ._checks import check_name, show, to_integer
 from ._conventions import KERAS, TORCH, check_convention
 from ._dtypes import look_up
 
@@ -27,6 +27,8 @@ class Spec:
         dtype: The name of a dtype, such as `"bfloat16"`, or None where that is not said.
         convention: `"torch"` for a weight (outputs, inputs, *kernel), `"keras"` for a kernel
             (*kernel, inputs, outputs), or None where that is not said.
+        padding: The rows, integers >= 0, that are zero whatever a rule says: those of an
+            embedding's `padding_idx`.
 
     Raises:
         TypeError: If an attribute has a wrong type.
@@ -41,12 +43,28 @@ class Spec:
     shape: Shape
     dtype: str | None = None
     convention: str | None = None
+    padding: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_convention(self.convention)
         object.__setattr__(self, "shape", check_shape(self.shape))
         if self.dtype is not None:
             object.__setattr__(self, "dtype", look_up(self.dtype).name)
+        object.__setattr__(self, "padding", _check_rows(self.padding, self.shape))
+
+    def __repr__(self) -> str:
+        fields = {"shape": self.shape, "dtype": self.dtype, "convention": self.convention}
+        fields |= {"padding": self.padding} if self.padding else {}
+        return f"Spec({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
+
+
+def _check_rows(rows: Any, shape: Shape) -> tuple[int, ...]:
+    if not isinstance(rows, (tuple, list)) or any(to_integer(row) is None for row in rows):
+        raise TypeError(f"`padding` must be a list of rows, received: {show(rows)}")
+    numbers = sorted({int(row) for row in rows})
+    if numbers and not (shape and 0 <= numbers[0] <= numbers[-1] < shape[0]):
+        raise ValueError(f"`padding` must name rows of shape {shape}, received: {show(rows)}")
+    return tuple(numbers)
 
 
 def read_specs(source: Any) -> dict[str, Spec]:
@@ -54,13 +72,13 @@ def read_specs(source: Any) -> dict[str, Spec]:
 
     Args:
         source: A mapping from names to `Spec`s, shapes, objects with `shape` and `dtype`, or
-            mappings with these keys; the path of a JSON file with such a mapping, with one under
-            the key `"tensors"`, or with a list of `{"name", "shape", "dtype"}`; the path of a
-            safetensors file, of a `*.safetensors.index.json` or of a folder with one; a built Keras
-            model, with the names of `initializers.keras.name_variables`; a torch module, on the
-            device meta too, with the names of its state dict without what wrappers add, tied
-            weights once; or a JAX tree of arrays or `ShapeDtypeStruct`s, with the names of
-            `initializers.jax.init_tree`.
+            mappings with these keys and `padding`; the path of a JSON file with such a mapping,
+            with one under the key `"tensors"`, or with a list of `{"name", "shape", "dtype"}`; the
+            path of a safetensors file, of a `*.safetensors.index.json` or of a folder with one; a
+            built Keras model, with the names of `initializers.keras.name_variables`; a torch
+            module, on the device meta too, with the names of its state dict without what wrappers
+            and parametrizations add, tied weights once; or a JAX tree of arrays or
+            `ShapeDtypeStruct`s, with the names of `initializers.jax.init_tree`.
 
     Returns:
         A `Spec` for each name. Its convention is that of what holds the weight: `"torch"` of torch
@@ -140,25 +158,25 @@ def _read_structure(source: Any) -> dict[str, Spec]:
     )
 
 
-def _split(name: object, value: Any, convention: str | None) -> tuple[Any, Any, str | None]:
-    """Return the shape, the dtype and the convention that a value of a mapping tells."""
+def _split(name: object, value: Any, convention: str | None) -> tuple[Any, Any, str | None, Any]:
+    """Return the shape, dtype, convention and rows of padding that a value of a mapping tells."""
     if isinstance(value, Mapping):
-        unknown = [key for key in value if key not in ("shape", "dtype")]
+        unknown = [key for key in value if key not in ("shape", "dtype", "padding")]
         if unknown or "shape" not in value:
             raise ValueError(
-                f"weight {show(name)} must have the key 'shape' and may have 'dtype', "
-                f"received: {show(value)}"
+                f"weight {show(name)} must have the key 'shape' and may have 'dtype' and "
+                f"'padding', received: {show(value)}"
             )
-        return value["shape"], value.get("dtype"), convention
+        return value["shape"], value.get("dtype"), convention, value.get("padding", ())
+    if isinstance(value, Spec):
+        return value.shape, value.dtype, convention or value.convention, value.padding
     if hasattr(value, "shape"):
-        return value.shape, getattr(value, "dtype", None), convention or _convention_of(value)
-    return value, None, convention
+        return value.shape, getattr(value, "dtype", None), convention or _convention_of(value), ()
+    return value, None, convention, ()
 
 
 def _convention_of(value: Any) -> str | None:
     """Return the convention of the framework that an array is of."""
-    if isinstance(value, Spec):
-        return value.convention
     for place, kinds, convention in _ARRAYS:
         loaded = sys.modules.get(place)
         if loaded is not None and any(isinstance(value, getattr(loaded, kind)) for kind in kinds):
@@ -176,7 +194,7 @@ _ARRAYS = (
 )
 
 
-def _split_entry(entry: object, convention: str | None) -> tuple[Any, Any, Any, str | None]:
+def _split_entry(entry: object, convention: str | None) -> tuple[Any, ...]:
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise ValueError(
             "a list of weights must be of {'name', 'shape', 'dtype'}, "
@@ -186,17 +204,17 @@ def _split_entry(entry: object, convention: str | None) -> tuple[Any, Any, Any, 
     return (entry["name"], *_split(entry["name"], rest, convention))
 
 
-def _collect(weights: Iterable[tuple[Any, Any, Any, str | None]]) -> dict[str, Spec]:
+def _collect(weights: Iterable[tuple[Any, ...]]) -> dict[str, Spec]:
     return dict(_unique((weight[0], _make(*weight)) for weight in weights))
 
 
-def _make(name: object, shape: Any, dtype: Any, convention: str | None) -> Spec:
+def _make(name: object, shape: Any, dtype: Any, convention: str | None, padding: Any = ()) -> Spec:
     if not isinstance(name, str):
         raise TypeError(f"a weight's name must be a string, received: {show(name)}")
     if str(dtype).startswith("torch."):
         dtype = str(dtype).removeprefix("torch.")
     try:
-        return Spec(shape, dtype, convention)
+        return Spec(shape, dtype, convention, padding)
     except (TypeError, ValueError) as error:
         raise type(error)(f"weight {name!r}: {error}") from None
 
@@ -210,7 +228,7 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _read_framework(source: Any) -> Iterable[tuple[Any, Any, Any, str]] | None:
+def _read_framework(source: Any) -> Iterable[tuple[Any, ...]] | None:
     """Read a model, or return None; a framework that is not loaded has made none."""
     keras, torch, jax = (sys.modules.get(name) for name in ("keras", "torch", "jax"))
     if keras is not None and isinstance(source, keras.Layer):
@@ -219,14 +237,9 @@ def _read_framework(source: Any) -> Iterable[tuple[Any, Any, Any, str]] | None:
         named = name_variables(source).items()
         return [(name, each.shape, each.dtype, KERAS) for name, each in named]
     if torch is not None and isinstance(source, torch.nn.Module):
-        from .torch._conventions import find_conventions
-        from .torch._module import list_tensors
+        from .torch._weights import list_specs
 
-        inverse = find_conventions(source)
-        return [
-            (name, tuple(each.shape), each.dtype, inverse.get(id(each), TORCH))
-            for name, each in list_tensors(source)
-        ]
+        return list_specs(source)
     if jax is not None and not _is_flat(source):
         from .jax._tree import list_arrays
 

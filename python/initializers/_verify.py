@@ -20,7 +20,15 @@ from ._core import STREAM_VERSION
 from ._dtypes import look_up
 from ._layout import RECIPE_KEY, VERSION_KEY, is_made_whole, list_pieces, piece_size, plan
 from ._plan import Weight
-from ._safetensors import Stored, StoredTensor, check_dtype, find, find_conventions, read
+from ._safetensors import (
+    Stored,
+    StoredTensor,
+    check_dtype,
+    find,
+    find_conventions,
+    list_specs,
+    read,
+)
 from ._specs import Spec, read_specs
 from ._write import AnyFill
 
@@ -188,7 +196,7 @@ def _read_recipe(path: str | os.PathLike[str], stored: Stored) -> Any:
 def _list_specs(stored: Stored) -> dict[str, Spec]:
     for name, tensor in stored.tensors.items():
         check_dtype(name, tensor)
-    return {name: Spec(each.shape, each.dtype) for name, each in stored.tensors.items()}
+    return list_specs(stored, stored.tensors)
 
 
 def _compare_all(

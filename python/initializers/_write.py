@@ -17,7 +17,27 @@ from ._dtypes import FLOATS, DType
 from ._float_mode import standard_float_mode
 
 
-class Fill:
+class _Padded:
+    """What knows rows that are zero.
+
+    Attributes:
+        padding: The rows of the tensor to be filled that are zero, whatever is written.
+        is_foreign: Whether the initializer is not of this package: it may yet return a wrong shape.
+    """
+
+    __slots__ = ("is_foreign", "padding")
+
+    padding: tuple[int, ...]
+    is_foreign: bool
+
+    def clear_padding(self, out: Any, start: Shape) -> None:
+        """Set the rows of padding to zero in a block, an array or a tensor of a framework."""
+        for row in self.padding:
+            if 0 <= row - start[0] < out.shape[0]:
+                out[row - start[0]] = 0
+
+
+class Fill(_Padded):
     """What fills the blocks of one tensor, all of them with one draw.
 
     Attributes:
@@ -30,14 +50,22 @@ class Fill:
     __slots__ = ("most", "order", "shape", "write")
 
     def __init__(
-        self, write: Writer, shape: Shape, order: tuple[int, ...] | None, most: int
+        self,
+        write: Writer,
+        shape: Shape,
+        order: tuple[int, ...] | None,
+        most: int,
+        padding: tuple[int, ...],
+        is_foreign: bool,
     ) -> None:
         self.write, self.shape, self.order, self.most = write, shape, order, most
+        self.padding, self.is_foreign = padding, is_foreign
 
     def __call__(self, out: Array, start: Shape) -> None:
         """Fill `out`, memory of any strides, with the block that begins at `start`."""
         with standard_float_mode():
             self._fill(out, start)
+        self.clear_padding(out, start)
 
     def _fill(self, out: Array, start: Shape) -> None:
         if self.order is not None:
@@ -51,13 +79,14 @@ class Fill:
             out[place] = piece
 
 
-class StackFill:
+class StackFill(_Padded):
     """Fills the blocks of a stack of tensors of one shape, each of which has its own draw.
 
     Args:
         plan: Returns what fills the tensor at an index of the stacked axes.
         shape: The shape of the whole stack.
         axes: The number of leading axes that are stacked.
+        padding: Rows of the stack that are zero.
 
     Raises:
         ValueError: If a tensor of the stack cannot be filled.
@@ -65,17 +94,24 @@ class StackFill:
 
     __slots__ = ("_axes", "_plan")
 
-    def __init__(self, plan: Callable[[Shape], Fill], shape: Shape, axes: int) -> None:
-        self._axes = axes
+    def __init__(
+        self,
+        plan: Callable[[Shape], Fill],
+        shape: Shape,
+        axes: int,
+        padding: tuple[int, ...] = (),
+    ) -> None:
+        self._axes, self.padding = axes, padding
         # A block of one tensor after another: an initializer that makes wholes is called once each.
         self._plan = lru_cache(maxsize=1)(plan)
-        if math.prod(shape[:axes]):
-            self._plan((0,) * axes)  # an error in one is an error in all
+        # An error in one is an error in all.
+        self.is_foreign = bool(math.prod(shape[:axes])) and self._plan((0,) * axes).is_foreign
 
     def __call__(self, out: Array, start: Shape) -> None:
         """Fill `out`, memory of any strides, with the block that begins at `start`."""
         for index, fill, begin in self.split(out.shape, start):
             fill(out[index], begin)
+        self.clear_padding(out, start)
 
     def split(self, extent: Shape, start: Shape) -> Iterator[tuple[Any, Fill, Shape]]:
         """Yield where each tensor lies in a block, what fills that part, and where it begins."""
@@ -92,11 +128,16 @@ _PIECE = 1 << 20
 
 
 def plan_fill(
-    initializer: Any, shape: Shape, dtype: DType, permute: tuple[int, ...] | None = None
+    initializer: Any,
+    shape: Shape,
+    dtype: DType,
+    permute: tuple[int, ...] | None = None,
+    padding: tuple[int, ...] = (),
 ) -> Fill:
     """Return what fills the blocks of one tensor, all of them with one draw.
 
-    With `permute`, the tensor transposed so gets the values of its transposed shape.
+    With `permute`, the tensor transposed so gets the values of its transposed shape. The rows of
+    `padding`, along the tensor's own first axis, are zero.
 
     Raises:
         ValueError: If `initializer` has no values for the shape or dtype. Nothing has been drawn.
@@ -108,7 +149,7 @@ def plan_fill(
     with standard_float_mode():
         write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
     most = math.prod(shape) if built_in and initializer._costly_blocks else _PIECE
-    return Fill(write, shape, order, most)
+    return Fill(write, shape, order, most, padding, not built_in)
 
 
 def _plan_built_in(initializer: BuiltIn, shape: Shape, dtype: DType) -> Writer:

@@ -167,7 +167,7 @@ class Recipe:
         place = self.find(name)
         assert place is not None
         dtype = self._choose_dtype(self.rules[place], known.dtype)
-        return make_weight(rule, self.seed, name, known.shape, dtype)
+        return make_weight(rule, self.seed, name, known, dtype)
 
     def _read(self, specs: Any, convention: str | None) -> dict[str, Spec]:
         """Return the weights of a model, in the convention that the caller states."""

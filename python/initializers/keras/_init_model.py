@@ -76,7 +76,10 @@ def init_model(
 
 
 def _plan(name: str, variable: Any, rule: Rule, seed: int) -> Callable[[], Any]:
-    """Return what makes the value of a variable."""
+    """Return what makes the value of a variable; foreign code makes its value now.
+
+    It may yet fail or return a wrong shape, which must be known before any variable is changed.
+    """
     shape = tuple(variable.shape)
     try:
         kind = look_up(variable.dtype)
@@ -96,4 +99,11 @@ def _plan(name: str, variable: Any, rule: Rule, seed: int) -> Callable[[], Any]:
         fill(array, start)
         return to_tensor(array, kind)
 
-    return make
+    if not fill.is_foreign:
+        return make
+    try:
+        made = make()
+    except (TypeError, ValueError) as error:
+        kind_of_error = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind_of_error(f"variable {name!r} cannot be filled: {error}") from None
+    return lambda: made

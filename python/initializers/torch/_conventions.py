@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn import Module
 
-from .._conventions import KERAS
+from .._conventions import KERAS, TORCH
 
 # Class names, by the modules (or the packages) that define them; a class that inherits from one is
 # one. By name, so that nothing is imported.
@@ -14,16 +14,8 @@ _INPUTS_FIRST = {
 }
 
 
-def find_conventions(module: Module) -> dict[int, str]:
-    """Return the convention of each parameter that is not (outputs, inputs, *kernel), by its id."""
-    return {
-        id(parameter): KERAS
-        for owner in module.modules()
-        if _stores_inputs_first(owner)
-        for parameter in owner.parameters()
-    }
-
-
-def _stores_inputs_first(owner: Module) -> bool:
+def convention_of(owner: Module) -> str:
+    """Return the convention of a module's own weights."""
     kinds = type(owner).__mro__
-    return any((kind.__module__, kind.__name__) in _INPUTS_FIRST for kind in kinds)
+    is_inverse = any((kind.__module__, kind.__name__) in _INPUTS_FIRST for kind in kinds)
+    return KERAS if is_inverse else TORCH

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
 from .._block import Shape
+from ._tensor import has_no_memory
 
 
 class _Run(NamedTuple):
@@ -28,6 +29,9 @@ def list_problems(tensor: DTensor) -> Iterator[str]:
     for placement in tensor.placements:
         if placement.is_partial():
             yield f"without a {placement!r} placement, whose values are sums over processes"
+    local = tensor._local_tensor
+    if has_no_memory(local):
+        yield f"one whose shards have memory of their own, not instances of {type(local).__name__}"
 
 
 def list_blocks(tensor: DTensor) -> Iterator[tuple[Tensor, Shape]]:

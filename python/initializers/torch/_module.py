@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
-from torch.nn import Embedding, EmbeddingBag, Module, Parameter
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn import Module
 
-from .._block import Array, Shape
 from .._checks import show
-from .._conventions import TORCH
 from .._rules import Rule, Rules
-from .._write import AnyFill
-from ._conventions import find_conventions
-from ._names import join, named_modules
-from ._tensor import Finish, check_tensor, dtype_of, is_abstract, is_distributed, write
+from ._buffers import list_warnings, plan_buffers
+from ._changes import Changes, Planned, naming
+from ._names import named_modules
+from ._tensor import check_tensor, dtype_of, write
+from ._weights import Weight, find_shared_memory, list_specs, list_weights
 
 M = TypeVar("M", bound=Module)
-
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-
-@dataclass
-class _Weight:
-    """A parameter, the first name that leads to it, and all the places that hold it."""
-
-    name: str
-    parameter: Parameter
-    places: list[tuple[Module, str]] = field(default_factory=list)
-
-    @property
-    def padding(self) -> list[int]:
-        """The rows of an embedding that stand for padding."""
-        rows = (
-            module.padding_idx
-            for module, name in self.places
-            if isinstance(module, (Embedding, EmbeddingBag)) and name == "weight"
-        )
-        return [row for row in rows if row is not None]
 
 
 def init_module_(
@@ -52,6 +28,7 @@ def init_module_(
     device: Any = None,
     *,
     partial: bool = False,
+    buffers: Mapping[str, Any] | Callable[[], Module] | None = None,
 ) -> M:
     """Give every parameter of a module its first value, by its name.
 
@@ -63,9 +40,18 @@ def init_module_(
     activation checkpoints, `DistributedDataParallel`, FSDP1, parametrizations. A parameter that
     several names lead to has its first. Rows of an embedding's `padding_idx` are zero.
 
+    A parametrized weight (`torch.nn.utils.parametrizations`, and the older `weight_norm`,
+    `spectral_norm` and `prune`) is made by its plain name; then the parameters that give it are
+    derived by `right_inverse`, and the vectors of a spectral norm by 15 power iterations from ones
+    seeded by name.
+
     Parameters on the device meta are made on `device`; parameters that are one stay one. Running
     statistics on meta are made too, and reset. A parameter marked `_is_hf_initialized` is left as
-    it is, as are all buffers that have values.
+    it is, as are all buffers that have values and are not given.
+
+    Warns if something looks like memory that `to_empty` left without values: a non-persistent
+    buffer with NaN or subnormal numbers, running statistics with NaN or a negative variance, or
+    two parameters that a transformers model ties and that are not tied.
 
     Args:
         module: The module.
@@ -81,6 +67,9 @@ def init_module_(
             CPU.
         partial: Whether the module is a part of a model, such as a pipeline stage, so that rules
             may match nothing in it.
+        buffers: The values of buffers: a mapping from names to tensors or arrays of the buffers'
+            shapes; or a function that builds the module on the CPU, from which all buffers are
+            copied. None: buffers have values already.
 
     Returns:
         `module`.
@@ -88,8 +77,9 @@ def init_module_(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If a parameter cannot be filled (see `fill_`), `rules` have nothing for it, a
-            rule that is not optional matches no parameter or buffer, or a buffer other than running
-            statistics is on meta. No parameter is changed then.
+            rule that is not optional matches no parameter or buffer, two parameters share memory,
+            a parametrization has no `right_inverse` or is of `DTensor`s, or a buffer on meta has no
+            values. Nothing is changed then.
         RuntimeError: If the call is traced or compiled into a graph.
 
     Examples:
@@ -106,124 +96,70 @@ def init_module_(
     if target is not None and target.type == "meta":
         raise ValueError("`device` must be one with memory, received: meta")
     _show_parameters(module)
-    statistics = _find_statistics(module)
-    planned = _plan_all(module, chosen, partial)
-    for owner in statistics:
-        _materialize_statistics(owner, target)
-    for weight, fill in planned:
-        if is_abstract(weight.parameter):
-            _materialize(weight, target)
-        write(weight.parameter, fill, _zero_rows(weight.padding))
+    weights = list_weights(module)
+    planned = _plan_all(module, weights, chosen, partial)
+    _check_memory(weights, planned)
+    new = plan_buffers(module, buffers, target, [each.weight for each in planned])
+    for warning in list_warnings(module, new):
+        warnings.warn(warning, UserWarning, stacklevel=2)
+    changes = Changes(module, new, target)
+    # All that may fail comes first, in new memory.
+    for each in planned:
+        if each.is_made_apart:
+            changes.make(each)
+    for each in planned:
+        if each.weight.computed:
+            changes.solve(each, chosen.seed)
+    for each in planned:
+        if not (each.is_made_apart or each.weight.computed):
+            write(each.weight.tensor, each.fill)
+    changes.commit()
+    for each in planned:
+        for computed in each.weight.computed:
+            computed.refresh()
     return module
 
 
-def _list_weights(module: Module) -> list[_Weight]:
-    weights: dict[int, _Weight] = {}
-    for prefix, owner in named_modules(module):
-        for name, parameter in owner._parameters.items():
-            if parameter is not None:
-                new = _Weight(join(prefix, owner, name), parameter)
-                weights.setdefault(id(parameter), new).places.append((owner, name))
-    return list(weights.values())
-
-
-def list_tensors(module: Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield the parameters by the names of `init_module_`, then the buffers of the state dict."""
-    for weight in _list_weights(module):
-        yield weight.name, weight.parameter
-    seen: set[int] = set()
-    for prefix, owner in named_modules(module):
-        for name, buffer in owner._buffers.items():
-            is_kept = buffer is not None and name not in owner._non_persistent_buffers_set
-            if is_kept and id(buffer) not in seen:
-                seen.add(id(buffer))
-                yield join(prefix, owner, name), buffer
-
-
-def _plan_all(module: Module, rules: Rules, partial: bool) -> list[tuple[_Weight, AnyFill]]:
-    """Return what fills each parameter, without those that are left as they are."""
-    weights = _list_weights(module)
-    for weight in weights:
-        if torch.nn.parameter.is_lazy(weight.parameter):
-            raise ValueError(
-                "`module` must have no uninitialized parameters, received: "
-                f"{weight.name}; run the module on an input first"
-            )
-    own = find_conventions(module)
-    named = [
-        (each.name, tuple(each.parameter.shape), own.get(id(each.parameter), TORCH))
-        for each in weights
-    ]
+def _plan_all(module: Module, weights: list[Weight], rules: Rules, partial: bool) -> list[Planned]:
+    """Return what fills each weight, without those that are left as they are."""
+    named = [(each.name, each.shape, each.convention) for each in weights]
     # A recipe may have rules for buffers, which a checkpoint holds.
-    others = [name for name, _ in list_tensors(module)]
+    others = [name for name, *_ in list_specs(module)]
     found = rules.choose_all(named, others, partial)
     return [
-        (weight, _plan(weight, rule, rules.seed))
+        _plan(weight, rule, rules.seed)
         for weight, rule in zip(weights, found, strict=True)
-        if rule is not None and not getattr(weight.parameter, "_is_hf_initialized", False)
+        if rule is not None and not _is_loaded(weight)
     ]
 
 
-def _plan(weight: _Weight, rule: Rule, seed: int) -> AnyFill:
-    parameter, name = weight.parameter, weight.name
-    try:
-        check_tensor(parameter)
-        return rule.plan_fill(seed, name, tuple(parameter.shape), dtype_of(parameter))
-    except ValueError as error:
-        raise ValueError(f"parameter {name!r} cannot be filled: {error}") from None
+def _is_loaded(weight: Weight) -> bool:
+    return all(getattr(each, "_is_hf_initialized", False) for each in weight.parameters)
 
 
-def _zero_rows(rows: list[int]) -> Finish | None:
-    if not rows:
-        return None
-
-    def finish(block: Array | Tensor, start: Shape) -> None:
-        for row in rows:
-            if 0 <= row - start[0] < block.shape[0]:
-                block[row - start[0]] = 0
-
-    return finish
-
-
-def _materialize(weight: _Weight, device: torch.device | None) -> None:
-    """Make a parameter that is on meta, and put it wherever it stands."""
-    old = weight.parameter
-    with torch.no_grad():
-        empty = torch.empty_like(old, device=device or _home(old))
-    new = Parameter(empty, requires_grad=old.requires_grad)
-    new.__dict__.update(old.__dict__)
-    for owner, name in weight.places:
-        owner._parameters[name] = new
-    weight.parameter = new
-
-
-def _home(tensor: Tensor) -> str:
-    return str(tensor.device_mesh.device_type) if is_distributed(tensor) else "cpu"
-
-
-def _find_statistics(module: Module) -> list[_NormBase]:
-    """Return the modules whose running statistics are on meta; no other buffer may be there."""
-    found: list[_NormBase] = []
-    for prefix, owner in named_modules(module):
-        for name, buffer in owner._buffers.items():
-            if buffer is None or not is_abstract(buffer):
-                continue
-            if not isinstance(owner, _NormBase) or name not in _STATISTICS:
+def _plan(weight: Weight, rule: Rule, seed: int) -> Planned:
+    with naming(weight.name):
+        problem = weight.find_problem()
+        if problem is not None:
+            raise ValueError(problem)
+        for each in weight.parameters:
+            if not check_tensor(each) and not each.is_meta:
                 raise ValueError(
-                    "`module` must have no buffers on the device meta but running statistics, "
-                    f"received: {join(prefix, owner, name)}; assign its values first"
+                    "`tensor` must have memory or be on meta, received an instance of "
+                    f"{type(each).__name__}"
                 )
-            if owner not in found:
-                found.append(owner)
-    return found
+        kind = dtype_of(weight.tensor)
+        padding = () if weight.computed else weight.padding
+        return Planned(weight, rule.plan_fill(seed, weight.name, weight.shape, kind, padding))
 
 
-def _materialize_statistics(owner: _NormBase, device: torch.device | None) -> None:
-    for name in _STATISTICS:
-        buffer = owner._buffers[name]
-        if buffer is not None and is_abstract(buffer):
-            owner._buffers[name] = torch.empty_like(buffer, device=device or "cpu")
-    owner.reset_running_stats()
+def _check_memory(weights: list[Weight], planned: list[Planned]) -> None:
+    shared = find_shared_memory(weights, {each.weight for each in planned})
+    if shared is not None:
+        raise ValueError(
+            "`module` must have parameters that share no memory, received: {!r} and {!r}; tie them "
+            "(one Parameter for both) or give one memory of its own".format(*shared)
+        )
 
 
 def _show_parameters(module: Module) -> None:
@@ -235,7 +171,7 @@ def _show_parameters(module: Module) -> None:
     fsdp = sys.modules.get("torch.distributed.fsdp")
     if fsdp is None:
         return
-    for part in module.modules():
+    for _, part in named_modules(module):
         if isinstance(part, fsdp.FSDPModule):
             part.reshard()
         elif isinstance(part, fsdp.FullyShardedDataParallel):

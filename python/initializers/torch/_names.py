@@ -19,6 +19,7 @@ _WRAPPERS = (
     ),
     ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
     ("torch.nn.parallel.data_parallel", "DataParallel", "module"),
+    ("torch.optim.swa_utils", "AveragedModel", "module"),
     (
         "torch.distributed.fsdp.fully_sharded_data_parallel",
         "FullyShardedDataParallel",
@@ -27,13 +28,24 @@ _WRAPPERS = (
 )
 
 
-def named_modules(module: Module, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Module]]:
-    """Yield a module and all below it, by every name that leads there, wrappers left out."""
-    yield ".".join(path), module
-    inner = _inner_name(module)
-    for name, child in module._modules.items():
-        if child is not None:
-            yield from named_modules(child, path if name == inner else (*path, name))
+def named_modules(module: Module) -> Iterator[tuple[str, Module]]:
+    """Yield a module and all modules in it, each once by its first name, wrappers left out."""
+    # A stack, not recursion: modules may be nested deeply, or contain themselves.
+    waiting: list[tuple[tuple[str, ...], Module]] = [((), module)]
+    seen: set[int] = set()
+    while waiting:
+        path, owner = waiting.pop()
+        if id(owner) in seen:
+            continue
+        seen.add(id(owner))
+        yield ".".join(path), owner
+        inner = _inner_name(owner)
+        children = [
+            (path if name == inner else (*path, name), child)
+            for name, child in owner._modules.items()
+            if child is not None
+        ]
+        waiting += reversed(children)
 
 
 def join(prefix: str, module: Module, name: str) -> str:
@@ -45,6 +57,11 @@ def join(prefix: str, module: Module, name: str) -> str:
     if isinstance(module, parametrize.ParametrizationList) and name == "original":
         return prefix
     return f"{prefix}.{name}" if prefix else name
+
+
+def is_wrapper(module: Module) -> bool:
+    """Return whether a module wraps another, and adds buffers of its own."""
+    return _inner_name(module) not in (None, "parametrizations")
 
 
 def _inner_name(module: Module) -> str | None:

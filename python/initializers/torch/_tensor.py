@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .._block import Array, Shape
 from .._checks import show
@@ -36,7 +37,8 @@ def dtype_of(tensor: Tensor) -> DType:
 def check_tensor(tensor: object) -> bool:
     """Return whether `tensor` has memory to fill; raise if it must not be filled.
 
-    A tensor on the device meta, or a fake one, has none and is left as it is.
+    A tensor on the device meta, or a fake one, has none and is left as it is. A tensor that
+    autograd computed is refused: a parametrized module would not keep the values.
 
     Raises:
         TypeError: If it is no tensor.
@@ -49,6 +51,12 @@ def check_tensor(tensor: object) -> bool:
         raise RuntimeError(
             "`tensor` must be filled outside of what is traced, compiled or transformed: the "
             "result would not contain the new values"
+        )
+    if not torch.nn.parameter.is_lazy(tensor) and _is_computed(tensor):
+        raise ValueError(
+            "`tensor` must not be computed from others, received one with "
+            f"grad_fn={type(_root_of(tensor).grad_fn).__name__}: fill the module's parameters "
+            "(init_module_ makes a parametrized weight by its plain name)"
         )
     for problem in _list_problems(tensor):
         raise ValueError(
@@ -64,6 +72,37 @@ def is_abstract(tensor: Tensor) -> bool:
         return True
     fake = sys.modules.get("torch._subclasses.fake_tensor")
     return fake is not None and isinstance(tensor, fake.FakeTensor)
+
+
+def has_no_memory(tensor: Tensor) -> bool:
+    """Return whether a tensor is neither abstract nor empty but has no memory of its own.
+
+    Such are subclasses that wrap other tensors, and storages that were freed, as FSDP does.
+    """
+    if is_traceable_wrapper_subclass(tensor):
+        return True
+    if is_abstract(tensor) or tensor.numel() == 0 or tensor.device.type not in ("cpu", "cuda"):
+        return False  # other devices hide their addresses
+    try:
+        return bool(tensor.data_ptr() == 0)
+    except RuntimeError:
+        return True
+
+
+def has_shared_elements(tensor: Tensor) -> bool:
+    """Return whether a tensor is expanded, so that one place in memory is several elements."""
+    if is_distributed(tensor):
+        return False
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    return any(size > 1 and stride == 0 for size, stride in pairs)
+
+
+def _root_of(tensor: Tensor) -> Tensor:
+    return tensor._base if tensor._is_view() and tensor._base is not None else tensor
+
+
+def _is_computed(tensor: Tensor) -> bool:
+    return _root_of(tensor).grad_fn is not None
 
 
 def is_distributed(tensor: Tensor) -> bool:
@@ -88,6 +127,12 @@ def _list_problems(tensor: Tensor) -> Iterator[str]:
             "`tensor` must have a shape, received an uninitialized lazy parameter: "
             "run the module on an input first"
         )
+    size = getattr(tensor, "ds_shape", None)
+    if size is not None and tuple(size) != tuple(tensor.shape):
+        raise ValueError(
+            f"`tensor` must have its elements, received a placeholder of ZeRO-3 for shape "
+            f"{tuple(size)}: fill it inside deepspeed.zero.GatheredParameters"
+        )
     if tensor.layout != torch.strided:
         yield "dense (layout torch.strided)"
     if tensor.is_quantized:
@@ -100,9 +145,10 @@ def _list_problems(tensor: Tensor) -> Iterator[str]:
         from ._dtensor import list_problems
 
         yield from list_problems(tensor)
+    elif has_no_memory(tensor):
+        yield f"one that has memory of its own, not an instance of {type(tensor).__name__}"
     else:
-        pairs = zip(tensor.shape, tensor.stride(), strict=True)
-        if any(size > 1 and stride == 0 for size, stride in pairs):
+        if has_shared_elements(tensor):
             yield "without elements that share memory (see Tensor.clone)"
 
 
@@ -116,8 +162,9 @@ def write(tensor: Tensor, fill: AnyFill, finish: Finish | None = None) -> None:
     try:
         for part, start in _list_blocks(tensor):
             if _fill_on_device(fill, part, start):
-                if finish is not None:
-                    with torch.no_grad():
+                with torch.no_grad():
+                    fill.clear_padding(part, start)
+                    if finish is not None:
                         finish(part, start)
                 continue
             on_host = part.device.type == _HOST
@@ -164,18 +211,9 @@ def as_array(tensor: Tensor) -> Array:
     strides = tuple(stride * size for stride in tensor.stride())
     if tensor.numel() == 0:
         return np.empty(tuple(tensor.shape), kind.numpy)
-    try:
-        address = tensor.data_ptr()
-    except RuntimeError:
-        address = 0
-    if address == 0:
-        raise TypeError(
-            "`tensor` must be one that has memory of its own, "
-            f"received: an instance of {type(tensor).__name__}"
-        )
     steps = zip(tensor.shape, strides, strict=True)
     span = size + sum((length - 1) * stride for length, stride in steps)
-    memory = (ctypes.c_char * span).from_address(address)
+    memory = (ctypes.c_char * span).from_address(tensor.data_ptr())
     memory.owner = tensor  # so that the array keeps the tensor's memory alive
     array: Array = np.ndarray(tuple(tensor.shape), kind.numpy, memory, strides=strides)
     return array

@@ -1,0 +1,125 @@
+"""All or nothing: new tensors of a module are made apart, and put there at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import Module, Parameter
+
+from .._seed import fold_in
+from .._write import AnyFill
+from ._buffers import home_of
+from ._names import named_modules
+from ._parametrizations import Result, Slot
+from ._tensor import has_shared_elements, is_abstract, write
+from ._weights import Weight
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A weight that gets values, and what makes them."""
+
+    weight: Weight
+    fill: AnyFill
+
+    @property
+    def is_made_apart(self) -> bool:
+        """Whether the values are made in new memory, before anything is changed."""
+        weight = self.weight
+        return not weight.computed and (
+            weight.tensor.is_meta or self.fill.is_foreign or weight.is_inside
+        )
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Name the weight in what is wrong with its values, which foreign code may have made."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"parameter {name!r} cannot be filled: {error}") from error.__cause__
+    except Exception as error:
+        if sys.version_info >= (3, 11):
+            error.add_note(f"parameter {name!r} was being made")
+        raise
+
+
+class Changes:
+    """What will replace tensors of a module: made apart, and put there when all of it is made.
+
+    Args:
+        module: The module.
+        buffers: New buffers, by the identity of the old.
+        device: Where what is on meta is made; None for the default.
+    """
+
+    def __init__(
+        self, module: Module, buffers: dict[int, Tensor], device: torch.device | None
+    ) -> None:
+        self._device = device
+        self._new = dict(buffers)  # by the identity of the old
+        self._added: list[Result] = []
+        self._places: dict[int, list[Slot]] = {}
+        for _, owner in named_modules(module):
+            for name, tensor in (*owner._parameters.items(), *owner._buffers.items()):
+                if tensor is not None:
+                    self._places.setdefault(id(tensor), []).append((owner, name))
+
+    def make(self, planned: Planned) -> None:
+        """Make a parameter's values in new memory."""
+        old = planned.weight.tensor
+        home = (self._device or home_of(old)) if old.is_meta else old.device
+        with torch.no_grad():
+            new = torch.empty_like(old, device=home)
+        with naming(planned.weight.name):
+            write(new, planned.fill)
+        self._new[id(old)] = new
+
+    def solve(self, planned: Planned, seed: int) -> None:
+        """Make the parameters and buffers that give a weight which is computed."""
+        weight = planned.weight
+        values = torch.empty(weight.shape, dtype=weight.tensor.dtype, device="cpu")
+        first = weight.parameters[0]
+        home = (self._device or "cpu") if first.is_meta else first.device
+        with naming(weight.name), torch.no_grad(), torch.device("cpu"):
+            write(values, planned.fill)
+            own = fold_in(seed, weight.name)
+            for computed in weight.computed:
+                results = computed.solve(values.clone(), weight.padding, own, self._new)
+                for owner, name, new in results:
+                    old = owner._parameters.get(name, owner._buffers.get(name))
+                    if old is None:
+                        self._added.append((owner, name, new.to(home)))
+                    else:
+                        self._new[id(old)] = new.to(home if old.is_meta else old.device)
+
+    def commit(self) -> None:
+        """Put everything into the module: into the memory that is there, or in its place."""
+        with torch.no_grad():
+            self._commit()
+
+    def _commit(self) -> None:
+        for key, new in self._new.items():
+            slots = self._places[key]
+            owner, name = slots[0]
+            old = owner._parameters.get(name)
+            is_parameter = old is not None
+            old = old if is_parameter else owner._buffers[name]
+            if not is_abstract(old) and not has_shared_elements(old):
+                old.copy_(new)
+            elif is_parameter:
+                parameter = Parameter(new, requires_grad=old.requires_grad)
+                parameter.__dict__.update(old.__dict__)
+                for owner, name in slots:
+                    setattr(owner, name, parameter)  # recurrent layers keep a list of them
+            else:
+                for owner, name in slots:
+                    owner._buffers[name] = new
+        for owner, name, new in self._added:
+            owner._buffers[name] = new
