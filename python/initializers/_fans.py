@@ -139,5 +139,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         1.0
     """
     name = check_name("nonlinearity", nonlinearity, _GAINS)
+    # As torch: to Python True is the number 1.
+    if isinstance(param, bool) or str(getattr(param, "dtype", "")).endswith("bool"):
+        raise TypeError(f"`param` must be a finite number, received: {show(param)}")
     slope = 0.01 if param is None else check_real("param", param)
     return math.sqrt(2.0 / (1.0 + slope * slope)) if name == "leaky_relu" else _GAINS[name]

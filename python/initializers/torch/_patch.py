@@ -1,21 +1,26 @@
-"""Code that calls `torch.nn.init` on its own, made to use ours for a while."""
+"""Code that calls torch's random functions itself: inside `patch` they take our values."""
 
 from __future__ import annotations
 
-import functools
+import math
 import sys
 import threading
+import types
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch._C._functorch import peek_interpreter_stack
 from torch.overrides import TorchFunctionMode
 
+from .._checks import show
 from .._seed import SeedGenerator, check_seed_integer
 from . import _init
 from ._fill import active
+from ._tensor import is_abstract
 
 _NAMES = (
     *("uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_"),
@@ -26,15 +31,24 @@ _NAMES = (
 
 @contextmanager
 def patch(seed: int) -> Iterator[None]:
-    """Make the functions of `torch.nn.init` and `Tensor.normal_`, `Tensor.uniform_` use ours.
+    """Make code that draws initial weights from torch use this package's values.
 
-    Inside the `with` block, and in the thread that entered it, the k-th of these calls that draws
-    (k from 0) takes stream k of the seed. Functions that were imported by name, by anyone, are
-    found; everything is as before on exit, also after an exception. Blocks may be nested: the inner
-    seed counts.
+    Inside the `with` block, in the thread that entered it, these use our values:
 
-    Values depend on the order in which a model makes its parameters, and so on the version of the
-    library that defines it; those of `init_module_` depend on their names only.
+    - the functions of `torch.nn.init`, however a module imported them;
+    - `Tensor.normal_` and `Tensor.uniform_`;
+    - `torch.randn`, `rand`, `randn_like`, `rand_like` and `normal`.
+
+    The k-th call that draws (k from 0) takes stream k of the seed. Everything is as before on exit,
+    also after an exception. Blocks may be nested: the inner seed counts.
+
+    With a `generator` argument, `torch.nn.init` and the two methods draw their seed from that
+    generator; `torch.randn` and the other functions then return torch's own values. Other random
+    functions (`exponential_`, `bernoulli`, `randperm`, …) keep torch's values; the first call of
+    each gives a warning. Dropout and other layers that draw in a forward pass are left alone.
+
+    Values depend on the order in which a model creates its parameters, and so on the version of the
+    library that defines it; the values of `init_module_` depend on parameter names only.
 
     Args:
         seed: An integer in `[-2**127, 2**127)`.
@@ -43,30 +57,159 @@ def patch(seed: int) -> Iterator[None]:
         TypeError: If `seed` is no integer.
         ValueError: If it is out of range.
 
+    Warns:
+        UserWarning: "drawn from torch's generator inside patch", once for each function.
+
     Examples:
         >>> import torch
         >>> with patch(seed=1):
-        ...     layer = torch.nn.Linear(3, 2)
+        ...     layer = torch.nn.Linear(3, 2, bias=False)
+        >>> print(layer.weight.detach().numpy())
+        [[ 0.13345213 -0.40276864  0.18684137]
+         [-0.46214455 -0.44154942 -0.16193402]]
     """
     generator = SeedGenerator(check_seed_integer(seed))
     _install()
     active.generators.append(generator)
     try:
-        with _Methods():
+        with _Draws():
             yield
     finally:
         active.generators.pop()
         _uninstall()
 
 
-class _Methods(TorchFunctionMode):  # type: ignore[misc]  # Any where torch is not installed
-    """Sends the two methods that initializers outside `torch.nn.init` are built on to ours."""
+# The functions of torch.nn.init. Their code objects are exchanged, not their names: the function
+# stays the same object, so every name, table, default and partial that holds it is patched too, and
+# no module has to be searched.
+
+
+class _Function(NamedTuple):
+    """A function of `torch.nn.init`: the object, its code, a copy that keeps the code, and ours."""
+
+    object: Any
+    code: types.CodeType
+    copy: Callable[..., Any]
+    ours: Callable[..., Any]
+
+
+def _list_functions() -> dict[str, _Function]:
+    functions = {}
+    for name in _NAMES:
+        theirs: Any = getattr(torch.nn.init, name)
+        copy = types.FunctionType(
+            theirs.__code__, theirs.__globals__, name, theirs.__defaults__, theirs.__closure__
+        )
+        copy.__kwdefaults__ = theirs.__kwdefaults__
+        copy.__doc__, copy.__annotations__ = theirs.__doc__, theirs.__annotations__
+        functions[name] = _Function(theirs, theirs.__code__, copy, getattr(_init, name))
+    return functions
+
+
+_FUNCTIONS = _list_functions()
+
+
+def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call our function of this name in a thread that is inside `patch`, elsewhere torch's."""
+    function = _FUNCTIONS[name]
+    return (function.ours if active.generators else function.copy)(*args, **kwargs)
+
+
+def _make_code(name: str) -> types.CodeType:
+    # The code runs with the globals of torch.nn.init, so it has to import what it calls.
+    names: dict[str, Any] = {}
+    source = (
+        f"def {name}(*args, **kwargs):\n"
+        f"    from {__name__} import call\n"
+        f"    return call({name!r}, args, kwargs)\n"
+    )
+    exec(compile(source, __file__, "exec"), names)
+    code: types.CodeType = names[name].__code__
+    return code
+
+
+_CODES = {name: _make_code(name) for name in _NAMES}
+
+_lock = threading.Lock()
+_depth = 0
+
+
+def _install() -> None:
+    global _depth
+    with _lock:
+        if _depth == 0:
+            for name, function in _FUNCTIONS.items():
+                function.object.__code__ = _CODES[name]
+                function.object.__wrapped__ = function.copy  # for inspect.signature
+        _depth += 1
+
+
+def _uninstall() -> None:
+    global _depth
+    with _lock:
+        _depth -= 1
+        if _depth == 0:
+            for function in _FUNCTIONS.values():
+                function.object.__code__ = function.code
+                del function.object.__wrapped__
+
+
+# Functions and methods of C++, which torch shows to a mode.
+
+
+class _Draws(TorchFunctionMode):  # type: ignore[misc]  # Any where torch is not installed
+    """Sends torch's normal and uniform draws to ours; warns of the other draws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._warned: set[str] = set()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        kwargs = kwargs or {}
         method = _METHODS.get(func)
-        return (func if method is None else method)(*args, **(kwargs or {}))
+        if method is not None:
+            return method(*args, **kwargs)
+        name = _DRAWS.get(func)
+        if name is None or kwargs.get("generator") is not None:
+            return func(*args, **kwargs)
+        ours = _COVERED.get(func)
+        if ours is not None and not _is_traced():
+            _refuse_local_shards(_find_callers(sys._getframe(1))[-1], name)
+            return ours(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if name not in self._warned and not (isinstance(result, Tensor) and is_abstract(result)):
+            self._warned.add(name)
+            # torch.compile cannot look at frames.
+            depth = 0 if torch.compiler.is_compiling() else len(_find_callers(sys._getframe(1)))
+            message = f"{name}: drawn from torch's generator inside patch"
+            warnings.warn(message, stacklevel=depth + 1)
+        return result
+
+
+def _is_traced() -> bool:
+    # A compiled graph has to draw again at every run; vmap decides which examples share a draw.
+    return torch.compiler.is_compiling() or peek_interpreter_stack() is not None
+
+
+def _find_callers(frame: types.FrameType) -> list[types.FrameType]:
+    """Return the frames of other modes, such as `with torch.device(...)`, then the real caller."""
+    frames = [frame]
+    while frames[-1].f_code.co_name == "__torch_function__" and frames[-1].f_back is not None:
+        frames.append(frames[-1].f_back)
+    return frames
+
+
+def _refuse_local_shards(caller: types.FrameType, name: str) -> None:
+    # torch.distributed.tensor.randn and rand draw each process's shard by its local shape: every
+    # process would get the same values.
+    if caller.f_code.co_name == "_dtensor_init_helper":
+        raise NotImplementedError(
+            f"{name} must not make a DTensor inside patch, received: local shape "
+            f"{show(tuple(caller.f_locals['local_shape']))}; use torch.distributed.tensor.empty, "
+            "then normal_() or uniform_()"
+        )
 
 
 def _method_uniform(
@@ -87,57 +230,83 @@ def _method_normal(
     return _init.normal_(tensor, mean, std, generator)
 
 
+def _randn(*size: Any, generator: None = None, **options: Any) -> Tensor:
+    return _fill_normal(torch.empty(*size, **options))
+
+
+def _rand(*size: Any, generator: None = None, **options: Any) -> Tensor:
+    return _fill_uniform(torch.empty(*size, **options))
+
+
+def _randn_like(input: Tensor, *, generator: None = None, **options: Any) -> Tensor:
+    return _fill_normal(torch.empty_like(input, **options))
+
+
+def _rand_like(input: Tensor, *, generator: None = None, **options: Any) -> Tensor:
+    return _fill_uniform(torch.empty_like(input, **options))
+
+
+def _normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: None = None,
+    out: Tensor | None = None,
+    **options: Any,
+) -> Tensor:
+    if size is not None:
+        return _init.normal_(torch.empty(size, out=out, **options), mean, std)
+    tensors = [argument for argument in (mean, std) if isinstance(argument, Tensor)]
+    if not tensors or options:
+        return torch.normal(mean, std, out=out, **options)  # torch says what is wrong
+    if isinstance(std, Tensor) and not is_abstract(std) and bool((std < 0).any()):
+        raise ValueError(f"`std` must be >= 0 everywhere, received: {std.min().item()}")
+    like = torch.broadcast_tensors(*tensors)[0]
+    dtype = like.dtype if out is None else out.dtype
+    with torch.no_grad():
+        drawn = torch.empty_like(like, dtype=dtype, memory_format=torch.contiguous_format)
+        _fill_normal(drawn).mul_(std).add_(mean)
+        # Not drawn into `out`, which may be `mean` or `std` itself.
+        return drawn if out is None else torch.empty(drawn.shape, out=out).copy_(drawn)
+
+
+def _fill_normal(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():  # of variance 1 in all
+        _init.normal_(torch.view_as_real(tensor.detach()), std=math.sqrt(0.5))
+    else:
+        _init.normal_(tensor)
+    return tensor
+
+
+def _fill_uniform(tensor: Tensor) -> Tensor:
+    _init.uniform_(torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor)
+    return tensor
+
+
 _METHODS = {Tensor.uniform_: _method_uniform, Tensor.normal_: _method_normal}
-
-
-def _wrap(theirs: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(theirs)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return (ours if active.generators else theirs)(*args, **kwargs)
-
-    return call
-
-
-# Their functions, the names that are deprecated included, and what stands for each in a patch.
-_WRAPPERS = {
-    theirs: _wrap(theirs, getattr(_init, name))
-    for name in _NAMES
-    for theirs in (getattr(torch.nn.init, name), getattr(torch.nn.init, name[:-1], None))
-    if theirs is not None
+_COVERED = {
+    torch.randn: _randn,
+    torch.rand: _rand,
+    torch.randn_like: _randn_like,
+    torch.rand_like: _rand_like,
+    torch.normal: _normal,
 }
-_ORIGINALS = {ours: theirs for theirs, ours in _WRAPPERS.items()}
-
-_lock = threading.Lock()
-_depth = 0
-
-
-def _install() -> None:
-    global _depth
-    with _lock:
-        if _depth == 0:
-            _replace(_WRAPPERS)
-        _depth += 1
-
-
-def _uninstall() -> None:
-    global _depth
-    with _lock:
-        _depth -= 1
-        if _depth == 0:
-            # By the same search, so that names bound inside the patch do not keep ours.
-            _replace(_ORIGINALS)
-
-
-def _replace(functions: dict[Callable[..., Any], Callable[..., Any]]) -> None:
-    """Replace functions wherever a loaded module holds one, by name or in a table."""
-    by_identity = {id(old): new for old, new in functions.items()}
-    for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict) or names is globals():
-            continue
-        tables = [value for value in list(names.values()) if type(value) is dict]
-        for table in (names, *tables):
-            for key, value in list(table.items()):
-                new = by_identity.get(id(value))
-                if new is not None:
-                    table[key] = new
+# Names in warnings. Sampled distributions are built on these; scripted and compiled code is unseen.
+_DRAWS = {
+    **{function: f"torch.{function.__name__}" for function in _COVERED},
+    **{
+        getattr(torch, name): f"torch.{name}"
+        for name in (
+            *("bernoulli", "binomial", "multinomial", "poisson"),
+            *("randint", "randint_like", "randperm", "_sample_dirichlet", "_standard_gamma"),
+        )
+    },
+    **{
+        getattr(Tensor, name): f"Tensor.{name}"
+        for name in (
+            *("bernoulli", "bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_"),
+            *("multinomial", "random_"),
+        )
+    },
+}
