@@ -13,7 +13,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 
 .PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
-	crossarch crossarch-short dependencies format clean
+	crossarch crossarch-short dependencies torch-zoo format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,10 +52,14 @@ lapack: ## orthogonal matrices against LAPACK, where OpenBLAS is installed
 python: $(BIN)/.built ## tests of the package
 	$(call timed,python,$(BIN)/python -m pytest -m "not wheel")
 
-torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment that has torch
+torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment that has torch; a short torch-zoo
 	$(call timed,torch,\
 	$(PYRIGHT) $(ENVS)/torch/bin/python examples/torch_*.py && \
-	$(ENVS)/torch/bin/python -m pytest tests/with_torch)
+	$(ENVS)/torch/bin/python -m pytest tests/with_torch && \
+	$(ENVS)/torch/bin/python tools/torch_zoo.py --short)
+
+torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built and from meta; table into docs/torch.md; minutes
+	$(ENVS)/torch/bin/python tools/torch_zoo.py
 
 jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has JAX
 	$(call timed,jax,\

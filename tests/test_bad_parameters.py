@@ -207,7 +207,7 @@ def test_other_arguments() -> None:
     with pytest.raises(TypeError, match="`param` must be a finite number, received: '1'"):
         calculate_gain("leaky_relu", "1")  # type: ignore[arg-type]
     for flag in (True, np.True_, np.array(True)):
-        with pytest.raises(TypeError, match=r"`param` must be a finite number, .*: .*True"):
+        with pytest.raises(TypeError, match="`param` must be a finite number, received: "):
             calculate_gain("leaky_relu", flag)  # type: ignore[arg-type]
     for threads, error in (
         (0, ValueError),
