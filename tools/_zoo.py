@@ -41,7 +41,7 @@ SMALL = {
 
 # Types of transformers' configurations, and what `SMALL` does not say.
 _STAGES = {"depths": [1, 1], "num_heads": [2, 4], "embed_dim": 16}
-_CONVOLUTIONS = {"hidden_sizes": [16, 32], "depths": [1, 1]}
+_CONVOLUTIONS = {"hidden_sizes": [8, 16, 24, 32], "depths": [1, 1, 1, 1]}
 _SPEECH = {"conv_dim": [16, 16], "conv_kernel": [10, 3], "conv_stride": [5, 2]} | {
     "num_conv_pos_embeddings": 16,
     "num_conv_pos_embedding_groups": 4,

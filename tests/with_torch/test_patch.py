@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -356,3 +357,37 @@ def test_deprecated_names_and_seeds() -> None:
     generator.manual_seed(1)
     with patch(3):
         assert bits(empty(5).normal_(generator=generator)) == expected
+
+
+def test_local_shards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch draws each process's shard by its local shape: all would get the same values."""
+    from torch import distributed
+    from torch.distributed import tensor as distributed_tensor
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import _random
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    class Tracker:
+        """Of the devices that have generators for shards, GPUs."""
+
+        def _distribute_region(self, spec: Any) -> Any:
+            return contextlib.nullcontext()
+
+    distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    try:
+        mesh = init_device_mesh("cpu", (2,))
+        monkeypatch.setattr(_random, "_rng_tracker", Tracker())
+        monkeypatch.setattr(_random, "is_rng_supported_mesh", lambda mesh: True)
+        where: Any = {"device_mesh": mesh, "placements": [distributed_tensor.Shard(0)]}
+        message = r"must not make a DTensor inside patch, received: local shape \(2, 3\)"
+        with patch(3):
+            for draw in (distributed_tensor.randn, distributed_tensor.rand):
+                with pytest.raises(NotImplementedError, match=message):
+                    draw(4, 3, **where)
+                with torch.device("cpu"), pytest.raises(NotImplementedError, match=message):
+                    draw(4, 3, **where)
+            like = torch.randn_like(distributed_tensor.empty(4, 3, **where))
+        whole = RandomNormal(0, 1, 3)((4, 3))
+        assert bits(like.to_local()) == whole[:2].tobytes()
+    finally:
+        distributed.destroy_process_group()
