@@ -85,6 +85,22 @@ def test_bad_input() -> None:
     assert digest(values(model)) == before
 
 
+def test_foreign_values_come_first() -> None:
+    def wrong(shape: Any, dtype: Any = None) -> Any:
+        return np.zeros((9, 9), dtype)
+
+    def right(shape: Any, dtype: Any = None) -> Any:
+        return np.full(shape, 5, dtype)
+
+    model = build()
+    before = digest(values(model))
+    with pytest.raises(ValueError, match=r"variable 'head/bias' cannot be filled: .*\(4,\)"):
+        init_model(model, {"head/bias": wrong, "*": "ones"}, 1)
+    assert digest(values(model)) == before
+    init_model(model, {"head/bias": right, "*": "ones"}, 1)
+    assert values(model)["head/bias"].tolist() == [5] * 4
+
+
 @pytest.mark.skipif(BACKEND != "jax", reason="Keras lays out variables on JAX only")
 def test_sharded() -> None:
     import jax

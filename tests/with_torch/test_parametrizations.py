@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, Replicate
 from torch.nn.utils import parametrizations, parametrize, prune
+from torch.testing._internal.two_tensor import TwoTensor
 
 from initializers import Recipe, checkpoint
 from initializers.torch import fill_, init_module_, normal_, patch, uniform_, zeros_
@@ -273,3 +278,28 @@ def test_a_recipe_gives_the_plain_weights(wrap: Any, tmp_path: Any) -> None:
     assert all((values[name] == wanted[name]).all() for name in wanted)
     path = checkpoint.write(recipe, wrap(nn.Linear(6, 6)), tmp_path)
     assert checkpoint.verify(path, specs=nn.Linear(6, 6)).ok
+
+
+@pytest.fixture
+def mesh() -> Any:
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    dist.destroy_process_group()
+
+
+def test_shards(mesh: Any) -> None:
+    layer = parametrizations.weight_norm(nn.Linear(6, 6))
+    fully_shard(layer, mesh=mesh)
+    before = layer.bias.full_tensor()
+    with pytest.raises(ValueError, match=r"'weight' cannot be filled: .* computed from DTensors"):
+        init_module_(layer, rules, 7)
+    assert torch.equal(layer.bias.full_tensor(), before)
+    layer = init_module_(parametrizations.weight_norm(nn.Linear(6, 6)), rules, 7)
+    wanted = layer.weight.detach().clone()
+    assert torch.equal(fully_shard(layer, mesh=mesh).weight.full_tensor(), wanted)
+    wrapped = nn.Linear(6, 6, bias=False)
+    part = torch.zeros(6, 6)
+    local = TwoTensor(part, part)
+    wrapped.weight = nn.Parameter(DTensor.from_local(local, mesh, [Replicate()], run_check=False))
+    with pytest.raises(ValueError, match=r"'weight' cannot be filled: .* instances of TwoTensor"):
+        init_module_(wrapped, rules, 7)
