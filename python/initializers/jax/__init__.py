@@ -4,6 +4,8 @@ Values are those of the NumPy initializers, bit for bit: they depend on the seed
 and the place in it, not on the mesh, the number of processes, or whether a call is compiled.
 """
 
+from jax.nn.initializers import Initializer
+
 from .._rules import Rule
 from ._init import (
     constant,
@@ -29,6 +31,7 @@ from ._init import (
 from ._tree import init_tree
 
 __all__ = [
+    "Initializer",
     "Rule",
     "constant",
     "delta_orthogonal",

@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec, Sharding
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, Sharding
 
 from .._aligned import allocate_aligned
 from .._block import Array, Shape, check_shape
 from .._checks import show, to_integer
+from .._constant import Constant, Ones, Zeros
 from .._dtypes import DType, look_up
 from .._seed import check_seed_integer
 from .._write import AnyFill, plan_fill
@@ -22,25 +23,55 @@ from .._write import AnyFill, plan_fill
 Law = Callable[[Shape, int], Any]
 
 
-def make_array(law: Law, key: Any, shape: Any, dtype: Any, out_sharding: Any) -> Any:
+def make_array(
+    law: Law, key: Any, shape: Any, dtype: Any, out_sharding: Any, factor: Any = None
+) -> Any:
     """Return the array of `shape` that `law` and `key` give, on the devices of `out_sharding`.
+
+    Args:
+        law: Makes the initializer.
+        key: A key of `jax.random`, or an integer.
+        shape: The global shape.
+        dtype: The dtype; None means JAX's default.
+        out_sharding: A sharding, a `PartitionSpec` or None.
+        factor: None, or a traced number that multiplies the values before they are rounded.
 
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value, or the initializer has no values for shape and dtype.
     """
     shape = check_shape(shape)
-    # The dtype that JAX would make of it: of 32 bits unless 64 are enabled.
-    default = jnp.result_type(float)
-    kind = look_up(default if dtype is None else jax.dtypes.canonicalize_dtype(dtype))
+    kind = look_up_canonical(dtype)
     words = _words_of(key)
-    if isinstance(words, jax.core.Tracer) or (out_sharding is not None and is_compiling()):
-        plan_fill(law(shape, 0), shape, kind)  # what is wrong is told now, not at run time
+    if factor is not None:
+        plan_fill(law(shape, 0), shape, kind)  # refuses the dtypes that have no values
+        wide = "float64" if kind.name == "float64" else "float32"
+        array = make_array(law, key, shape, wide, out_sharding)
+        return (array * jnp.asarray(factor, wide)).astype(kind.numpy)
+    if isinstance(words, jax.core.Tracer) or is_compiling():
+        initializer = law(shape, 0)
+        plan_fill(initializer, shape, kind)  # errors are raised now, not when the program runs
+        if isinstance(initializer, (Zeros, Ones, Constant)):
+            # Operations of JAX: as an array, the values would be a constant of the program.
+            own = np.shape(getattr(initializer, "value", 0))
+            return broadcast(initializer(own, kind.numpy), shape, kind, out_sharding)
         return _trace(law, words, shape, kind, out_sharding)
     fill = plan_fill(law(shape, to_seed(words)), shape, kind)
     if out_sharding is None:
         return place_whole(fill, shape, kind)
     return make_blocks(fill, shape, kind, check_sharding(out_sharding, shape))
+
+
+def look_up_canonical(dtype: Any) -> DType:
+    """Return the dtype that JAX makes of `dtype`: of 32 bits unless 64 are enabled."""
+    default = jnp.result_type(float)
+    return look_up(default if dtype is None else jax.dtypes.canonicalize_dtype(dtype))
+
+
+def broadcast(value: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
+    """Return an array of one number, or of an array that broadcasts, by operations of JAX."""
+    place = None if out_sharding is None else check_sharding(out_sharding, shape)
+    return jnp.full(shape, value, kind.numpy, device=place)
 
 
 def _words_of(key: Any) -> Any:
@@ -72,7 +103,10 @@ def to_seed(words: Any) -> int:
 
 
 def place_whole(fill: AnyFill, shape: Shape, kind: DType) -> Any:
-    """Return a whole array on the default device."""
+    """Return a whole array on every device of the mesh that is set, else on the default device."""
+    if not is_compiling() and not (mesh := jax.sharding.get_mesh()).empty:
+        # As JAX does. On one device, the array could not be placed by an annotation of Flax.
+        return make_blocks(fill, shape, kind, NamedSharding(mesh, PartitionSpec()))
     return jax.device_put(_make_block(fill, kind, (0,) * len(shape), shape))
 
 
@@ -92,7 +126,10 @@ def check_sharding(out_sharding: Any, shape: Shape) -> Sharding:
     """
     sharding = out_sharding
     if isinstance(sharding, PartitionSpec):
-        sharding = _place(sharding)
+        sharding = _place(sharding, out_sharding)
+    elif isinstance(getattr(sharding, "mesh", None), AbstractMesh) and not is_compiling():
+        # Shapes traced where a mesh is set have it without its devices.
+        sharding = _place(sharding.spec, out_sharding)
     if not isinstance(sharding, Sharding):
         raise TypeError(
             "`out_sharding` must be a sharding, a PartitionSpec or None, "
@@ -108,13 +145,13 @@ def check_sharding(out_sharding: Any, shape: Shape) -> Sharding:
     return sharding
 
 
-def _place(spec: PartitionSpec) -> NamedSharding:
+def _place(spec: PartitionSpec, received: Any) -> NamedSharding:
     """Return a sharding on the mesh of `jax.set_mesh`."""
     mesh = jax.sharding.get_abstract_mesh() if is_compiling() else jax.sharding.get_mesh()
     if mesh.empty:
         raise ValueError(
-            "`out_sharding` must be a sharding where no mesh is set (see jax.set_mesh), "
-            f"received: {spec!r}"
+            "`out_sharding` must be a sharding on devices where no mesh is set "
+            f"(see jax.set_mesh), received: {show(received)}"
         )
     try:
         return NamedSharding(mesh, spec)
@@ -154,10 +191,7 @@ def make_blocks(fill: AnyFill, shape: Shape, kind: DType, sharding: Sharding) ->
 def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
     """Return what calls us when the compiled program runs, once for each device's block."""
     if out_sharding is None:
-        call = partial(_call_back, law, shape, kind, shape)
-        result = jax.ShapeDtypeStruct(shape, kind.numpy)
-        whole = np.zeros(len(shape), np.int32)
-        return jax.pure_callback(call, result, words, whole, vmap_method="broadcast_all")
+        return _trace_whole(law, words, shape, kind)
     sharding = check_sharding(out_sharding, shape)
     if not isinstance(sharding, NamedSharding):
         raise TypeError(
@@ -181,6 +215,33 @@ def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -
         out_specs=sharding.spec,
         check_vma=False,
     )(words)
+
+
+def _trace_whole(law: Law, words: Any, shape: Shape, kind: DType) -> Any:
+    """Return the traced call that makes a whole array, which is replicated on a mesh."""
+
+    def make(words: Any) -> Any:
+        call = partial(_call_back, law, shape, kind, shape)
+        result = jax.ShapeDtypeStruct(shape, kind.numpy)
+        start = np.zeros(len(shape), np.int32)
+        array = jax.pure_callback(call, result, words, start, vmap_method="broadcast_all")
+        # XLA calls back from one device, and would leave the array there, where operations on the
+        # mesh refuse it ("Cannot convert GSPMDSharding"): the barrier ends what it infers.
+        return jax.lax.optimization_barrier(array)
+
+    mesh = jax.sharding.get_abstract_mesh()
+    free = [
+        name
+        for name, kind_of_axis in zip(mesh.axis_names, mesh.axis_types, strict=True)
+        if kind_of_axis != AxisType.Manual
+    ]
+    if free and len(free) < len(mesh.axis_names):
+        # Inside a `shard_map` over some axes: callbacks need the others to be manual too.
+        spec = PartitionSpec()
+        return jax.shard_map(
+            make, axis_names=set(free), in_specs=spec, out_specs=spec, check_vma=False
+        )(words)
+    return jax.jit(make)(words)  # compiled as one also where operations run one at a time
 
 
 def _call_back(law: Law, shape: Shape, kind: DType, extent: Shape, words: Any, places: Any) -> Any:

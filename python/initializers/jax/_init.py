@@ -3,11 +3,18 @@
 Each returns `init(key, shape, dtype, out_sharding=None)`:
 
 - `key` is a key of `jax.random`, whose words, most significant first, are the seed: `key(42)`,
-  `PRNGKey(42)` and the integer 42 mean the same. For a batch of keys there is `jax.vmap`.
+  `PRNGKey(42)` and the integer 42 mean the same with JAX's default generator, threefry. For a batch
+  of keys there is `jax.vmap`.
 - `dtype` is one of the float dtypes; None means that given to the factory, or else JAX's default.
 - `out_sharding` is a sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh. Each
-  process makes the blocks of its own devices only, also inside `jax.jit`; there, without it, each
-  call makes the whole array on the host.
+  process makes the blocks of its own devices only, also inside `jax.jit`. Without it the array is
+  whole on every device of the mesh that is set, or on one device; inside `jax.jit`, the host makes
+  it for one device, which sends it to the others.
+
+Scales (`scale`, `stddev`) and the `value` of `constant` may be traced numbers: the values are then
+multiplied inside the program, in float32 or wider, and rounded to the dtype after that. Such
+numbers are not checked: a negative `stddev` changes signs, a negative `scale` of
+`variance_scaling` gives NaN.
 
 `init` raises TypeError for an argument of a wrong type, and ValueError for a wrong value: a batch
 of keys, a dtype that has no place for the values, a sharding that does not divide the shape.
@@ -15,19 +22,23 @@ of keys, a dtype that has no place for the values, a sharding that does not divi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .._block import Shape
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+
+from .._block import Shape, check_shape
 from .._checks import check_name, check_real_where, show, to_integer
 from .._constant import Constant, Ones, Zeros
 from .._kernels import DeltaOrthogonal
 from .._orthogonal import Orthogonal
 from .._random import RandomNormal, RandomUniform, TruncatedNormal
 from .._variance import VarianceScaling
-from ._array import Law, make_array
+from ._array import Law, broadcast, look_up_canonical, make_array
 
-Init: TypeAlias = Callable[..., Any]
 Axes: TypeAlias = "int | Sequence[int]"
 
 _DISTRIBUTIONS = {
@@ -51,31 +62,47 @@ zeros.law = lambda shape, seed: Zeros()  # type: ignore[attr-defined]
 ones.law = lambda shape, seed: Ones()  # type: ignore[attr-defined]
 
 
-def constant(value: Any, dtype: Any = None) -> Init:
+def constant(value: Any, dtype: Any = None) -> Initializer:
     """One number, or an array that broadcasts to the shape; the key is not looked at."""
+    if isinstance(value, jax.core.Tracer):
+        given = dtype
+
+        def init(key: Any, shape: Any, dtype: Any = given, out_sharding: Any = None) -> Any:
+            return broadcast(value, check_shape(shape), look_up_canonical(dtype), out_sharding)
+
+        return init
     fixed = Constant(value)
     return _returning(lambda shape, seed: fixed, dtype, keyed=False)
 
 
-def uniform(scale: float = 1e-2, dtype: Any = None) -> Init:
+def uniform(scale: float = 1e-2, dtype: Any = None) -> Initializer:
     """Values uniform on [0, scale), scale >= 0."""
+    scale, factor = _split_traced("scale", scale)
     high = _check_nonnegative("scale", scale)
-    return _returning(lambda shape, seed: RandomUniform(0.0, high, seed), dtype)
+    return _returning(lambda shape, seed: RandomUniform(0.0, high, seed), dtype, factor=factor)
 
 
-def normal(stddev: float = 1e-2, dtype: Any = None) -> Init:
+def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
     """Normal values of mean 0 and standard deviation `stddev` >= 0."""
+    stddev, factor = _split_traced("stddev", stddev)
     width = _check_nonnegative("stddev", stddev)
-    return _returning(lambda shape, seed: RandomNormal(0.0, width, seed), dtype)
+    return _returning(lambda shape, seed: RandomNormal(0.0, width, seed), dtype, factor=factor)
 
 
 def truncated_normal(
     stddev: float = 1e-2, dtype: Any = None, lower: float = -2.0, upper: float = 2.0
-) -> Init:
+) -> Initializer:
     """Normal values between `lower` and `upper` times `stddev` >= 0, which is not corrected."""
+    for argument, bound in (("lower", lower), ("upper", upper)):
+        if isinstance(bound, jax.core.Tracer):
+            raise TypeError(
+                f"`{argument}` must be a number that is known when the function is traced, "
+                f"received: {show(bound)}"
+            )
+    stddev, factor = _split_traced("stddev", stddev)
     width = _check_nonnegative("stddev", stddev)
     base = TruncatedNormal(0.0, width, 0, (lower, upper))
-    return _returning(lambda shape, seed: base.with_seed(seed), dtype)
+    return _returning(lambda shape, seed: base.with_seed(seed), dtype, factor=factor)
 
 
 def variance_scaling(
@@ -86,7 +113,7 @@ def variance_scaling(
     out_axis: Axes = -1,
     batch_axis: Axes = (),
     dtype: Any = None,
-) -> Init:
+) -> Initializer:
     """Values of mean 0 and variance scale / n, n a count of inputs or outputs.
 
     Args:
@@ -97,28 +124,36 @@ def variance_scaling(
             after it), `"normal"` (not truncated) or `"uniform"`.
         in_axis: The axes of inputs, one or several.
         out_axis: The axes of outputs.
-        batch_axis: Axes that count as neither. All others are a kernel's, and multiply both fans.
+        batch_axis: Axes that count as neither. All others are a kernel's, and multiply both fans:
+            fan_in = size / (out · batch), fan_out = size / (in · batch), where each name is the
+            product of its axes. So an axis may be named twice, as in Flax's default for embeddings
+            (`out_axis=0` beside the default `in_axis=-2`: fan_in is the number of features).
         dtype: The dtype of `init` where it is given none.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; of `init`, if an axis is not one of the shape's or
-            stands for two things.
+        ValueError: If it has a wrong value; of `init`, if an axis is not one of the shape's.
+
+    Examples:
+        >>> init = variance_scaling(1.0, "fan_in", "normal", out_axis=0)
+        >>> round(float(init(42, (1000, 64)).std()), 3)
+        0.125
     """
+    scale, factor = _split_traced("scale", scale)
     law = check_name("distribution", distribution, _DISTRIBUTIONS)
     base = VarianceScaling(scale, mode, _DISTRIBUTIONS[law], 0)
     axes = _check_axes(in_axis=in_axis, out_axis=out_axis, batch_axis=batch_axis)
 
     def make(shape: Shape, seed: int) -> VarianceScaling:
-        inputs, outputs = _split_axes(shape, axes)
-        return VarianceScaling(base.scale, base.mode, base.distribution, seed, inputs, outputs)
+        scale, inputs, outputs = _count(shape, axes, base)
+        return VarianceScaling(scale, base.mode, base.distribution, seed, inputs, outputs)
 
-    return _returning(make, dtype)
+    return _returning(make, dtype, factor=None if factor is None else jnp.sqrt(factor))
 
 
 def glorot_uniform(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Init:
+) -> Initializer:
     """Uniform on [-l, l), l = √(6 / (fan_in + fan_out)), so of variance 2 / (fan_in + fan_out).
 
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
@@ -129,7 +164,7 @@ def glorot_uniform(
 
 def glorot_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Init:
+) -> Initializer:
     """Truncated normal of variance 2 / (fan_in + fan_out).
 
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
@@ -142,7 +177,7 @@ def glorot_normal(
 
 def lecun_uniform(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Init:
+) -> Initializer:
     """Uniform on [-l, l), l = √(3 / fan_in), so of variance 1 / fan_in.
 
     LeCun et al. (1998), Efficient backprop. For the arguments see `variance_scaling`.
@@ -152,7 +187,7 @@ def lecun_uniform(
 
 def lecun_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Init:
+) -> Initializer:
     """Truncated normal of variance 1 / fan_in.
 
     LeCun et al. (1998), Efficient backprop. For the arguments see `variance_scaling`.
@@ -162,7 +197,7 @@ def lecun_normal(
 
 def he_uniform(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Init:
+) -> Initializer:
     """Uniform on [-l, l), l = √(6 / fan_in), so of variance 2 / fan_in.
 
     He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
@@ -173,7 +208,7 @@ def he_uniform(
 
 def he_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Init:
+) -> Initializer:
     """Truncated normal of variance 2 / fan_in.
 
     He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
@@ -189,37 +224,49 @@ kaiming_uniform = he_uniform
 kaiming_normal = he_normal
 
 
-def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Init:
+def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
     """`scale` times an orthogonal matrix, of which `column_axis` is the columns.
 
     All other axes together are the rows. Any float dtype, and any sharding; a block costs up to as
     much as the whole matrix.
     """
+    scale, factor = _split_traced("scale", scale)
     base = Orthogonal(scale, 0, column_axis)
-    return _returning(lambda shape, seed: base.with_seed(seed), dtype)
+    return _returning(lambda shape, seed: base.with_seed(seed), dtype, factor=factor)
 
 
-def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Init:
+def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
     """A convolution kernel (*kernel, inputs, outputs), orthogonal at its centre, zero beside it.
 
     There must be no more inputs than outputs. `column_axis` is -1 or -2, an axis of the matrix; it
     changes nothing but the values of a square matrix in JAX, whose law is the same, and nothing
     here.
     """
+    scale, factor = _split_traced("scale", scale)
     base = DeltaOrthogonal(scale, 0)
     if to_integer(column_axis) not in (-1, -2):
         raise ValueError(f"`column_axis` must be -1 or -2, received: {show(column_axis)}")
-    return _returning(lambda shape, seed: base.with_seed(seed), dtype)
+    return _returning(lambda shape, seed: base.with_seed(seed), dtype, factor=factor)
 
 
-def _returning(law: Law, dtype: Any, *, keyed: bool = True) -> Init:
+def _returning(law: Law, dtype: Any, *, keyed: bool = True, factor: Any = None) -> Initializer:
     given = dtype
 
     def init(key: Any, shape: Any, dtype: Any = given, out_sharding: Any = None) -> Any:
-        return make_array(law, key if keyed else 0, shape, dtype, out_sharding)
+        return make_array(law, key if keyed else 0, shape, dtype, out_sharding, factor)
 
-    init.law = law  # type: ignore[attr-defined]  # for rules, which give seeds by name
+    if factor is None:
+        init.law = law  # type: ignore[attr-defined]  # for rules, which give seeds by name
     return init
+
+
+def _split_traced(argument: str, value: Any) -> tuple[Any, Any]:
+    """Return a number for the initializer, and what multiplies its values: a tracer or None."""
+    if not isinstance(value, jax.core.Tracer):
+        return value, None
+    if value.shape != ():
+        raise ValueError(f"`{argument}` must be one number, received: {show(value)}")
+    return 1.0, value
 
 
 def _check_nonnegative(argument: str, value: object) -> float:
@@ -240,22 +287,32 @@ def _check_axes(**arguments: object) -> dict[str, tuple[int, ...]]:
     return checked
 
 
-def _split_axes(shape: Shape, arguments: dict[str, tuple[int, ...]]) -> tuple[list[int], list[int]]:
-    """Return the axes whose sizes make fan_in, and those that make fan_out."""
+def _count(
+    shape: Shape, arguments: dict[str, tuple[int, ...]], base: VarianceScaling
+) -> tuple[float, list[int], list[int]]:
+    """Return the scale, the axes whose sizes make fan_in, and those that make fan_out."""
     rank = len(shape)
-    roles: dict[int, str] = {}
     for argument, axes in arguments.items():
         for axis in axes:
             if not -rank <= axis < rank:
+                hint = " (it must be at least 2-D, or name the axes)" if rank < 2 else ""
                 raise ValueError(
-                    f"`{argument}` must name axes of the shape {shape}, received: {axis}"
+                    f"`{argument}` must name axes of the shape {shape}{hint}, received: {axis}"
                 )
-            if axis % rank in roles:
-                raise ValueError(
-                    f"`{argument}` must not name an axis of `{roles[axis % rank]}`, "
-                    f"received: {axis} for the shape {shape}"
-                )
-            roles[axis % rank] = argument
-    inputs = [axis for axis in range(rank) if roles.get(axis, "in_axis") == "in_axis"]
-    outputs = [axis for axis in range(rank) if roles.get(axis, "out_axis") == "out_axis"]
-    return inputs, outputs
+    places = {name: [axis % rank for axis in axes] for name, axes in arguments.items()}
+    # JAX's formula as powers of the sizes: an axis that is named twice is divided by twice.
+    divided = [places[name] + places["batch_axis"] for name in ("out_axis", "in_axis")]
+    if all(len(axes) == len(set(axes)) for axes in divided):
+        inputs, outputs = ([i for i in range(rank) if i not in axes] for axes in divided)
+        return base.scale, inputs, outputs
+    sizes = [math.prod(shape[i] for i in axes) for axes in divided]
+    if 0 in sizes:
+        return base.scale, [], []  # of an array without elements
+    fan_in, fan_out = (math.prod(shape) / size for size in sizes)
+    fans = {
+        "fan_in": fan_in,
+        "fan_out": fan_out,
+        "fan_avg": (fan_in + fan_out) / 2,
+        "fan_geo_avg": math.sqrt(fan_in * fan_out),
+    }
+    return base.scale / fans[base.mode], [], []  # a fraction, which axes cannot express
