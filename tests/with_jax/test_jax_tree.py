@@ -123,6 +123,12 @@ def test_errors() -> None:
     for recipe, shardings, message in cases:
         with pytest.raises(ValueError, match=message):
             init_tree(tree, recipe, 1, shardings)
+    dropout = nnx.state(nnx.eval_shape(lambda: nnx.Dropout(0.1, rngs=nnx.Rngs(0))))
+    for name in ("rngs/count", "rngs/key"):
+        with pytest.raises(
+            (TypeError, ValueError), match=rf"{name}.*nnx\.split\(model, nnx\.Param"
+        ):
+            init_tree(dropout, {name: RandomNormal(), "*": "zeros"}, 1)
     with pytest.raises(TypeError, match="`rules` must be a Recipe"):
         init_tree(tree, None, 1)
 

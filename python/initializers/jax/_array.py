@@ -70,8 +70,14 @@ def look_up_canonical(dtype: Any) -> DType:
 
 def broadcast(value: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
     """Return an array of one number, or of an array that broadcasts, by operations of JAX."""
-    place = None if out_sharding is None else check_sharding(out_sharding, shape)
-    return jnp.full(shape, value, kind.numpy, device=place)
+    if out_sharding is None:
+        return jnp.full(shape, value, kind.numpy)
+
+    def make(value: Any, places: list[Any], extent: Shape) -> Any:
+        starts = [place * size for place, size in zip(places, extent, strict=True)]
+        return jax.lax.dynamic_slice(jnp.full(shape, value, kind.numpy), starts, extent)
+
+    return _trace_blocks(make, value, shape, out_sharding)
 
 
 def _words_of(key: Any) -> Any:
@@ -192,6 +198,21 @@ def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -
     """Return what calls us when the compiled program runs, once for each device's block."""
     if out_sharding is None:
         return _trace_whole(law, words, shape, kind)
+
+    def make(words: Any, places: list[Any], extent: Shape) -> Any:
+        call = partial(_call_back, law, shape, kind, extent)
+        result = jax.ShapeDtypeStruct(extent, kind.numpy)
+        numbers = jnp.array(places, jnp.int32)
+        return jax.pure_callback(call, result, words, numbers, vmap_method="broadcast_all")
+
+    return _trace_blocks(make, words, shape, out_sharding)
+
+
+def _trace_blocks(make: Any, operand: Any, shape: Shape, out_sharding: Any) -> Any:
+    """Return a traced array of blocks: each is `make(operand, places, extent)` on its device.
+
+    `places` are the numbers of the block along each axis.
+    """
     sharding = check_sharding(out_sharding, shape)
     if not isinstance(sharding, NamedSharding):
         raise TypeError(
@@ -201,12 +222,8 @@ def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -
     extent = sharding.shard_shape(shape)
     names = [*sharding.spec, *[None] * (len(shape) - len(sharding.spec))]
 
-    def make_local(words: Any) -> Any:
-        numbers = [jax.lax.axis_index(name) if name else 0 for name in names]
-        call = partial(_call_back, law, shape, kind, extent)
-        result = jax.ShapeDtypeStruct(extent, kind.numpy)
-        places = jnp.array(numbers, jnp.int32)
-        return jax.pure_callback(call, result, words, places, vmap_method="broadcast_all")
+    def make_local(operand: Any) -> Any:
+        return make(operand, [jax.lax.axis_index(name) if name else 0 for name in names], extent)
 
     return jax.shard_map(
         make_local,
@@ -214,7 +231,7 @@ def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -
         in_specs=PartitionSpec(),
         out_specs=sharding.spec,
         check_vma=False,
-    )(words)
+    )(operand)
 
 
 def _trace_whole(law: Law, words: Any, shape: Shape, kind: DType) -> Any:
@@ -230,18 +247,14 @@ def _trace_whole(law: Law, words: Any, shape: Shape, kind: DType) -> Any:
         return jax.lax.optimization_barrier(array)
 
     mesh = jax.sharding.get_abstract_mesh()
-    free = [
-        name
-        for name, kind_of_axis in zip(mesh.axis_names, mesh.axis_types, strict=True)
-        if kind_of_axis != AxisType.Manual
-    ]
+    axes = zip(mesh.axis_names, mesh.axis_types, strict=True)
+    free = {name for name, axis_type in axes if axis_type != AxisType.Manual}
     if free and len(free) < len(mesh.axis_names):
         # Inside a `shard_map` over some axes: callbacks need the others to be manual too.
         spec = PartitionSpec()
-        return jax.shard_map(
-            make, axis_names=set(free), in_specs=spec, out_specs=spec, check_vma=False
-        )(words)
-    return jax.jit(make)(words)  # compiled as one also where operations run one at a time
+        inner = jax.shard_map(make, axis_names=free, in_specs=spec, out_specs=spec, check_vma=False)
+        return inner(words)
+    return jax.jit(make)(words)  # one program, even where operations are run one at a time
 
 
 def _call_back(law: Law, shape: Shape, kind: DType, extent: Shape, words: Any, places: Any) -> Any:

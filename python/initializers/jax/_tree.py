@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import PartitionSpec, Sharding
 
 from .._block import Shape
@@ -46,8 +47,10 @@ def init_tree(
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A leaf's is
             `fold_in(seed, name)`.
         shardings: A sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh, for all
-            leaves; or a tree of them that is a prefix of `tree`. None: the leaf's own `sharding`,
-            else the default device.
+            leaves; or a tree of them that is a prefix of `tree`, such as
+            `nnx.get_named_sharding(tree, mesh)` or, where a mesh is set,
+            `nnx.get_partition_spec(tree)`. None: the leaf's own `sharding`, else whole on every
+            device of the mesh that is set, else on the default device.
         partial: Whether the tree is a part of a model, so that rules may match nothing in it.
 
     Returns:
@@ -113,7 +116,11 @@ def _plan(
         place = getattr(leaf, "sharding", None) if place is None else place
         sharding = None if place is None else check_sharding(place, shape)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"leaf {name!r} cannot be filled: {error}") from None
+        hint = ""
+        if "flax.nnx" in sys.modules and not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            # The keys and counters of dropout, most likely.
+            hint = " (to split off what is no weight: `nnx.split(model, nnx.Param, ...)`)"
+        raise type(error)(f"leaf {name!r} cannot be filled: {error}{hint}") from None
     if sharding is None:
         return lambda: place_whole(fill, shape, kind)
     return lambda: make_blocks(fill, shape, kind, sharding)
