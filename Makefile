@@ -13,7 +13,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 
 .PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
-	crossarch crossarch-short dependencies torch-zoo format clean
+	crossarch crossarch-short dependencies torch-zoo jax-peers format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -65,6 +65,9 @@ jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has 
 	$(call timed,jax,\
 	$(PYRIGHT) $(ENVS)/jax/bin/python examples/jax_*.py examples/keras_*.py && \
 	$(ENVS)/jax/bin/python -m pytest tests/with_jax)
+
+jax-peers: $(ENVS)/jax/.built ## JAX's and Flax's own cases for initializers, on theirs and ours; prints a table
+	$(ENVS)/jax/bin/python tools/jax_peers.py
 
 # Each backend has a process of its own; the one of JAX has eight devices.
 keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, TensorFlow, NumPy, PyTorch
