@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -20,7 +21,7 @@ from ._block import (
     check_shape,
     fill_pattern,
 )
-from ._checks import construct, show
+from ._checks import construct, explain_arguments, show
 from ._dtypes import FLOATS, DType, look_up
 from ._float_mode import standard_float_mode
 from ._seed import SeedGenerator, check_seed
@@ -142,6 +143,12 @@ class BuiltIn(Initializer):
         """Set attributes in a constructor."""
         vars(self).update(attributes)
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__init__" in vars(cls) and cls.__module__.startswith(f"{__package__}."):
+            cls.__init__ = explain_arguments(cls.__init__)  # type: ignore[method-assign]
+
+    @explain_arguments
     def __call__(
         self,
         shape: ShapeLike,
@@ -175,6 +182,8 @@ class BuiltIn(Initializer):
                 written then, and no `SeedGenerator` advanced.
             MemoryError: If there is no memory for the result.
         """
+        if "keras" in sys.modules:
+            _warn_if_keras_calls(self)
         shape = check_shape(shape)
         start, extent = (None, shape) if index is None else check_index(index, shape)
         if out is None:
@@ -238,6 +247,21 @@ class BuiltIn(Initializer):
         drawn from once, as the last thing: all blocks that the writer is given are of one tensor.
         """
         raise NotImplementedError
+
+
+def _warn_if_keras_calls(initializer: BuiltIn) -> None:
+    """Warn of a class that Keras cannot save, where Keras itself calls it for a variable."""
+    caller = sys._getframe(3).f_globals.get("__name__", "")  # past `__call__` and its decorator
+    if not caller.startswith("keras.src."):
+        return
+    import warnings
+
+    name = type(initializer).__name__
+    warnings.warn(
+        f"the NumPy class initializers.{name} must not be the initializer of a Keras variable: "
+        f"Keras saves it, but loads another class or fails; use initializers.keras.{name} instead",
+        stacklevel=4,
+    )
 
 
 # Arguments that the attribute of the same name does not show as they were given.

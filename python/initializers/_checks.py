@@ -5,16 +5,18 @@ Every message has one form: the argument, what it must be, what was received.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import sys
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Above this a decimal text helps nobody, and from 4300 digits on Python refuses to write one.
 _LONGEST_INTEGER = 1 << 256
@@ -61,10 +63,10 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
-def check_name(argument: str, value: object, known: Iterable[str]) -> str:
-    """Return `value` if it is one of the `known` names."""
+def check_name(argument: str, value: object, known: Iterable[str], lead: str = "") -> str:
+    """Return `value` if it is one of the `known` names; `lead` begins the message if not."""
     known = tuple(known)
-    wanted = f"`{argument}` must be one of {', '.join(map(repr, known))}"
+    wanted = f"{lead}`{argument}` must be one of {', '.join(map(repr, known))}"
     if not isinstance(value, str):
         raise TypeError(f"{wanted}, received: {show(value)}")
     if value not in known:
@@ -81,13 +83,13 @@ def check_real(argument: str, value: object, wanted: str = "a finite number") ->
 
 
 def check_real_where(
-    argument: str, value: object, condition: str, holds: Callable[[float], bool]
+    argument: str, value: object, condition: str, holds: Callable[[float], bool], lead: str = ""
 ) -> float:
     """Return `value` as a finite Python float for which the `condition` holds."""
     wanted = f"a finite number {condition}"
     number = check_real(argument, value, wanted)
     if not holds(number):
-        raise ValueError(f"`{argument}` must be {wanted}, received: {show(value)}")
+        raise ValueError(f"{lead}`{argument}` must be {wanted}, received: {show(value)}")
     return number
 
 
@@ -114,6 +116,39 @@ def to_integer(value: object) -> int | None:
         return operator.index(value)  # type: ignore[arg-type]  # that is what is tried here
     except TypeError:
         return None
+
+
+def explain_arguments(function: F) -> F:
+    """Let the error for unknown or missing arguments of a method name the instance's class.
+
+    Python's own names the class that defines the method: a base, and often a private one.
+    """
+
+    @functools.wraps(function)
+    def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            return function(self, *arguments, **keywords)
+        except TypeError:
+            import inspect
+
+            signature = inspect.signature(function)
+            try:
+                signature.bind(self, *arguments, **keywords)
+            except TypeError as mismatch:
+                reason = str(mismatch)
+            else:
+                raise  # from inside the function
+            name = type(self).__name__
+            if function.__name__ != "__init__":
+                name += f".{function.__name__}"
+            names = list(signature.parameters)[1:]
+            unknown = [key for key in keywords if key not in names]
+            if unknown:
+                near = hint(unknown[0], names)
+                raise TypeError(f"{name}() has no argument {unknown[0]!r}{near}") from None
+            raise TypeError(f"{name}(): {reason}") from None
+
+    return cast(F, call)
 
 
 def construct(cls: Callable[..., T], config: object) -> T:

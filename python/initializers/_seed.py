@@ -92,8 +92,29 @@ class SeedGenerator:
         return f"{type(self).__name__}({', '.join(given)})"
 
 
+class ShortSeed(int):
+    """A seed modulo 2**32, as Keras's files hold it, which remembers the seed itself.
+
+    Attributes:
+        seed: The seed that it stands for, wherever this package reads it.
+    """
+
+    seed: int
+
+    def __new__(cls, seed: int) -> ShortSeed:
+        """Return the integer `seed % 2**32`."""
+        result = super().__new__(cls, seed % 2**32)
+        result.seed = seed
+        return result
+
+    def __reduce__(self) -> tuple[type[ShortSeed], tuple[int]]:
+        return type(self), (self.seed,)
+
+
 def check_seed_integer(seed: object, wanted: str = _WANTED) -> int:
     """Return `seed`, an integer or bool of any type, as a Python int in [-2**127, 2**127)."""
+    if isinstance(seed, ShortSeed):
+        return seed.seed
     number = _to_seed(seed)
     if number is None:
         raise TypeError(f"`seed` must be {wanted}, received: {show(seed)}")

@@ -160,6 +160,10 @@ def deserialize(
         name, given = TORCH_NAMES[name]
         inner = {**given, **inner}
     found = _find_class(config, name, custom)
+    # Keras's files hold a long seed of ours here, and a shorter one in `config`.
+    build_config = config.get("build_config")
+    if isinstance(build_config, dict) and config.get("registered_name") == f"{PACKAGE}>{name}":
+        inner = {**inner, **build_config}
     if not isinstance(found, type):
         return _instantiate(found)
     if not hasattr(found, "from_config"):

@@ -63,12 +63,15 @@ class VarianceScaling(RandomInitializer):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        self._keep(scale=check_real_where("scale", scale, "> 0", lambda x: x > 0))
-        self._keep(mode=check_name("mode", mode, _MODES))
+        # Messages begin with Keras's words, which tests and handlers written for it look for.
+        positive = "Argument `scale` must be positive float: "
+        self._keep(scale=check_real_where("scale", scale, "> 0", lambda x: x > 0, positive))
+        self._keep(mode=check_name("mode", mode, _MODES, "Invalid `mode` argument: "))
         if isinstance(distribution, str):
             distribution = distribution.lower()
             distribution = "truncated_normal" if distribution == "normal" else distribution
-        self._keep(distribution=check_name("distribution", distribution, _DISTRIBUTIONS))
+        invalid = "Invalid `distribution` argument: "
+        self._keep(distribution=check_name("distribution", distribution, _DISTRIBUTIONS, invalid))
         inputs, outputs = check_axes(input_axes, output_axes)
         self._keep(input_axes=inputs, output_axes=outputs)
         super().__init__(seed)

@@ -29,11 +29,12 @@ from initializers.keras import (
     VarianceScaling,
     Zeros,
 )
+from initializers.keras._adapter import Adapter
 
 CLASSES: dict[str, Any] = {
     name: thing
     for name, thing in vars(initializers.keras).items()
-    if isinstance(thing, type) and issubclass(thing, keras.Initializer) and thing.__name__ == name
+    if isinstance(thing, type) and issubclass(thing, Adapter) and thing.__name__ == name
 }
 THEIRS: dict[str, Any] = {
     name: thing

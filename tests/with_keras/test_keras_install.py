@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,10 +117,45 @@ class Named(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get("he_normal")
 
 
-def test_a_stock_file_stays_stock(tmp_path: Path) -> None:
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), Named()]).save(tmp_path / "a.keras")
+class KeepsName(keras.layers.Layer):
+    """Its configuration holds the name that it was given."""
+
+    def __init__(self, kind: str = "he_normal", **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.kind, self.kernel_initializer = kind, keras.initializers.get(kind)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "kind": self.kind}
+
+
+keras.saving.register_keras_serializable("tests")(KeepsName)
+
+WAYS: dict[str, Any] = {
+    "h5": lambda model, path: save_and_load(model, path / "model.h5"),
+    "keras": lambda model, path: save_and_load(model, path / "model.keras"),
+    "json": lambda model, path: keras.models.model_from_json(model.to_json()),
+    "from_config": lambda model, path: type(model).from_config(model.get_config()),
+    "clone": lambda model, path: keras.models.clone_model(model),
+}
+
+
+def save_and_load(model: Any, path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        keras.saving.save_model(model, path)
+    return keras.saving.load_model(path, compile=False)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_rule_for_models_that_are_made_again(way: str, tmp_path: Path) -> None:
+    layers = [keras.layers.Dense(4), Named(), KeepsName()]
+    stock = keras.Sequential([keras.Input((3,)), *layers])
     with install():
-        model = keras.saving.load_model(tmp_path / "a.keras")
-        assert type(Named().kernel_initializer) is HeNormal
-    assert kinds(model.layers[0]) == [keras.initializers.GlorotUniform, keras.initializers.Zeros]
-    assert type(model.layers[1].kernel_initializer) is keras.initializers.HeNormal
+        made = WAYS[way](stock, tmp_path)
+    theirs = keras.initializers
+    # Configurations stay what they are; names mean ours.
+    assert kinds(made.layers[0]) == [theirs.GlorotUniform, theirs.Zeros]
+    assert [type(layer.kernel_initializer) for layer in made.layers[1:]] == [HeNormal, HeNormal]
+    again = WAYS[way](made, tmp_path)
+    kinds_again = [type(layer.kernel_initializer) for layer in again.layers]
+    assert kinds_again == [theirs.GlorotUniform, theirs.HeNormal, theirs.HeNormal]

@@ -38,20 +38,22 @@ def save_all(folder: Path, initializers: dict[str, Any]) -> dict[str, float]:
     return sums
 
 
-def load_all(folder: Path, imports: str) -> dict[str, str]:
+def load_all(folder: Path, imports: str, pattern: str = "*.keras") -> dict[str, str]:
     """Return what a new process says of each saved model."""
     code = f"""
 import pathlib, sys
 {imports}
 import keras
-for path in pathlib.Path({str(folder)!r}).glob("*.keras"):
+for path in pathlib.Path({str(folder)!r}).glob({pattern!r}):
     print(path.stem, end=" ")
     try:
-        layer = keras.saving.load_model(path).layers[0]
+        layer = keras.saving.load_model(path, compile=False).layers[0]
         kinds = [type(layer.kernel_initializer), type(layer.bias_initializer)]
         print(*(f"{{kind.__module__.split('.')[0]}}.{{kind.__name__}}" for kind in kinds), end=" ")
         print(float(keras.ops.convert_to_numpy(layer.kernel.value).sum()), end=" ")
-        print("initializers" in sys.modules)
+        print("initializers" in sys.modules, layer.kernel_initializer.get_config().get("seed"))
+        again = type(layer).from_config(layer.get_config())
+        again.build((None, 4))  # draws from the seed
     except Exception as error:
         print(type(error).__name__, str(error).replace(chr(10), " "))
 """

@@ -95,12 +95,12 @@ def build_installed() -> Any:
 
 
 def build_by_name() -> Any:
-    return seed_model(build, 5)[0]
+    return seed_model(build, 5)
 
 
 def build_theirs_by_name() -> Any:
     layers = [keras.layers.Dense(16), keras.layers.Dense(8, kernel_initializer="he_normal")]
-    return seed_model(keras.Sequential([keras.Input((8,)), *layers]), 5)[0]
+    return seed_model(keras.Sequential([keras.Input((8,)), *layers]), 5)
 
 
 BUILDERS = [build, build_installed, build_by_name, build_theirs_by_name]

@@ -11,6 +11,8 @@ its values are the same bits on every backend, device and layout, compiled or no
 
 from __future__ import annotations
 
+from keras import Initializer
+
 from .._rules import Rule
 from .._seed import SeedGenerator
 from ._classes import (
@@ -39,7 +41,7 @@ from ._classes import (
     Zeros,
 )
 from ._init_model import init_model
-from ._install import install, uninstall
+from ._install import deserialize, get, install, serialize, uninstall
 from ._names import name_variables
 from ._seed_model import seed_model
 
@@ -59,6 +61,7 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Identity",
+    "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
@@ -71,9 +74,12 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
+    "get",
     "init_model",
     "install",
     "name_variables",
     "seed_model",
+    "serialize",
     "uninstall",
 ]

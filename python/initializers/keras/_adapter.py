@@ -10,14 +10,17 @@ from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from .._aligned import allocate_aligned
 from .._base import BuiltIn
 from .._block import Shape, ShapeLike, check_shape
+from .._checks import explain_arguments, show
 from .._dtypes import look_up
 from .._random import RandomInitializer
-from ._naming import BLANK, Draws, current
+from .._seed import check_seed_integer
+from ._naming import Building, Draws, current
 from ._seeds import (
     KerasDraws,
     KerasGenerator,
     check_keras_seed,
     freeze_generator,
+    is_long,
     serialize_keras_seed,
     thaw_generator,
 )
@@ -35,6 +38,7 @@ class Adapter(BuiltIn):
     """
 
     @untraced
+    @explain_arguments
     def __call__(  # type: ignore[override]  # as Keras calls it
         self, shape: ShapeLike, dtype: Any = None, layout: Any = None
     ) -> Any:
@@ -46,7 +50,8 @@ class Adapter(BuiltIn):
             shape: The shape: integers >= 0, fewer than `2**63` elements.
             dtype: A dtype as Keras has them; None means `keras.config.floatx()`.
             layout: On the JAX backend, how the tensor is laid out over devices: a
-                `jax.sharding.Sharding`. Only the blocks of this process's devices are made.
+                `keras.distribution.TensorLayout` or a `jax.sharding.Sharding`. Only the blocks of
+                this process's devices are made.
 
         Returns:
             A tensor of this shape and dtype (of 32 bits where the backend stores no 64).
@@ -57,11 +62,12 @@ class Adapter(BuiltIn):
         """
         shape = check_shape(shape)
         dtype = keras.backend.standardize_dtype(dtype)
+        layout = None if layout is None else check_layout(layout)
         if in_symbolic_scope() or on_meta_device():
             return fill(0, shape, dtype, None)
         draws = current.get()
         with eagerly():
-            if draws is BLANK:
+            if isinstance(draws, Building):
                 return fill(0, shape, dtype, layout)
             if draws is not None:
                 draws.calls += 1
@@ -90,6 +96,9 @@ class Adapter(BuiltIn):
 class RandomAdapter(Adapter, RandomInitializer):
     """Seeds that may also be generators of Keras."""
 
+    # Keras calls `build_from_config` only where this is False, and then sets it.
+    built = False
+
     _check_seed = staticmethod(check_keras_seed)
     _serialize_seed = staticmethod(serialize_keras_seed)
 
@@ -99,6 +108,17 @@ class RandomAdapter(Adapter, RandomInitializer):
         if isinstance(self.seed, KerasGenerator):
             return self.with_seed(KerasDraws(self.seed))
         return self
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the seed for a file of Keras, if `get_config` gives a shorter one, else None.
+
+        Keras reads it only where this package is loaded.
+        """
+        return {"seed": self._init_seed} if is_long(self._init_seed) else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Take the seed that `get_build_config` gave."""
+        self._init_seed = self.seed = check_seed_integer(config.get("seed"))
 
     def __copy__(self: RandomSelf) -> RandomSelf:
         result = object.__new__(type(self))
@@ -136,6 +156,13 @@ def fill(number: int, shape: Shape, dtype: str, layout: Any) -> Any:
         return make(shape, dtype)
     import jax.numpy as jnp
 
+    return (jnp.ones if number else jnp.zeros)(shape, dtype, device=layout)
+
+
+def check_layout(layout: Any) -> Any:
+    """Return the `jax.sharding.Sharding` over devices that a `layout` argument means."""
+    if BACKEND != "jax":
+        raise TypeError(f"`layout` must be None on the {BACKEND} backend, received: {show(layout)}")
     from ._shards import to_concrete
 
-    return (jnp.ones if number else jnp.zeros)(shape, dtype, device=to_concrete(layout))
+    return to_concrete(layout)

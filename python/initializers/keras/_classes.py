@@ -1,6 +1,12 @@
-"""The initializers of this package as Keras's."""
+"""The initializers of this package as Keras's.
+
+A class's docstring has its example inside Keras; the rest is the NumPy class's.
+"""
 
 from __future__ import annotations
+
+import inspect
+import textwrap
 
 import keras
 import keras.initializers as theirs
@@ -12,95 +18,245 @@ from ._adapter import Adapter, NativeAdapter, RandomAdapter
 
 
 class Zeros(NativeAdapter, _constant.Zeros, theirs.Zeros):
-    """`initializers.Zeros` in Keras, made by the backend."""
+    """`initializers.Zeros` in Keras, made by the backend.
+
+    >>> layer = keras.layers.Dense(2, bias_initializer=Zeros())
+    >>> layer.build((None, 3))
+    >>> print(keras.ops.convert_to_numpy(layer.bias))
+    [0. 0.]
+    """
 
     _number = 0
 
 
 class Ones(NativeAdapter, _constant.Ones, theirs.Ones):
-    """`initializers.Ones` in Keras, made by the backend."""
+    """`initializers.Ones` in Keras, made by the backend.
+
+    >>> layer = keras.layers.LayerNormalization(gamma_initializer=Ones())
+    >>> layer.build((None, 3))
+    >>> print(keras.ops.convert_to_numpy(layer.gamma))
+    [1. 1. 1.]
+    """
 
     _number = 1
 
 
 class Constant(Adapter, _constant.Constant, theirs.Constant):
-    """`initializers.Constant` in Keras."""
+    """`initializers.Constant` in Keras.
+
+    >>> layer = keras.layers.Dense(2, bias_initializer=Constant(0.5))
+    >>> layer.build((None, 3))
+    >>> print(keras.ops.convert_to_numpy(layer.bias))
+    [0.5 0.5]
+    """
 
 
 class Identity(Adapter, _constant.Identity, theirs.Identity):
-    """`initializers.Identity` in Keras."""
+    """`initializers.Identity` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=Identity(0.5))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[0.5 0. ]
+     [0.  0.5]]
+    """
 
 
 class STFT(Adapter, _stft.STFT, theirs.STFT):
-    """`initializers.STFT` in Keras."""
+    """`initializers.STFT` in Keras.
+
+    >>> print(keras.ops.convert_to_numpy(STFT("imag", window=None)((2, 1, 3)))[1])
+    [[ 0. -1.  0.]]
+    """
 
 
 class RandomNormal(RandomAdapter, _random.RandomNormal, theirs.RandomNormal):
-    """`initializers.RandomNormal` in Keras."""
+    """`initializers.RandomNormal` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=RandomNormal(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.04109307  0.05061636]
+     [-0.03777306  0.04878118]]
+    """
 
 
 class RandomUniform(RandomAdapter, _random.RandomUniform, theirs.RandomUniform):
-    """`initializers.RandomUniform` in Keras."""
+    """`initializers.RandomUniform` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=RandomUniform(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.00717529  0.0052366 ]
+     [-0.04127172  0.01003312]]
+    """
 
 
 class TruncatedNormal(RandomAdapter, _random.TruncatedNormal, theirs.TruncatedNormal):
-    """`initializers.TruncatedNormal` in Keras."""
+    """`initializers.TruncatedNormal` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=TruncatedNormal(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.02685213  0.03589923]
+     [-0.00523029  0.03971817]]
+    """
 
 
 class VarianceScaling(RandomAdapter, _variance.VarianceScaling, theirs.VarianceScaling):
-    """`initializers.VarianceScaling` in Keras."""
+    """`initializers.VarianceScaling` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=VarianceScaling(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.4317137   0.57716805]
+     [-0.08408976  0.63856673]]
+    """
 
 
 class GlorotNormal(VarianceScaling, _variance.GlorotNormal, theirs.GlorotNormal):
-    """`initializers.GlorotNormal` in Keras."""
+    """`initializers.GlorotNormal` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=GlorotNormal(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.4317137   0.57716805]
+     [-0.08408976  0.63856673]]
+    """
 
 
 class GlorotUniform(VarianceScaling, _variance.GlorotUniform, theirs.GlorotUniform):
-    """`initializers.GlorotUniform` in Keras."""
+    """`initializers.GlorotUniform` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=GlorotUniform(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.17575788  0.12826991]
+     [-1.0109466   0.24576032]]
+    """
 
 
 class HeNormal(VarianceScaling, _variance.HeNormal, theirs.HeNormal):
-    """`initializers.HeNormal` in Keras."""
+    """`initializers.HeNormal` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=HeNormal(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.6105354   0.81623894]
+     [-0.11892087  0.90306973]]
+    """
 
 
 class HeUniform(VarianceScaling, _variance.HeUniform, theirs.HeUniform):
-    """`initializers.HeUniform` in Keras."""
+    """`initializers.HeUniform` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=HeUniform(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.24855912  0.18140101]
+     [-1.4296944   0.34755766]]
+    """
 
 
 class LecunNormal(VarianceScaling, _variance.LecunNormal, theirs.LecunNormal):
-    """`initializers.LecunNormal` in Keras."""
+    """`initializers.LecunNormal` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=LecunNormal(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.4317137   0.57716805]
+     [-0.08408976  0.63856673]]
+    """
 
 
 class LecunUniform(VarianceScaling, _variance.LecunUniform, theirs.LecunUniform):
-    """`initializers.LecunUniform` in Keras."""
+    """`initializers.LecunUniform` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=LecunUniform(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.17575788  0.12826991]
+     [-1.0109466   0.24576032]]
+    """
 
 
 class Orthogonal(RandomAdapter, _orthogonal.Orthogonal, theirs.Orthogonal):
-    """`initializers.Orthogonal` in Keras."""
+    """`initializers.Orthogonal` in Keras.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=Orthogonal(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.63029015 -0.7763596 ]
+     [ 0.77635956 -0.6302902 ]]
+    """
 
 
 class DeltaOrthogonal(RandomAdapter, _kernels.DeltaOrthogonal, keras.Initializer):
-    """`initializers.DeltaOrthogonal` in Keras, which has no such class."""
+    """`initializers.DeltaOrthogonal` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Conv1D(2, 1, kernel_initializer=DeltaOrthogonal(seed=1))
+    >>> layer.build((None, 4, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel).reshape(2, 2))
+    [[-0.63029015 -0.7763596 ]
+     [ 0.77635956 -0.6302902 ]]
+    """
 
 
 class ConvolutionOrthogonal1D(RandomAdapter, _kernels.ConvolutionOrthogonal1D, keras.Initializer):
-    """`initializers.ConvolutionOrthogonal1D` in Keras, which has no such class."""
+    """`initializers.ConvolutionOrthogonal1D` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Conv1D(2, 1, kernel_initializer=ConvolutionOrthogonal1D(seed=1))
+    >>> layer.build((None, 4, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel).reshape(2, 2))
+    [[-0.63029015 -0.7763596 ]
+     [ 0.77635956 -0.6302902 ]]
+    """
 
 
 class ConvolutionOrthogonal2D(RandomAdapter, _kernels.ConvolutionOrthogonal2D, keras.Initializer):
-    """`initializers.ConvolutionOrthogonal2D` in Keras, which has no such class."""
+    """`initializers.ConvolutionOrthogonal2D` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Conv2D(2, 1, kernel_initializer=ConvolutionOrthogonal2D(seed=1))
+    >>> layer.build((None, 4, 4, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel).reshape(2, 2))
+    [[-0.63029015 -0.7763596 ]
+     [ 0.77635956 -0.6302902 ]]
+    """
 
 
 class ConvolutionOrthogonal3D(RandomAdapter, _kernels.ConvolutionOrthogonal3D, keras.Initializer):
-    """`initializers.ConvolutionOrthogonal3D` in Keras, which has no such class."""
+    """`initializers.ConvolutionOrthogonal3D` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Conv3D(2, 1, kernel_initializer=ConvolutionOrthogonal3D(seed=1))
+    >>> layer.build((None, 4, 4, 4, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel).reshape(2, 2))
+    [[-0.63029015 -0.7763596 ]
+     [ 0.77635956 -0.6302902 ]]
+    """
 
 
 class Dirac(Adapter, _kernels.Dirac, keras.Initializer):
-    """`initializers.Dirac` in Keras, which has no such class."""
+    """`initializers.Dirac` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Conv1D(2, 1, kernel_initializer=Dirac())
+    >>> layer.build((None, 4, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel).reshape(2, 2))
+    [[1. 0.]
+     [0. 1.]]
+    """
 
 
 class Sparse(RandomAdapter, _kernels.Sparse, keras.Initializer):
-    """`initializers.Sparse` in Keras, which has no such class."""
+    """`initializers.Sparse` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=Sparse(0.5, seed=1))
+    >>> layer.build((None, 4))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-0.00821861  0.        ]
+     [ 0.          0.        ]
+     [ 0.         -0.00629718]
+     [-0.00751702 -0.00477602]]
+    """
 
 
 # By Keras's names, such as `"HeNormal"` and `"he_normal"`.
@@ -110,8 +266,19 @@ BY_NAME: dict[str, type[Adapter]] = {
     if issubclass(globals().get(cls.__name__, object), Adapter)
 }
 
+
+def _complete(cls: type[Adapter]) -> None:
+    """Put the NumPy class's docstring before the example inside Keras."""
+    text = inspect.cleandoc(BUILT_IN[cls.__name__].__doc__ or "").partition("\nExamples:")[0]
+    example = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[2]
+    cls.__doc__ = f"{text.rstrip()}\n\nExamples:\n" + textwrap.indent(
+        f">>> import keras\n{example}\n", " " * 4
+    )
+
+
 # Configurations and pickles name the public place, whatever file a class lives in.
 for _cls in set(BY_NAME.values()):
+    _complete(_cls)
     _cls.__module__ = __package__
     keras.saving.register_keras_serializable(PACKAGE)(_cls)
 keras.saving.register_keras_serializable(PACKAGE)(SeedGenerator)

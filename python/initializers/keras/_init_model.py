@@ -12,7 +12,7 @@ from .._conventions import KERAS
 from .._dtypes import look_up
 from .._rules import Rule, Rules
 from ._names import name_variables
-from ._seed_model import build, theirs_as_ours
+from ._seed_model import build
 from ._tensors import to_tensor
 
 
@@ -59,8 +59,7 @@ def init_model(
         [1.0, 1.0, 1.0]
     """
     chosen = Rules(rules, seed)
-    with theirs_as_ours():
-        built = build(model)
+    built, _ = build(model)
     named = name_variables(built)
     shapes = [(name, tuple(each.shape), KERAS) for name, each in named.items()]
     planned = [

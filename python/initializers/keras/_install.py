@@ -2,29 +2,69 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import keras.src.initializers
-from keras.src.backend.common.global_state import get_global_attribute
 
+from . import _hook
 from ._classes import BY_NAME
+from ._tensors import BACKEND
 
 _MODULES = (keras.src.initializers, keras.initializers)
 _theirs = keras.src.initializers.get
 
 
-@functools.wraps(_theirs)
-def _ours(identifier: Any) -> Any:
-    if isinstance(identifier, str) and identifier in BY_NAME:
-        is_custom = keras.saving.get_registered_object(identifier) is not None
-        # Names in a file mean what they meant to those who saved it.
-        is_loading = get_global_attribute("shared_objects/id_to_obj_map") is not None
-        if not is_custom and not is_loading:
-            return BY_NAME[identifier]()
-    return _theirs(identifier)
+def get(identifier: Any) -> Any:
+    """Return the initializer that `identifier` means: names mean this package's.
+
+    Args:
+        identifier: A name, such as `"he_normal"`; or anything else that `keras.initializers.get`
+            takes, which does with it what it always does: a configuration gives the class it names,
+            ours (`"initializers>HeNormal"`) or Keras's.
+
+    Returns:
+        The initializer, or None for None.
+
+    Raises:
+        ValueError: If `identifier` means no initializer.
+
+    Examples:
+        >>> get("he_normal")
+        HeNormal()
+    """
+    return BY_NAME[identifier]() if _is_our_name(identifier) else _theirs(identifier)
+
+
+def serialize(initializer: Any) -> Any:
+    """Return the configuration of an initializer, as `keras.initializers.serialize` does."""
+    return keras.initializers.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the initializer of a configuration, as `keras.initializers.deserialize` does.
+
+    Args:
+        config: What `serialize` returned; or a name, which means this package's initializer.
+        custom_objects: Classes and functions that are not registered, by their names.
+
+    Returns:
+        The initializer.
+
+    Examples:
+        >>> deserialize({"class_name": "initializers>HeNormal", "config": {"seed": 1}})
+        HeNormal(seed=1)
+    """
+    if _is_our_name(config) and config not in (custom_objects or {}):
+        return BY_NAME[config]()
+    return keras.initializers.deserialize(config, custom_objects)
+
+
+def _is_our_name(identifier: Any) -> bool:
+    is_name = isinstance(identifier, str) and identifier in BY_NAME
+    return is_name and keras.saving.get_registered_object(identifier) is None
 
 
 class _Installation(AbstractContextManager[None]):
@@ -41,10 +81,14 @@ class _Installation(AbstractContextManager[None]):
 def install() -> AbstractContextManager[None]:
     """Let names, and so the defaults of every Keras layer, mean the initializers of this package.
 
-    From now on, or inside a `with` block. `Dense(8)` and `Dense(8, kernel_initializer="he_normal")`
-    get ours; their seeds come from `keras.utils.set_random_seed`, as those of Keras's do. Objects,
-    classes and configurations of Keras stay Keras's, and so does everything in a saved model that
-    is loaded meanwhile.
+    From now on in all threads, or inside a `with` block. `Dense(8)` and
+    `Dense(8, kernel_initializer="he_normal")` get ours; their seeds come from
+    `keras.utils.set_random_seed`, as those of Keras's do.
+
+    One rule decides: a name means ours, whoever asks for it: your code, a layer that is made again
+    by `from_config`, `clone_model` or `model_from_json`, or a file that is loaded. Objects, classes
+    and configurations stay what they are. Keras's layers write configurations into files, so the
+    initializers in a saved model stay Keras's.
 
     Examples:
         >>> import keras
@@ -53,14 +97,18 @@ def install() -> AbstractContextManager[None]:
         >>> layer.kernel_initializer
         GlorotUniform()
     """
-    was_installed = keras.src.initializers.get is _ours
+    was_installed = keras.src.initializers.get is get
     for module in _MODULES:
-        module.get = _ours
+        module.get = get
+    if BACKEND == "jax":
+        _hook.put_hook()
+        _hook.runs_functions_eagerly = True
     return _Installation(was_installed)
 
 
 def uninstall() -> None:
     """Let names mean Keras's initializers again."""
     for module in _MODULES:
-        if module.get is _ours:
+        if module.get is get:
             module.get = _theirs
+    _hook.runs_functions_eagerly = False

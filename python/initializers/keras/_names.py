@@ -40,12 +40,17 @@ def name_variables(model: keras.Layer) -> dict[str, Any]:
     seen: set[int] = set()
     named = {}
     for path, layer in walk_layers(model):
-        variables = (*layer._trainable_variables, *layer._non_trainable_variables)
-        for label, variable in _number((_label_variable(each), each) for each in variables):
+        for label, variable in label_variables(layer).items():
             if id(variable) not in seen:
                 seen.add(id(variable))
                 named[f"{path}/{label}" if path else label] = variable
     return named
+
+
+def label_variables(layer: Any) -> dict[str, Any]:
+    """Return a layer's own variables, without those of layers inside it, by labels that differ."""
+    variables = (*layer._trainable_variables, *layer._non_trainable_variables)
+    return dict(_number((_label_variable(each), each) for each in variables))
 
 
 def walk_layers(layer: Any) -> Iterator[tuple[str, Any]]:

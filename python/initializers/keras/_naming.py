@@ -1,8 +1,11 @@
-"""What `seed_model` tells the initializers that it runs: their seeds, or to leave zeros."""
+"""The state of a call of `seed_model` or `init_model`, which initializers and variables read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from .._seed import fold_in
 
@@ -11,7 +14,7 @@ class Draws:
     """The seeds of one variable: `fold_in(seed, name)`, then `fold_in(seed, name, k)`.
 
     Attributes:
-        calls: How many initializers that know of names were called.
+        calls: Number of calls of initializers that draw by name.
     """
 
     def __init__(self, seed: int, name: str) -> None:
@@ -26,8 +29,38 @@ class Draws:
         return fold_in(*path)
 
 
-# Set while a builder runs: the values are drawn afterwards, when the names are known.
-BLANK = Draws(0, "")
+class Building:
+    """Records the variables that a model makes; initializers give zeros meanwhile.
 
-# None: every initializer uses its own seed.
-current: ContextVar[Draws | None] = ContextVar("current", default=None)
+    Attributes:
+        keeps_initializers: Whether configurations hold initializers themselves, not dicts.
+    """
+
+    def __init__(self, keeps_initializers: bool = False) -> None:
+        self.keeps_initializers = keeps_initializers
+        # The variable is kept too: an id could be used again.
+        self._made: dict[int, tuple[Any, Callable[..., Any] | None]] = {}
+
+    def note(self, variable: Any, initializer: Any) -> None:
+        """Record a variable and its initializer, or None if it was made from a value."""
+        self._made[id(variable)] = variable, initializer if callable(initializer) else None
+
+    def __contains__(self, variable: Any) -> bool:
+        return id(variable) in self._made
+
+    def __getitem__(self, variable: Any) -> Callable[..., Any] | None:
+        return self._made[id(variable)][1]
+
+
+# None: initializers use their own seeds, and variables are Keras's.
+current: ContextVar[Draws | Building | None] = ContextVar("current", default=None)
+
+
+@contextmanager
+def within(state: Draws | Building) -> Iterator[None]:
+    """Make `state` the current one in this thread."""
+    token = current.set(state)
+    try:
+        yield
+    finally:
+        current.reset(token)

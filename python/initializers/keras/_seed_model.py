@@ -2,56 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, overload
 
 import keras
-from keras.src.backend.common.variables import Variable
+from keras.src.utils.python_utils import is_default
 
 from .._checks import show
 from .._seed import check_seed_integer
-from ._classes import BY_NAME
-from ._names import name_variables
-from ._naming import BLANK, Draws, current
-from ._tensors import eagerly
-
-_INITIALIZER = "_remembered_initializer"
-_initialize = Variable.__init__
+from ._hook import as_ours, put_hook
+from ._names import label_variables, name_variables, walk_layers
+from ._naming import Building, Draws, within
 
 
-@functools.wraps(_initialize)
-def _initialize_and_remember(self: Any, initializer: Any, *arguments: Any, **keywords: Any) -> None:
-    if isinstance(initializer, str):
-        initializer = keras.initializers.get(initializer)
-    if callable(initializer) and not isinstance(initializer, keras.Initializer):
-        initializer = _now(initializer)
-    _initialize(self, initializer, *arguments, **keywords)
-    if callable(initializer):
-        setattr(self, _INITIALIZER, initializer)
+@overload
+def seed_model(
+    model: keras.Layer | Callable[[], keras.Layer], seed: int, *, report: Literal[False] = False
+) -> keras.Layer: ...
 
 
-def _now(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a layer's own function, that joins what initializers give, run when it is called."""
-
-    @functools.wraps(function)
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        with eagerly():
-            return function(*arguments, **keywords)
-
-    return call
-
-
-# Keras forgets the initializer of a variable that has its value.
-Variable.__init__ = _initialize_and_remember
+@overload
+def seed_model(
+    model: keras.Layer | Callable[[], keras.Layer], seed: int, *, report: Literal[True]
+) -> tuple[keras.Layer, list[str]]: ...
 
 
 def seed_model(
-    model: keras.Layer | Callable[[], keras.Layer], seed: int
-) -> tuple[keras.Layer, list[Any]]:
-    """Give every weight of a model its first value again, from one seed and its own name.
+    model: keras.Layer | Callable[[], keras.Layer], seed: int, *, report: bool = False
+) -> keras.Layer | tuple[keras.Layer, list[str]]:
+    """Initialize every weight of a model from one seed and the weight's own name.
 
     The k-th draw of a variable takes the seed `fold_in(seed, name)` if k is 0, and else
     `fold_in(seed, name, k)`, with the names of `name_variables`. So the values depend neither on
@@ -60,103 +40,129 @@ def seed_model(
     initializers share a seed, differ. Initializers of this package and of Keras are drawn so,
     with the values of this package; also those that a function calls.
 
+    Several threads may call this at once, each with a model of its own.
+
     Args:
-        model: A built model or layer; or a function without arguments that returns one. Then no
-            value is drawn while the function runs, and each just once.
+        model: A function without arguments that returns a model or layer: no value is drawn while
+            it runs, and each just once afterwards. Or a built model or layer; each layer with
+            weights is then made a second time from its configuration, to find its initializers.
         seed: An integer in `[-2**127, 2**127)`.
+        report: Whether to return the names of the unseeded variables too.
 
     Returns:
-        The model, and the variables that kept their values, because they were not made by an
-        initializer of this package or of Keras, or before this module was imported.
+        The model. With `report=True` the model and a list of names: the variables that kept their
+        values, because no initializer of this package or of Keras makes them.
 
     Raises:
         TypeError: If an argument has a wrong type, or the function returns no model.
-        ValueError: If the model is not built, or `seed` out of range.
+        ValueError: If the model is not built, a layer of a built model cannot be made again, or
+            `seed` is out of range. No variable is changed then.
 
     Examples:
         >>> import keras
         >>> def build():
         ...     return keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-        >>> model, unseeded = seed_model(build, seed=1)
-        >>> unseeded
+        >>> model = seed_model(build, seed=1)
+        >>> print(keras.ops.convert_to_numpy(model.layers[0].kernel))
+        [[-0.89186984  0.4731288   0.879097  ]
+         [-0.8027737  -0.87386304 -0.73447174]]
+        >>> seed_model(model, seed=1, report=True)[1]
         []
     """
     seed = check_seed_integer(seed)
-    with theirs_as_ours():
-        model = build(model)
-        variables = name_variables(model)
-        return model, [
-            variable
-            for name, variable in variables.items()
-            if not _draw(variable, Draws(seed, name))
-        ]
+    if not isinstance(report, bool):
+        raise TypeError(f"`report` must be a bool, received: {show(report)}")
+    built, building = build(model)
+    variables = name_variables(built)
+    _add_missing(building, built)
+    unseeded = [
+        name
+        for name, variable in variables.items()
+        if not _draw(variable, building, Draws(seed, name))
+    ]
+    return (built, unseeded) if report else built
 
 
-def build(model: keras.Layer | Callable[[], keras.Layer]) -> keras.Layer:
-    """Return the model, or the one that a function builds, whose values are not drawn yet.
+def build(model: keras.Layer | Callable[[], keras.Layer]) -> tuple[keras.Layer, Building]:
+    """Return the model, or the one that a function builds, and the variables made meanwhile.
 
-    Those of Keras's initializers are, but for inside `theirs_as_ours`.
+    Variables that this function's call makes hold zeros where an initializer makes their value.
     """
+    building = Building()
     if isinstance(model, keras.Layer):
-        return model
+        return model, building
     if not callable(model):
         raise TypeError(
             "`model` must be a Keras model, or a function that returns one, "
             f"received: {show(model)}"
         )
-    with _drawing(BLANK):
-        return model()
+    put_hook()
+    with within(building):
+        return model(), building
 
 
-def _draw(variable: Any, draws: Draws) -> bool:
+def _add_missing(building: Building, model: keras.Layer) -> None:
+    """Find the initializers of variables that were made before the call."""
+    owned = [(layer, label_variables(layer)) for _, layer in walk_layers(model)]
+    missing = {id(v): v for _, own in owned for v in own.values() if v not in building}
+    for layer, own in owned:
+        if not any(id(variable) in missing for variable in own.values()):
+            continue
+        again, twin = _make_again(layer)
+        made = label_variables(twin)
+        for label, variable in own.items():
+            other = made.get(label)
+            if other in again and other.shape == variable.shape and variable not in building:
+                building.note(variable, again[other])
+    for variable in missing.values():
+        if variable not in building:
+            building.note(variable, None)
+
+
+def _make_again(layer: keras.Layer) -> tuple[Building, Any]:
+    """Return a second layer like this one, and its variables' initializers."""
+    put_hook()
+    again = Building(keeps_initializers=True)
+    try:
+        with within(again):
+            twin = type(layer).from_config(_read_config(layer))
+            if layer.built and not is_default(layer.build):
+                twin.build_from_config(layer.get_build_config())
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"`model` must have layers that can be made again from `get_config`, where their "
+            f"initializers are found; pass the function that builds the model instead; "
+            f"received: {layer.name!r} ({reason})"
+        ) from error
+    return again, twin
+
+
+def _read_config(layer: keras.Layer) -> dict[str, Any]:
+    """Return a layer's configuration without Keras's own keys that its constructor does not take.
+
+    They do not matter here: layers of one's own are often written without `**kwargs`.
+    """
+    parameters = inspect.signature(type(layer)).parameters.values()
+    taken = {each.name for each in parameters}
+    takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    own = {"name", "trainable", "dtype"}
+    config: dict[str, Any] = layer.get_config()
+    return {key: config[key] for key in config if takes_all or key in taken or key not in own}
+
+
+def _draw(variable: Any, building: Building, draws: Draws) -> bool:
     """Assign a variable its value, and return whether it has one by name."""
-    initializer = getattr(variable, _INITIALIZER, None)
+    initializer = as_ours(building[variable])
     if initializer is None:
         return False
     keywords = {"dtype": variable.dtype}
     layout = getattr(variable, "_layout", None)
     if layout is not None and "layout" in inspect.signature(initializer).parameters:
-        keywords["layout"] = getattr(layout, "backend_layout", layout)
-    with _drawing(draws):
+        keywords["layout"] = layout
+    with within(draws):
         value = initializer(tuple(variable.shape), **keywords)
     if not draws.calls:
         return False
     variable.assign(value)
     return True
-
-
-@contextmanager
-def _drawing(draws: Draws) -> Iterator[None]:
-    token = current.set(draws)
-    try:
-        yield
-    finally:
-        current.reset(token)
-
-
-@contextmanager
-def theirs_as_ours() -> Iterator[None]:
-    """Let Keras's initializers have the values of ours, where names count."""
-    originals = {}
-    try:
-        for name, ours in BY_NAME.items():
-            theirs = getattr(keras.initializers, name, None)
-            if theirs is not None and theirs not in originals and "__call__" in vars(theirs):
-                originals[theirs] = theirs.__call__
-                theirs.__call__ = _delegate(theirs, ours)
-        yield
-    finally:
-        for theirs, original in originals.items():
-            theirs.__call__ = original
-
-
-def _delegate(theirs: Any, ours: Any) -> Callable[..., Any]:
-    original = theirs.__call__
-    parameters = list(inspect.signature(theirs).parameters)
-
-    def call(self: Any, shape: Any, dtype: Any = None, layout: Any = None) -> Any:
-        if current.get() is None:  # another thread
-            return original(self, shape, dtype)
-        return ours(**{name: getattr(self, name) for name in parameters})(shape, dtype, layout)
-
-    return call

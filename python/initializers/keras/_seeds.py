@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from .._checks import show
-from .._seed import SeedGenerator, check_seed, serialize_seed
+from .._seed import SeedGenerator, ShortSeed, check_seed, serialize_seed
 from ._tensors import BACKEND, read
 
 KerasGenerator = keras.random.SeedGenerator
@@ -73,7 +73,12 @@ def serialize_keras_seed(seed: Any) -> Any:
     """Return the configuration of a `seed` argument."""
     if isinstance(seed, KerasGenerator):
         return keras.saving.serialize_keras_object(seed)
-    return serialize_seed(seed)
+    return ShortSeed(seed) if is_long(seed) else serialize_seed(seed)
+
+
+def is_long(seed: Any) -> bool:
+    """Whether a seed is an integer that Keras's own initializers fail on: not in [0, 2**32)."""
+    return isinstance(seed, int) and not 0 <= seed < 2**32
 
 
 def freeze_generator(generator: Any) -> tuple[dict[str, Any], list[int]]:

@@ -6,10 +6,12 @@ import gc
 from typing import Any
 
 import jax
+import keras
 
 from .._aligned import allocate_aligned
 from .._base import Writer
 from .._block import Shape, check_index
+from .._checks import show
 from .._dtypes import DType
 
 
@@ -36,9 +38,28 @@ def make_sharded(write: Writer, shape: Shape, dtype: DType, layout: Any, zeros: 
 
 
 def to_concrete(layout: Any) -> Any:
-    """Return a layout over devices: Keras passes one over a mesh without any."""
-    if isinstance(layout, jax.sharding.NamedSharding) and isinstance(
-        layout.mesh, jax.sharding.AbstractMesh
+    """Return the sharding over devices that a layout means.
+
+    Keras passes a `NamedSharding` over a mesh without devices: they are those of the mesh in use.
+    """
+    sharding = layout
+    if isinstance(layout, keras.distribution.TensorLayout):
+        if layout.device_mesh is None:
+            raise ValueError(f"`layout` must have a device mesh, received: {show(layout)}")
+        sharding = layout.backend_layout
+    if not isinstance(sharding, jax.sharding.Sharding):
+        raise TypeError(
+            "`layout` must be a keras.distribution.TensorLayout, a jax.sharding.Sharding or None, "
+            f"received: {show(layout)}"
+        )
+    if isinstance(sharding, jax.sharding.NamedSharding) and isinstance(
+        sharding.mesh, jax.sharding.AbstractMesh
     ):
-        return jax.sharding.NamedSharding(jax.sharding.get_mesh(), layout.spec)
-    return layout
+        mesh = jax.sharding.get_mesh()
+        if mesh.empty:
+            raise ValueError(
+                "`layout` must be over a mesh with devices, or `jax.set_mesh` must be in use, "
+                f"received: {show(layout)}"
+            )
+        return jax.sharding.NamedSharding(mesh, sharding.spec)
+    return sharding
