@@ -56,7 +56,7 @@ def digests(model: Any) -> dict[str, str]:
 
 def main() -> None:
     """Build both models and compare them."""
-    model, unseeded = seed_model(build, SEED)
+    model, unseeded = seed_model(build, SEED, report=True)
     before, weights = digests(model), values(model)
     print(f"{'name':<42}{'shape':>14}  digest")
     for name, value in weights.items():
@@ -65,7 +65,7 @@ def main() -> None:
     print(f"{model.count_params():,} weights, {len(unseeded)} variables without a seed")
     print(f"digest of the model, seed {SEED}: {initializers.digest(weights)}")
 
-    after = digests(seed_model(lambda: build(extra=True), SEED)[0])
+    after = digests(seed_model(lambda: build(extra=True), SEED))
     changed = [name for name in before if after[name] != before[name]]
     print(f"one layer more: {', '.join(changed)} changed, {len(before) - len(changed)} did not")
 

@@ -82,6 +82,7 @@ def test_bidirectional_and_time_distributed_keep_the_class() -> None:
     assert type(again.layer.kernel_initializer) is HeNormal
 
 
+@pytest.mark.filterwarnings("ignore:the NumPy class")
 def test_the_trap_of_the_numpy_classes() -> None:
     lstm = keras.layers.LSTM(3, kernel_initializer=initializers.HeNormal(seed=1))
     both = keras.layers.Bidirectional(lstm)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras_models import to_numpy
 
+import initializers
+from initializers import fold_in
 from initializers.keras import (
     Constant,
     HeNormal,
@@ -38,31 +45,30 @@ def save_all(folder: Path, initializers: dict[str, Any]) -> dict[str, float]:
     return sums
 
 
-def load_all(folder: Path, imports: str, pattern: str = "*.keras") -> dict[str, str]:
+def load_all(folder: Path, imports: str) -> dict[str, str]:
     """Return what a new process says of each saved model."""
     code = f"""
 import pathlib, sys
 {imports}
 import keras
-for path in pathlib.Path({str(folder)!r}).glob({pattern!r}):
+for path in pathlib.Path({str(folder)!r}).glob("*.keras"):
     print(path.stem, end=" ")
     try:
-        layer = keras.saving.load_model(path, compile=False).layers[0]
+        layer = keras.saving.load_model(path).layers[0]
         kinds = [type(layer.kernel_initializer), type(layer.bias_initializer)]
         print(*(f"{{kind.__module__.split('.')[0]}}.{{kind.__name__}}" for kind in kinds), end=" ")
         print(float(keras.ops.convert_to_numpy(layer.kernel.value).sum()), end=" ")
-        print("initializers" in sys.modules, layer.kernel_initializer.get_config().get("seed"))
-        again = type(layer).from_config(layer.get_config())
-        again.build((None, 4))  # draws from the seed
+        print("initializers" in sys.modules)
     except Exception as error:
         print(type(error).__name__, str(error).replace(chr(10), " "))
 """
+    return run_lines(code)
+
+
+def run_lines(code: str) -> dict[str, str]:
+    """Return the lines that a new process prints, by their first words."""
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    found = {}
-    for line in run.stdout.splitlines():
-        name, _, rest = line.partition(" ")
-        found[name] = rest
-    return found
+    return {line.partition(" ")[0]: line.partition(" ")[2] for line in run.stdout.splitlines()}
 
 
 def test_with_the_package(tmp_path: Path) -> None:
@@ -107,3 +113,89 @@ def test_one_instance_in_two_layers(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((4,)), *layers]).save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert [type(layer.kernel_initializer) for layer in model.layers] == [HeNormal] * 2
+
+
+LONG = {
+    "folded": fold_in(1, "kernel"),
+    "negative": -1,
+    "highest": 2**127 - 1,
+    "lowest": -(2**127),
+    "first_long": 2**32,
+    "last_short": 2**32 - 1,
+}
+
+
+def load_long(folder: Path, imports: str) -> dict[str, str]:
+    """Return what a new process says of models with long seeds."""
+    return run_lines(f"""
+import pathlib
+{imports}
+import keras
+for path in pathlib.Path({str(folder)!r}).iterdir():
+    model = keras.saving.load_model(path, compile=False)
+    dense, both = model.layers
+    seeds = [layer.kernel_initializer.seed for layer in (dense, both.forward_layer.cell)]
+    kernel = keras.ops.convert_to_numpy(dense.kernel.value)
+    again = keras.models.clone_model(model).layers[0]  # draws from the seed
+    print(path.name, type(dense.kernel_initializer).__module__.split(".")[0], *seeds,
+          kernel.tobytes().hex(), keras.ops.convert_to_numpy(again.kernel.value).tobytes().hex())
+""")
+
+
+def test_long_seeds_in_files(tmp_path: Path) -> None:
+    wanted = {}
+    for name, seed in LONG.items():
+        dense = keras.layers.Dense(3, kernel_initializer=HeNormal(seed=seed))
+        recurrent = keras.layers.LSTM(2, kernel_initializer=HeNormal(seed=seed))
+        layers = [keras.Input((5, 4)), dense, keras.layers.Bidirectional(recurrent)]
+        model = keras.Sequential(layers)
+        assert recurrent.cell.kernel_initializer.seed == seed
+        for ending in ("keras", "h5"):
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+                keras.saving.save_model(model, tmp_path / f"{name}.{ending}")
+            wanted[f"{name}.{ending}"] = seed, to_numpy(dense.kernel).tobytes().hex()
+    assert load_long(tmp_path, "import initializers.keras") == {
+        name: f"initializers {seed} {seed} {values} {values}"
+        for name, (seed, values) in wanted.items()
+    }
+    without = load_long(tmp_path, "")
+    assert without.keys() == wanted.keys()
+    for name, (seed, values) in wanted.items():
+        short = seed % 2**32
+        start = f"keras {short} {short} {values} "
+        assert without[name].startswith(start)
+        assert without[name] != start + values  # Keras draws others
+
+
+@pytest.mark.parametrize("seed", LONG.values())
+def test_long_seeds_in_configurations(seed: int) -> None:
+    initializer = HeNormal(seed=seed)
+    values = to_numpy(initializer((3, 4)))
+    config = initializer.get_config()
+    assert config["seed"] == seed % 2**32
+    whole = keras.initializers.serialize(initializer)
+    copies = [
+        HeNormal.from_config(config),
+        HeNormal.from_config(copy.deepcopy(config)),
+        HeNormal.from_config(pickle.loads(pickle.dumps(config))),
+        initializer.clone(),
+        keras.initializers.deserialize(json.loads(json.dumps(whole))),
+        initializers.get(json.loads(json.dumps(whole))),
+        initializers.HeNormal.from_config(config),
+    ]
+    for made in copies:
+        assert made.seed == seed
+        assert np.array_equal(to_numpy(made((3, 4))), values)
+    layer = keras.layers.MultiHeadAttention(2, 2, kernel_initializer=initializer)
+    layer.build((None, 3, 4), (None, 3, 4))
+    wanted = initializers.HeNormal(seed, [0], [1, 2])((4, 2, 2))
+    assert np.array_equal(to_numpy(layer.query_dense.kernel), wanted)
+
+
+@pytest.mark.parametrize("seed", [None, "1", 2**127, 1.5])
+def test_a_file_with_a_wrong_long_seed(seed: Any) -> None:
+    whole = keras.initializers.serialize(HeNormal(seed=-1))
+    whole["build_config"] = {"seed": seed}
+    with pytest.raises((TypeError, ValueError), match="`seed` must be an integer in"):
+        keras.initializers.deserialize(whole)

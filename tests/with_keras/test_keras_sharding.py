@@ -161,6 +161,19 @@ def test_layout_of_ones_own(initializer: Any, dtype: str) -> None:
     assert np.array_equal(to_numpy(tensor), to_numpy(initializer((8, 6), dtype)))
 
 
+@pytest.mark.parametrize("initializer", [Constant(2.0), Ones(), HeNormal(seed=1)])
+def test_layouts_of_keras(initializer: Any) -> None:
+    layout = keras.distribution.TensorLayout(("model", None), make_mesh("2x4"))
+    tensor = initializer((8, 6), layout=layout)
+    assert tensor.sharding == layout.backend_layout
+    assert np.array_equal(to_numpy(tensor), to_numpy(initializer((8, 6))))
+    with pytest.raises(ValueError, match="`layout` must have a device mesh"):
+        initializer((8, 6), layout=keras.distribution.TensorLayout(("model", None)))
+    abstract = NamedSharding(jax.make_mesh((8,), ("a",)).abstract_mesh, PartitionSpec("a"))
+    with pytest.raises(ValueError, match="`layout` must be over a mesh with devices"):
+        initializer((8, 6), layout=abstract)
+
+
 SPECS = {
     "rows": ((8,), ("m", None), 8),
     "columns": ((8,), (None, "m"), 8),

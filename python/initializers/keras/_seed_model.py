@@ -111,9 +111,10 @@ def _add_missing(building: Building, model: keras.Layer) -> None:
         again, twin = _make_again(layer)
         made = label_variables(twin)
         for label, variable in own.items():
-            other = made.get(label)
-            if other in again and other.shape == variable.shape and variable not in building:
-                building.note(variable, again[other])
+            if variable in building or label not in made or made[label] not in again:
+                continue
+            if made[label].shape == variable.shape:
+                building.note(variable, again[made[label]])
     for variable in missing.values():
         if variable not in building:
             building.note(variable, None)
