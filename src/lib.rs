@@ -37,6 +37,8 @@ mod orthogonal;
 mod orthogonalize;
 mod parallel;
 #[cfg(feature = "python")]
+mod pattern;
+#[cfg(feature = "python")]
 mod python;
 mod quantile;
 mod reflectors;

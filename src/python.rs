@@ -169,6 +169,9 @@ mod _core {
     #[pymodule_export]
     const STREAM_VERSION: u32 = crate::STREAM_VERSION;
 
+    #[pymodule_export]
+    use crate::pattern::Pattern;
+
     #[pyfunction]
     #[allow(clippy::too_many_arguments)]
     fn fill_uniform(

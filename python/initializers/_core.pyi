@@ -1,10 +1,12 @@
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 __all__ = [
     "STREAM_VERSION",
+    "Pattern",
     "__version__",
     "available_simd",
     "coefficients",
@@ -32,6 +34,12 @@ _Block: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]] | None
 
 STREAM_VERSION: Final[int]
 __version__: Final[str]
+
+@final
+class Pattern:
+    def __new__(cls, text: str) -> Self: ...
+    def fullmatch(self, name: str) -> bool: ...
+    def __getnewargs__(self) -> tuple[str]: ...
 
 def fill_uniform(
     out: NDArray[Any],

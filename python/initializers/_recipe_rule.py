@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import re
-import warnings
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
+from . import _core
 from ._checks import show
 from ._conventions import check_convention
 from ._dtypes import look_up
@@ -26,7 +25,8 @@ class RecipeRule:
 
     Attributes:
         pattern: A pattern of whole names: `*` is any text, `?` any character, `[abc]` one of some.
-            With `regex`, a regular expression for whole names.
+            With `regex`, a regular expression for whole names, matched in linear time: without
+            look-around, back-references and flags but m and s (see `docs/recipes.md`).
         initializer: An initializer, its name or its configuration, as `get` takes it. It must have
             no seed: every weight has one of its own.
         regex: Whether `pattern` is a regular expression.
@@ -59,7 +59,7 @@ class RecipeRule:
     comment: str | None = None
     stack: int = 0
     name: str | None = None
-    _compiled: ClassVar[re.Pattern[str]]  # no field: it is made from the pattern
+    _compiled: ClassVar[_core.Pattern]  # no field: it is made from the pattern
 
     def __post_init__(self) -> None:
         check_text("pattern", self.pattern)
@@ -104,7 +104,7 @@ class RecipeRule:
     def takes(self, name: str) -> bool:
         """Return whether the rule is for the weight of that name, if none before it is."""
         if self.regex:
-            return self._compiled.fullmatch(name) is not None
+            return self._compiled.fullmatch(name)
         return fnmatchcase(name, self.pattern)
 
     def to_rule(self) -> Rule:
@@ -173,15 +173,13 @@ def check_comment(comment: object) -> str | None:
     return text or None
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> _core.Pattern:
     try:
-        with warnings.catch_warnings():
-            # Of an expression that will mean something else in a later Python.
-            warnings.simplefilter("error", FutureWarning)
-            return re.compile(pattern)
-    except (re.error, FutureWarning, OverflowError, RecursionError) as error:
+        return _core.Pattern(pattern)
+    except ValueError as error:
         raise ValueError(
-            f"`regex` must be a regular expression, received: {show(pattern)} ({error})"
+            "`regex` must be a regular expression without look-around, back-references and flags "
+            f"but m and s, received: {show(pattern)} ({error})"
         ) from None
 
 

@@ -341,12 +341,23 @@ def _make_rule(given: Any) -> RecipeRule:
         )
     pattern, initializer = given
     regex = isinstance(pattern, re.Pattern)
+    if regex and isinstance(pattern.pattern, str):
+        _check_flags(pattern)
     fields: dict[str, Any] = {}
     if isinstance(initializer, Rule):
         keys = ("permute", "name", "stack", "convention", "optional")
         fields = {key: getattr(initializer, key) for key in keys}
         initializer = initializer.initializer
     return RecipeRule(pattern.pattern if regex else pattern, initializer, regex, **fields)
+
+
+def _check_flags(pattern: re.Pattern[str]) -> None:
+    """Refuse flags that the text of a compiled expression does not have: a rule keeps the text."""
+    if re.compile(pattern.pattern).flags != pattern.flags:
+        raise ValueError(
+            "a compiled `regex` must have its flags in its text, such as '(?s)', received: "
+            f"{show(pattern)}"
+        )
 
 
 def _check_suffix(path: Path) -> str:
