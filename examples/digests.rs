@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (mut words, mut roots) = (Sha256::new(), Sha256::new());
         let mut stream = Stream::new(-7);
         (0..100_000).for_each(|_| words.update(stream.next_u32().to_le_bytes()));
-        let (cos, sin) = unit_roots(4097);
+        let (cos, sin) = unit_roots(4097)?;
         add(&mut roots, cos.iter().chain(&sin));
         let hashes = [
             ("words", words),

@@ -37,3 +37,22 @@ pub(crate) fn fill_constant_slice<T: Copy + Send + Sync>(
 ) -> Result<(), Error> {
     for_each_chunk(out, |_, chunk| chunk.fill(value), interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array1;
+
+    #[test]
+    fn elements_of_every_size() {
+        fill_constant((), Array1::from_elem(10_000_000, ()).view_mut()).unwrap();
+        for len in [1, 7, 40] {
+            let mut large = Array1::from_elem(len, [0u8; 256 << 10]);
+            fill_constant([3; 256 << 10], large.view_mut()).unwrap();
+            assert!(large.iter().flatten().all(|&x| x == 3));
+        }
+        let mut largest = vec![[0u8; 3 << 20]; 40];
+        fill_constant_slice([5; 3 << 20], &mut largest, &mut || false).unwrap();
+        assert!(largest.iter().flatten().all(|&x| x == 5));
+    }
+}

@@ -30,6 +30,8 @@ pub enum Error {
     Threads(String),
     /// There is no memory for a new tensor, or for what the computation needs beside the output.
     Memory,
+    /// This platform does not compute as the IEEE standard says: matrices would have other bits than elsewhere.
+    Platform(String),
     /// The caller's interrupt check asked to stop; what was written until then stays written.
     Interrupted,
 }
@@ -41,7 +43,7 @@ impl fmt::Display for Error {
             Self::Reach { names, reach, dtype } => {
                 write!(f, "{names} must give values that are finite in {dtype}, received values up to {reach:e}")
             }
-            Self::Block(text) | Self::Threads(text) => f.write_str(text),
+            Self::Block(text) | Self::Threads(text) | Self::Platform(text) => f.write_str(text),
             Self::Memory => f.write_str("not enough memory"),
             Self::Interrupted => f.write_str("interrupted"),
         }

@@ -5,11 +5,11 @@ use crate::chacha::ChaCha8;
 use crate::error::Error;
 use crate::float::{Compute, Element, FromWord};
 use crate::float_mode::in_standard_mode;
-use crate::parallel::for_each_chunk;
+use crate::parallel::{CHUNK_BYTES, for_each, for_each_chunk, threads_for_elements};
 use crate::simd::{WithVectors, with_vectors};
 use crate::stream::{Seed, Word};
 use crate::vectors::Vectors;
-use ndarray::{Array, ArrayViewMut, Dimension, IntoDimension};
+use ndarray::{Array, Array2, ArrayViewMut, Axis, Dimension, IntoDimension};
 
 /// Elements that are made together; a group begins at every multiple of it in the global numbering.
 pub(crate) const GROUP: usize = 64;
@@ -50,7 +50,7 @@ pub trait Sampler: sealed::Sampler {
     /// variable is wrong. Nothing is written then.
     fn fill<T: Element, D: Dimension>(&self, seed: impl Into<Seed>, out: ArrayViewMut<'_, T, D>) -> Result<(), Error> {
         let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
-        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::whole(&shape)?, out))
+        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::whole(&shape)?, out, &mut || false))
     }
 
     /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same
@@ -79,7 +79,9 @@ pub trait Sampler: sealed::Sampler {
         out: ArrayViewMut<'_, T, D>,
     ) -> Result<(), Error> {
         let extent: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
-        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::new(shape, start, &extent)?, out))
+        in_standard_mode(|| {
+            fill_view(&self.kernel::<T>()?, seed.into(), &Block::new(shape, start, &extent)?, out, &mut || false)
+        })
     }
 
     /// A new tensor of `shape`.
@@ -103,25 +105,59 @@ pub(crate) fn zeros<T: Element>(count: u64) -> Result<Vec<T>, Error> {
     bytemuck::allocation::try_zeroed_vec(count).map_err(|()| Error::Memory)
 }
 
-/// Fills a view in any layout, row by row where it is not contiguous.
+/// A matrix of zeros of that shape.
+pub(crate) fn zeros_2d<T: Element>(shape: (usize, usize)) -> Result<Array2<T>, Error> {
+    let count = shape.0.checked_mul(shape.1).ok_or(Error::Memory)?;
+    Array2::from_shape_vec(shape, zeros(count as u64)?)
+        .map_err(|error| Error::Block(format!("shape {shape:?}: {error}")))
+}
+
+/// The items in memory that is asked for, so that a lack of it is an error.
+pub(crate) fn try_collect<T>(items: impl Iterator<Item = T>) -> Result<Vec<T>, Error> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(items.size_hint().0).map_err(|_| Error::Memory)?;
+    for item in items {
+        all.try_reserve(1).map_err(|_| Error::Memory)?; // where there are more than was hinted
+        all.push(item);
+    }
+    Ok(all)
+}
+
+/// Elements of a view that is not contiguous that are drawn together, and then scattered.
+const SCATTERED: usize = 4096;
+
+/// Fills a view in any layout.
 fn fill_view<T: Element, D: Dimension>(
     kernel: &impl Kernel<T::Compute>,
     seed: Seed,
     block: &Block,
     mut out: ArrayViewMut<'_, T, D>,
+    interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
     if let Some(slice) = out.as_slice_mut() {
-        return fill_slice(kernel, seed, block, slice, &mut || false);
+        return fill_slice(kernel, seed, block, slice, interrupted);
     }
-    let mut offset = 0;
-    let mut row_values = Vec::new();
-    for mut row in out.rows_mut() {
-        row_values.resize(row.len(), T::default());
-        with_vectors(Part { kernel, seed, block, offset, out: &mut row_values });
-        row.iter_mut().zip(&row_values).for_each(|(out, &value)| *out = value);
-        offset += row.len() as u64;
-    }
-    Ok(())
+    // Parts along the first axis that has several places follow one another in C order.
+    let axis = out.shape().iter().position(|&size| size > 1).unwrap_or(0);
+    let inner = out.len() / out.len_of(Axis(axis)).max(1);
+    let places = (CHUNK_BYTES / size_of::<T>() / inner.max(1)).max(1);
+    let threads = threads_for_elements::<T>(out.len())?;
+    let parts = out.axis_chunks_iter_mut(Axis(axis), places).enumerate();
+    let fill_part = |(part, mut out): (usize, ArrayViewMut<'_, T, D>), stopped: &mut dyn FnMut() -> bool| {
+        let mut offset = part * places * inner;
+        let mut values = zeros(SCATTERED.min(out.len()) as u64)?;
+        let mut left = out.len();
+        let mut targets = out.iter_mut();
+        while left > 0 && !stopped() {
+            let values = &mut values[..SCATTERED.min(left)];
+            with_vectors(Part { kernel, seed, block, offset: offset as u64, out: values });
+            values.iter().zip(targets.by_ref()).for_each(|(&value, out)| *out = value);
+            offset += values.len();
+            left -= values.len();
+        }
+        Ok(())
+    };
+    for_each(parts, threads, fill_part, interrupted)
 }
 
 /// Fills the elements of a block, in its C order.
@@ -237,5 +273,46 @@ impl<T: Element, K: Kernel<T::Compute>, V: Vectors> Groups<'_, T, K, V> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Normal, set_num_threads};
+    use ndarray::{Array3, ArrayD, IxDyn, s};
+
+    #[test]
+    fn views_in_any_layout_hold_the_values_of_contiguous_ones() {
+        set_num_threads(3).unwrap();
+        let normal = Normal::new(0.0, 1.0).unwrap();
+        for shape in [(1, 700, 1000), (700, 1000, 3), (3, 5, 7), (5, 1, 1), (1, 1, 4097), (0, 3, 4)] {
+            let expected: Array3<f32> = normal.sample(7, shape).unwrap();
+            let (a, b, c) = shape;
+            let mut spread = Array3::<f32>::zeros((2 * a, b, 3 * c));
+            normal.fill(7, spread.slice_mut(s![..;2, .., ..;3])).unwrap();
+            assert_eq!(spread.slice(s![..;2, .., ..;3]), expected, "{shape:?}");
+            assert!(spread.slice(s![1..;2, .., ..]).iter().all(|&x| x == 0.0), "a neighbor of {shape:?}");
+            let mut transposed = Array3::<f32>::zeros((c, b, a));
+            normal.fill(7, transposed.view_mut().reversed_axes()).unwrap();
+            assert_eq!(transposed.reversed_axes(), expected, "{shape:?}");
+        }
+        let mut block = Array3::<f32>::zeros((20, 10, 30)).permuted_axes([1, 2, 0]); // (10, 30, 20)
+        normal.fill_block(7, &[40, 50, 60], &[7, 11, 13], block.view_mut()).unwrap();
+        let whole: Array3<f32> = normal.sample(7, (40, 50, 60)).unwrap();
+        assert_eq!(block, whole.slice(s![7..17, 11..41, 13..33]));
+        let mut scalar = ArrayD::<f32>::zeros(IxDyn(&[]));
+        normal.fill(7, scalar.view_mut()).unwrap();
+        assert_eq!(scalar.first(), normal.sample::<f32, _>(7, 1).unwrap().first());
+    }
+
+    #[test]
+    fn a_view_can_be_interrupted() {
+        let mut spread = Array2::<f32>::zeros((6_000_000, 2));
+        let kernel = sealed::Sampler::kernel::<f32>(&Normal::new(0.0, 1.0).unwrap()).unwrap();
+        let block = Block::whole(&[6_000_000, 1]).unwrap();
+        let result = fill_view(&kernel, Seed::from(1), &block, spread.slice_mut(s![.., ..1]), &mut || true);
+        assert_eq!(result, Err(Error::Interrupted));
+        assert_eq!(spread[[5_999_999, 0]], 0.0);
     }
 }

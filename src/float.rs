@@ -31,6 +31,7 @@ pub trait Element: Pod + Default + Send + Sync + private::Sealed {
     const NAME: &'static str;
 
     /// The nearest value of this type, ties to even; what is too large becomes infinite (NaN where there is no infinity).
+    /// A NaN becomes the quiet NaN of its sign without a payload.
     #[must_use]
     fn round(value: Self::Compute) -> Self;
 
@@ -77,10 +78,6 @@ pub trait Compute:
     /// The same value in f64.
     #[must_use]
     fn to_f64(self) -> f64;
-
-    /// self·factor + term, rounded once.
-    #[must_use]
-    fn fused(self, factor: Self, term: Self) -> Self;
 
     /// A parameter as samplers take it: rounded once, −0 made +0.
     #[must_use]
@@ -132,11 +129,6 @@ macro_rules! compute_type {
             fn to_f64(self) -> f64 {
                 self as f64
             }
-
-            #[inline(always)]
-            fn fused(self, factor: Self, term: Self) -> Self {
-                self.mul_add(factor, term)
-            }
         }
 
         impl private::Sealed for $float {}
@@ -182,7 +174,14 @@ rounded_type!(F8E5M2, u8, "float8_e5m2", round_small::<5, 2>, widen_small::<5, 2
 /// The upper half of the f32 bits, rounded to nearest even.
 #[inline(always)]
 fn round_bf16(bits: u32) -> u32 {
-    (bits + 0x7fff + (bits >> 16 & 1)) >> 16
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+    if is_nan(bits) { bits >> 16 & 0x8000 | 0x7fc0 } else { rounded }
+}
+
+/// Whether f32 bits are those of a NaN.
+#[inline(always)]
+fn is_nan(bits: u32) -> bool {
+    bits & 0x7fff_ffff > 0x7f80_0000
 }
 
 /// Rounds f32 bits to a sign, `EXPONENT` and `MANTISSA` bits, to nearest even.
@@ -198,7 +197,13 @@ fn round_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> u32 {
     let place = f32::from_bits((127 + 24 - bias - MANTISSA) << 23);
     let subnormal = (f32::from_bits(magnitude) + place).to_bits().wrapping_sub(place.to_bits());
     let value = if magnitude < (128 - bias) << 23 { subnormal } else { normal };
-    bits >> 31 << (EXPONENT + MANTISSA) | value.min(overflow::<EXPONENT, MANTISSA>())
+    let value = value.min(overflow::<EXPONENT, MANTISSA>());
+    bits >> 31 << (EXPONENT + MANTISSA) | if is_nan(bits) { nan::<EXPONENT, MANTISSA>() } else { value }
+}
+
+/// The quiet NaN of a type with `EXPONENT` and `MANTISSA` bits.
+const fn nan<const EXPONENT: u32, const MANTISSA: u32>() -> u32 {
+    overflow::<EXPONENT, MANTISSA>() | 1 << (MANTISSA - 1)
 }
 
 /// The infinity of a type with `EXPONENT` and `MANTISSA` bits; for float8_e4m3fn, which has none, its NaN.
@@ -210,7 +215,9 @@ const fn overflow<const EXPONENT: u32, const MANTISSA: u32>() -> u32 {
 fn widen_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> f32 {
     let bias = (1 << (EXPONENT - 1)) - 1;
     let magnitude = bits & ((1 << (EXPONENT + MANTISSA)) - 1);
-    let value = if magnitude >= overflow::<EXPONENT, MANTISSA>() {
+    let value = if magnitude > overflow::<EXPONENT, MANTISSA>() || magnitude == nan::<EXPONENT, MANTISSA>() {
+        f32::NAN
+    } else if magnitude == overflow::<EXPONENT, MANTISSA>() {
         f32::INFINITY
     } else if magnitude >> MANTISSA == 0 {
         magnitude as f32 * f32::from_bits((128 - bias - MANTISSA) << 23)
@@ -258,6 +265,24 @@ mod tests {
         check_rounding((0..=u16::MAX).map(bf16::from_bits).filter(|x| x.is_finite()));
         check_rounding((0..=u8::MAX).map(F8E4M3FN).filter(|x| x.0 & 0x7f != 0x7f));
         check_rounding((0..=u8::MAX).map(F8E5M2).filter(|x| x.0 & 0x7c != 0x7c));
+    }
+
+    #[test]
+    fn nans_become_quiet_ones() {
+        for bits in [0x7fc0_0000u32, 0x7f80_0001, 0x7fff_ffff, 0x7fbf_ffff] {
+            for sign in [0, 1 << 31] {
+                let nan = f32::from_bits(bits | sign);
+                let small_sign = (sign >> 16) as u16;
+                assert_eq!(<f16 as Element>::round(nan).to_bits(), small_sign | 0x7e00, "{bits:x}");
+                assert_eq!(<bf16 as Element>::round(nan).to_bits(), small_sign | 0x7fc0, "{bits:x}");
+                assert_eq!(F8E4M3FN::round(nan).0, (small_sign >> 8) as u8 | 0x7f, "{bits:x}");
+                assert_eq!(F8E5M2::round(nan).0, (small_sign >> 8) as u8 | 0x7e, "{bits:x}");
+                assert!(<f16 as Element>::round(nan).widen().is_nan() && F8E5M2::round(nan).widen().is_nan());
+                assert!(F8E4M3FN::round(nan).widen().is_nan() && <bf16 as Element>::round(nan).widen().is_nan());
+            }
+        }
+        assert_eq!(F8E5M2::round(f32::INFINITY).0, 0x7c);
+        assert_eq!(F8E4M3FN::round(-f32::INFINITY).0, 0xff);
     }
 
     #[test]

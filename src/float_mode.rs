@@ -17,20 +17,28 @@ mod register {
     pub(super) const STANDARD: u64 = 0x1f80;
     /// All but the flags of what has happened.
     pub(super) const CONTROL: u64 = 0xffc0;
+    /// All bits that are not reserved: writing a reserved one is a fault.
+    #[cfg(feature = "python")]
+    pub(super) const DEFINED: u64 = 0xffff;
 
     pub(super) fn read() -> u64 {
         let mut value = 0u32;
-        // SAFETY: SSE is part of every x86 target of this crate; the instruction stores 4 bytes at the address of `value`,
-        // which is valid for it, and changes nothing else.
+        // SAFETY: SSE is part of every x86 target of this crate. The instruction stores 4 bytes at the address of `value`, a
+        // local of that size, and changes no other memory and no flag.
         unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };
         value.into()
     }
 
     pub(super) fn write(value: u64) {
         let value = value as u32;
-        // SAFETY: `value` is `STANDARD`, which Rust requires, or what `read` gave on this thread: no reserved bit is set,
-        // which would be a fault. The instruction reads 4 bytes at the address of `value`. It is not `nomem`, and stands
-        // outside the function that computes (`in_standard_mode`), so that no operation moves across it.
+        // SAFETY: of memory and registers: the instruction reads 4 bytes at the address of `value`, a local of that size, and
+        // no reserved bit is set in it, which would be a fault: callers pass `STANDARD`, what `read` gave, or `DEFINED` bits.
+        // Of the mode: `asm!` promises the compiler that MXCSR is on exit what it was on entry, but for its flags. To set
+        // `STANDARD` breaks the letter of that promise and establishes what it stands for, since compiled code assumes the
+        // standard mode; to give a thread its other mode back leaves it as it came, outside the rules before and after.
+        // Nothing in the language keeps the compiler from moving arithmetic across the instruction. In practice it does not:
+        // the block may touch memory, and what computes is behind a call that is not inlined (`in_standard_mode`). The tests
+        // below, and those of the Python layer, compare bits under hostile modes.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack)) };
     }
 }
@@ -42,17 +50,21 @@ mod register {
 
     pub(super) const STANDARD: u64 = 0;
     pub(super) const CONTROL: u64 = u64::MAX;
+    /// AHP, DN, FZ, RMode, FZ16 and the traps.
+    #[cfg(feature = "python")]
+    pub(super) const DEFINED: u64 = 0x07c8_9f00;
 
     pub(super) fn read() -> u64 {
         let value;
-        // SAFETY: the register can be read at every privilege, and nothing changes.
+        // SAFETY: every privilege can read the register, and nothing changes.
         unsafe { asm!("mrs {}, fpcr", out(reg) value, options(nostack, preserves_flags)) };
         value
     }
 
     pub(super) fn write(value: u64) {
-        // SAFETY: `value` is `STANDARD`, which Rust requires, or what `read` gave on this thread. It stands outside the
-        // function that computes (`in_standard_mode`), so that no operation moves across it.
+        // SAFETY: every privilege can write the register, and no memory is touched. Of the mode, what is said of x86 above:
+        // the language promises nothing about code that changes it; a call that is not inlined stands between it and what
+        // computes, and tests compare bits.
         unsafe { asm!("msr fpcr, {}", in(reg) value, options(nostack)) };
     }
 }
@@ -61,6 +73,8 @@ mod register {
 mod register {
     pub(super) const STANDARD: u64 = 0;
     pub(super) const CONTROL: u64 = 0;
+    #[cfg(feature = "python")]
+    pub(super) const DEFINED: u64 = 0;
 
     pub(super) fn read() -> u64 {
         STANDARD
@@ -87,7 +101,7 @@ pub(crate) fn is_standard() -> bool {
 #[cfg(feature = "python")]
 pub(crate) fn replace(mode: Option<u64>) -> u64 {
     let before = register::read();
-    register::write(mode.unwrap_or(register::STANDARD));
+    register::write(mode.map_or(register::STANDARD, |mode| mode & register::DEFINED));
     before
 }
 
@@ -139,7 +153,7 @@ mod tests {
         all.push(block);
         let bits = all.iter().flatten().map(|x| x.to_bits() as u64);
         let bits = bits.chain(small.iter().map(|x| x.to_bits() as u64)).chain(wide.iter().map(|x| x.to_bits()));
-        bits.chain(unit_roots(1000).0.iter().map(|x| x.to_bits())).collect()
+        bits.chain(unit_roots(1000).unwrap().0.iter().map(|x| x.to_bits())).collect()
     }
 
     #[test]

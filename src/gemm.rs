@@ -8,13 +8,14 @@
 
 use crate::error::Error;
 use crate::float::Compute;
-use pulp::Simd;
+use crate::fused::Fused;
 #[cfg(feature = "python")]
 use {
+    crate::fill::{try_collect, zeros_2d},
     crate::float_mode::in_standard_mode,
+    crate::fused::{WithFused, check},
     crate::simd::dispatch,
     ndarray::{Array2, ArrayRef2, Axis},
-    pulp::WithSimd,
 };
 
 /// A row of a strip.
@@ -23,57 +24,57 @@ pub(crate) type Row<S, T> = [<T as Lanes>::Vector<S>; 2];
 /// The vectors of a computing type.
 pub trait Lanes: bytemuck::Pod {
     /// As many elements as the instruction set S has lanes.
-    type Vector<S: Simd>: bytemuck::Pod + Send + Sync;
+    type Vector<S: Fused>: bytemuck::Pod + Send + Sync;
 
     /// x in every lane.
-    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+    fn splat<S: Fused>(simd: S, x: Self) -> Self::Vector<S>;
 
     /// a·b + c, rounded once.
-    fn mul_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+    fn fused_vectors<S: Fused>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// a·b + c, rounded once.
+    fn fused<S: Fused>(simd: S, a: Self, b: Self, c: Self) -> Self;
 }
 
-impl Lanes for f32 {
-    type Vector<S: Simd> = S::f32s;
+macro_rules! lanes {
+    ($float:ty, $vector:ident, $splat:ident, $fused_vectors:ident, $fused:ident) => {
+        impl Lanes for $float {
+            type Vector<S: Fused> = S::$vector;
 
-    #[inline(always)]
-    fn splat<S: Simd>(simd: S, x: f32) -> S::f32s {
-        simd.splat_f32s(x)
-    }
+            #[inline(always)]
+            fn splat<S: Fused>(simd: S, x: Self) -> S::$vector {
+                simd.$splat(x)
+            }
 
-    #[inline(always)]
-    fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
-        simd.mul_add_f32s(a, b, c)
-    }
+            #[inline(always)]
+            fn fused_vectors<S: Fused>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
+                simd.$fused_vectors(a, b, c)
+            }
+
+            #[inline(always)]
+            fn fused<S: Fused>(simd: S, a: Self, b: Self, c: Self) -> Self {
+                simd.$fused(a, b, c)
+            }
+        }
+    };
 }
-
-impl Lanes for f64 {
-    type Vector<S: Simd> = S::f64s;
-
-    #[inline(always)]
-    fn splat<S: Simd>(simd: S, x: f64) -> S::f64s {
-        simd.splat_f64s(x)
-    }
-
-    #[inline(always)]
-    fn mul_add<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
-        simd.mul_add_f64s(a, b, c)
-    }
-}
+lanes!(f32, F32s, splat_f32s, fused_f32s, fused_f32);
+lanes!(f64, F64s, splat_f64s, fused_f64s, fused_f64);
 
 /// Columns of a strip.
-pub(crate) const fn strip_width<S: Simd, T: Lanes>() -> usize {
+pub(crate) const fn strip_width<S: Fused, T: Lanes>() -> usize {
     size_of::<Row<S, T>>() / size_of::<T>()
 }
 
 /// The elements of rows of a strip.
 #[inline(always)]
-pub(crate) fn elements<S: Simd, T: Lanes>(row: &Row<S, T>) -> &[T] {
+pub(crate) fn elements<S: Fused, T: Lanes>(row: &Row<S, T>) -> &[T] {
     bytemuck::cast_slice(row.as_slice())
 }
 
 /// The elements of a row of a strip, to be written.
 #[inline(always)]
-pub(crate) fn elements_mut<S: Simd, T: Lanes>(row: &mut Row<S, T>) -> &mut [T] {
+pub(crate) fn elements_mut<S: Fused, T: Lanes>(row: &mut Row<S, T>) -> &mut [T] {
     bytemuck::cast_slice_mut(row.as_mut_slice())
 }
 
@@ -82,7 +83,7 @@ const DEPTH: usize = 128;
 
 /// `sums[i] += Σ_k a[k, i]·b[k]`, the matrix a having `stride` columns: aᵀ·b.
 #[inline(always)]
-pub(crate) fn add_transposed_product<S: Simd, T: Compute>(
+pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
     simd: S,
     a: &[T],
     stride: usize,
@@ -109,7 +110,7 @@ pub(crate) fn add_transposed_product<S: Simd, T: Compute>(
 
 /// `sums[i] += Σ_k a[i, k]·b[k]`, the matrix a having as many columns as b has rows: a·b.
 #[inline(always)]
-pub(crate) fn add_product<S: Simd, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], sums: &mut [Row<S, T>]) {
+pub(crate) fn add_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], sums: &mut [Row<S, T>]) {
     let depth = b.len();
     let (eights, fours, ones) = tiles::<S, _>(sums);
     let (a_eights, a) = a.split_at(eights.len() * 8 * depth);
@@ -127,7 +128,7 @@ pub(crate) fn add_product<S: Simd, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>]
 
 /// `out[i] = −Σ_k a[i, k]·b[k]`; `out` is zero before.
 #[inline(always)]
-pub(crate) fn negative_product<S: Simd, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], out: &mut [Row<S, T>]) {
+pub(crate) fn negative_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], out: &mut [Row<S, T>]) {
     add_product(simd, a, b, out);
     for row in out {
         for x in elements_mut::<S, T>(row) {
@@ -140,8 +141,8 @@ pub(crate) fn negative_product<S: Simd, T: Compute>(simd: S, a: &[T], b: &[Row<S
 /// loaded vectors and a coefficient fit into 32 registers, eight of them into 16.
 #[inline(always)]
 #[expect(clippy::type_complexity, reason = "three slices")]
-fn tiles<S: Simd, R>(sums: &mut [R]) -> (&mut [[R; 8]], &mut [[R; 4]], &mut [[R; 1]]) {
-    let eights = if S::REGISTER_COUNT >= 32 { sums.len() / 8 } else { 0 };
+fn tiles<S: Fused, R>(sums: &mut [R]) -> (&mut [[R; 8]], &mut [[R; 4]], &mut [[R; 1]]) {
+    let eights = if S::REGISTERS >= 32 { sums.len() / 8 } else { 0 };
     let (head, rest) = sums.split_at_mut(8 * eights);
     let (fours, ones) = rest.as_chunks_mut();
     (head.as_chunks_mut().0, fours, ones.as_chunks_mut().0)
@@ -162,7 +163,7 @@ fn columns_of<T: Copy, const M: usize>(a: &[T], width: usize) -> impl Iterator<I
 
 /// The inner loop of everything: one row of b after the other, times M coefficients.
 #[inline(always)]
-fn accumulate<S: Simd, T: Compute, const M: usize>(
+fn accumulate<S: Fused, T: Compute, const M: usize>(
     simd: S,
     coefficients: impl Iterator<Item = [T; M]>,
     b: &[Row<S, T>],
@@ -172,7 +173,8 @@ fn accumulate<S: Simd, T: Compute, const M: usize>(
     for (coefficients, b) in coefficients.zip(b) {
         for (sum, &coefficient) in local.iter_mut().zip(&coefficients) {
             let coefficient = T::splat(simd, coefficient);
-            *sum = [T::mul_add(simd, coefficient, b[0], sum[0]), T::mul_add(simd, coefficient, b[1], sum[1])];
+            *sum =
+                [T::fused_vectors(simd, coefficient, b[0], sum[0]), T::fused_vectors(simd, coefficient, b[1], sum[1])];
         }
     }
     *sums = local;
@@ -190,7 +192,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Room for `count` rows.
-    pub(crate) fn new<S: Simd, T: Lanes>(count: usize) -> Result<Self, Error> {
+    pub(crate) fn new<S: Fused, T: Lanes>(count: usize) -> Result<Self, Error> {
         let bytes = count.checked_mul(size_of::<Row<S, T>>()).ok_or(Error::Memory)?;
         let lines = bytemuck::allocation::try_zeroed_vec(bytes.div_ceil(size_of::<Line>()));
         Ok(Self { lines: lines.map_err(|()| Error::Memory)? })
@@ -198,18 +200,19 @@ impl Rows {
 
     /// All of them.
     #[inline(always)]
-    pub(crate) fn as_mut<S: Simd, T: Lanes>(&mut self) -> &mut [Row<S, T>] {
+    pub(crate) fn as_mut<S: Fused, T: Lanes>(&mut self) -> &mut [Row<S, T>] {
         bytemuck::cast_slice_mut(&mut self.lines)
     }
 }
 
 /// The product of two matrices, for the Python layer's kernels: each element by fused multiply-adds in ascending order.
+/// `a` has as many columns as `b` has rows, one or more.
 #[cfg(feature = "python")]
 pub(crate) fn multiply<T: Compute>(a: &ArrayRef2<T>, b: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
-    let a = a.as_standard_layout();
-    let mut out = Array2::from_elem((a.nrows(), b.ncols()), T::default());
-    let a = a.as_slice().expect("standard layout");
-    in_standard_mode(|| dispatch(Multiply { a, b, out: &mut out }))?;
+    check()?;
+    let mut out = zeros_2d((a.nrows(), b.ncols()))?;
+    let a = try_collect(a.iter().copied())?;
+    in_standard_mode(|| dispatch(Multiply { a: &a, b, out: &mut out }))?;
     Ok(out)
 }
 
@@ -221,16 +224,16 @@ struct Multiply<'a, T> {
 }
 
 #[cfg(feature = "python")]
-impl<T: Compute> WithSimd for Multiply<'_, T> {
+impl<T: Compute> WithFused for Multiply<'_, T> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Result<(), Error> {
+    fn call<S: Fused>(self, simd: S) -> Result<(), Error> {
         let (rows, depth) = (self.out.nrows(), self.b.nrows());
         let width = strip_width::<S, T>();
         let chunks = self.b.axis_chunks_iter(Axis(1), width).zip(self.out.axis_chunks_iter_mut(Axis(1), width));
         for (b, mut out) in chunks {
-            let mut memory = Rows::new::<S, T>(depth + rows)?;
+            let mut memory = Rows::new::<S, T>(depth.saturating_add(rows))?;
             let (strip, sums) = memory.as_mut::<S, T>()[..depth + rows].split_at_mut(depth);
             for (row, b) in strip.iter_mut().zip(b.rows()) {
                 elements_mut::<S, T>(row).iter_mut().zip(b).for_each(|(x, &b)| *x = b);

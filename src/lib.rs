@@ -28,6 +28,7 @@ mod error;
 mod fill;
 mod float;
 mod float_mode;
+mod fused;
 mod gemm;
 #[cfg(feature = "python")]
 mod law;

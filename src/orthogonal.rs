@@ -5,9 +5,10 @@
 
 use crate::block::Block;
 use crate::error::{Error, finite};
-use crate::fill::zeros;
+use crate::fill::{try_collect, zeros_2d};
 use crate::float::{Compute, Element, fits};
 use crate::float_mode::in_standard_mode;
+use crate::fused::{Fused, WithFused, check};
 use crate::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
@@ -17,10 +18,8 @@ use crate::simd::dispatch;
 use crate::stream::Seed;
 use bytemuck::Zeroable;
 use ndarray::{Array2, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
-use pulp::{Simd, WithSimd};
 use std::ops::Range;
 use std::slice::from_ref;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Random matrices with orthonormal columns (or rows, if there are more columns), times a gain.
 ///
@@ -87,9 +86,8 @@ impl Orthogonal {
     /// # Errors
     /// As [`Orthogonal::fill`], and [`Error::Memory`] when there is no memory for it.
     pub fn sample<T: Element>(&self, seed: impl Into<Seed>, shape: (usize, usize)) -> Result<Array2<T>, Error> {
-        let block = Block::whole(&[shape.0 as u64, shape.1 as u64])?;
-        let out = Array2::from_shape_vec(shape, zeros(block.len())?);
-        let mut out = out.map_err(|error| Error::Block(format!("shape {shape:?}: {error}")))?;
+        Block::whole(&[shape.0 as u64, shape.1 as u64])?;
+        let mut out = zeros_2d(shape)?;
         self.fill(seed, out.view_mut())?;
         Ok(out)
     }
@@ -113,6 +111,7 @@ impl Orthogonal {
             return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
         }
         let gain = self.gain_in::<T>()?;
+        check()?;
         if out.is_empty() {
             return Ok(()); // sizes beside a zero can be of any size
         }
@@ -120,7 +119,7 @@ impl Orthogonal {
         let sides = [lead.iter().product(), *columns].map(usize::try_from);
         let [Ok(rows), Ok(columns)] = sides else { return Err(Error::Memory) };
         let runs = block.runs(0..block.len()).map(|(row, count)| row as usize..row as usize + count);
-        let runs: Vec<Range<usize>> = runs.collect();
+        let runs = try_collect(runs)?;
         let column_run = *first as usize..(first + count) as usize;
         let matrix = (block.len() as usize, *count as usize);
         let mut fill = |out: ArrayViewMut2<'_, T>| {
@@ -133,7 +132,7 @@ impl Orthogonal {
             return fill(out);
         }
         // With gaps between the rows: a copy.
-        let mut copy = Array2::from_elem(matrix, T::default());
+        let mut copy = zeros_2d(matrix)?;
         fill(copy.view_mut())?;
         out.iter_mut().zip(&copy).for_each(|(out, &value)| *out = value);
         Ok(())
@@ -192,33 +191,21 @@ pub(crate) fn multiply_out<T: Element>(
     threads: usize,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
-    let columns: Vec<usize> = column_runs.iter().cloned().flatten().collect();
-    let no_memory = AtomicBool::new(false);
-    let note = |result: Result<(), Error>| {
-        no_memory.fetch_or(result.is_err(), Ordering::Relaxed);
+    let columns = try_collect(column_runs.iter().cloned().flatten())?;
+    let apply = |(rows, columns, out), stopped: &mut dyn FnMut() -> bool| {
+        dispatch(Apply { reflectors, gain, task: Task { rows, columns, out }, stopped })
     };
     if reflectors.panels.len() == 1 {
         let mut rows = Runs { runs: row_runs, skipped: 0 };
         let tasks = out.axis_chunks_iter_mut(Axis(0), TALL);
-        let tasks = tasks.map(|out| Task { rows: rows.take(out.nrows()), columns: &columns, out });
-        for_each(
-            tasks,
-            threads,
-            |task, stopped| note(dispatch(Apply { reflectors, gain, task, stopped })),
-            interrupted,
-        )?;
+        let tasks = tasks.map(|out| (rows.take(out.nrows()), &columns[..], out));
+        for_each(tasks, threads, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
     } else {
         // Later columns take more panels: they come first, so that the threads end together.
         let tasks = out.axis_chunks_iter_mut(Axis(1), PANEL).zip(columns.chunks(PANEL)).rev();
-        let tasks = tasks.map(|(out, columns)| Task { rows: row_runs.to_vec(), columns, out });
-        for_each(
-            tasks,
-            threads,
-            |task, stopped| note(dispatch(Apply { reflectors, gain, task, stopped })),
-            interrupted,
-        )?;
+        let tasks = tasks.map(|(out, columns)| (try_collect(row_runs.iter().cloned()), columns, out));
+        for_each(tasks, threads, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
     }
-    if no_memory.into_inner() { Err(Error::Memory) } else { Ok(()) }
 }
 
 /// What is left of ascending runs of rows.
@@ -230,11 +217,12 @@ struct Runs<'a> {
 
 impl Runs<'_> {
     /// The next `count` rows.
-    fn take(&mut self, mut count: usize) -> Vec<Range<usize>> {
+    fn take(&mut self, mut count: usize) -> Result<Vec<Range<usize>>, Error> {
         let mut taken = Vec::new();
         while count > 0 {
             let start = self.runs[0].start + self.skipped;
             let end = self.runs[0].end.min(start + count);
+            taken.try_reserve(1).map_err(|_| Error::Memory)?;
             taken.push(start..end);
             count -= end - start;
             self.skipped += end - start;
@@ -242,7 +230,7 @@ impl Runs<'_> {
                 (self.runs, self.skipped) = (&self.runs[1..], 0);
             }
         }
-        taken
+        Ok(taken)
     }
 }
 
@@ -260,26 +248,19 @@ struct Apply<'a, 'b, T: Element> {
     stopped: &'b mut dyn FnMut() -> bool,
 }
 
-impl<T: Element> WithSimd for Apply<'_, '_, T> {
+impl<T: Element> WithFused for Apply<'_, '_, T> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Result<(), Error> {
+    fn call<S: Fused>(self, simd: S) -> Result<(), Error> {
         let Self { reflectors, gain, task: Task { rows, columns, mut out }, stopped } = self;
         let width = strip_width::<S, T::Compute>();
-        let strips: Vec<Strip> = columns.iter().enumerate().fold(Vec::new(), |mut strips, (place, &column)| {
-            let first = column - column % width;
-            match strips.last_mut() {
-                Some(Strip { first: last, places }) if *last == first => places.end = place + 1,
-                _ => strips.push(Strip { first, places: place..place + 1 }),
-            }
-            strips
-        });
+        let strips = find_strips(columns, width)?;
         let Some(last) = strips.last().map(Strip::panel) else { return Ok(()) };
 
         // Where only one panel is taken, rows are made as they are written: none is kept.
         let kept = if last > 0 { reflectors.rows } else { 0 };
-        let mut memory = Rows::new::<S, T::Compute>(kept * strips.len())?;
+        let mut memory = Rows::new::<S, T::Compute>(kept.checked_mul(strips.len()).ok_or(Error::Memory)?)?;
         let matrix = memory.as_mut::<S, T::Compute>();
         if kept > 0 {
             for (strip, rows) in strips.iter().zip(matrix.chunks_exact_mut(kept)) {
@@ -315,7 +296,7 @@ impl<T: Element> WithSimd for Apply<'_, '_, T> {
                     let mut target = out.view_mut();
                     target.slice_axis_inplace(Axis(0), (done..done + rows.len()).into());
                     target.slice_axis_inplace(Axis(1), strip.places.clone().into());
-                    emit.write::<S, T>(made, target);
+                    emit.write::<S, T>(made, target)?;
                     done += rows.len();
                 }
             }
@@ -331,6 +312,22 @@ struct Strip {
     places: Range<usize>,
 }
 
+/// The strips that have some of these ascending columns.
+fn find_strips(columns: &[usize], width: usize) -> Result<Vec<Strip>, Error> {
+    let mut strips: Vec<Strip> = Vec::new();
+    for (place, &column) in columns.iter().enumerate() {
+        let first = column - column % width;
+        match strips.last_mut() {
+            Some(Strip { first: last, places }) if *last == first => places.end = place + 1,
+            _ => {
+                strips.try_reserve(1).map_err(|_| Error::Memory)?;
+                strips.push(Strip { first, places: place..place + 1 });
+            }
+        }
+    }
+    Ok(strips)
+}
+
 impl Strip {
     /// The last panel that does anything to the columns.
     fn panel(&self) -> usize {
@@ -340,7 +337,7 @@ impl Strip {
 
 /// The rows of the identity from number `start` on, in the strip from column `first` on; they are zero before.
 #[inline(always)]
-fn set_identity<S: Simd, T: Compute>(first: usize, start: usize, rows: &mut [Row<S, T>]) {
+fn set_identity<S: Fused, T: Compute>(first: usize, start: usize, rows: &mut [Row<S, T>]) {
     for column in 0..strip_width::<S, T>() {
         if let Some(row) = (first + column).checked_sub(start).and_then(|row| rows.get_mut(row)) {
             elements_mut::<S, T>(row)[column] = T::from_f64(1.0);
@@ -350,7 +347,7 @@ fn set_identity<S: Simd, T: Compute>(first: usize, start: usize, rows: &mut [Row
 
 /// −T·(Vᵀ·C), C being the rows from the panel's first on: what the columns of V are multiplied by and added to C.
 #[inline(always)]
-fn find_factors<S: Simd, T: Compute>(
+fn find_factors<S: Fused, T: Compute>(
     simd: S,
     panel: &Panel<T>,
     strip: &Strip,
@@ -384,7 +381,11 @@ struct Emit<'a, T> {
 
 impl<C: Compute> Emit<'_, C> {
     #[inline(always)]
-    fn write<S: Simd, T: Element<Compute = C>>(&self, rows: &[Row<S, C>], mut out: ArrayViewMut2<'_, T>) {
+    fn write<S: Fused, T: Element<Compute = C>>(
+        &self,
+        rows: &[Row<S, C>],
+        mut out: ArrayViewMut2<'_, T>,
+    ) -> Result<(), Error> {
         let value = |sign: C, x: C| T::round(self.gain * (sign * x) + C::default());
         if out.strides()[0] == 1 {
             for (mut target, &column) in out.columns_mut().into_iter().zip(self.columns) {
@@ -393,14 +394,15 @@ impl<C: Compute> Emit<'_, C> {
                     *target = value(sign, elements::<S, C>(row)[place]);
                 }
             }
-            return;
+            return Ok(());
         }
-        let places: Vec<(usize, C)> = self.columns.iter().map(|&j| (j - self.strip.first, self.signs[j])).collect();
+        let places = try_collect(self.columns.iter().map(|&j| (j - self.strip.first, self.signs[j])))?;
         for (mut target, row) in out.rows_mut().into_iter().zip(rows) {
             let row = elements::<S, C>(row);
             for (target, &(place, sign)) in target.iter_mut().zip(&places) {
                 *target = value(sign, row[place]);
             }
         }
+        Ok(())
     }
 }

@@ -4,18 +4,20 @@
 //! with the same promise: no bit depends on threads, tiles or vector widths.
 
 use crate::error::Error;
+use crate::fill::{try_collect, zeros, zeros_2d};
 use crate::float::Compute;
 use crate::float_mode::in_standard_mode;
+use crate::fused::{Fused, WithFused, check};
 use crate::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
 use crate::orthogonal::{multiply_out, threads_for};
-use crate::parallel::for_each;
-use crate::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, sum_blocks};
+use crate::parallel::{Poll, for_each};
+use crate::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, block_sums, sum_blocks};
 use crate::simd::dispatch;
 use bytemuck::Zeroable;
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
-use pulp::{Simd, WithSimd};
+use pulp::NullaryFnOnce;
 use std::slice::from_ref;
 
 /// The orthonormal columns (rows, if there are more columns) that come from those of `matrix` by Gram and Schmidt's
@@ -37,7 +39,7 @@ use std::slice::from_ref;
 /// [`Error::Parameter`] when an element is NaN or infinite, [`Error::Memory`] when there is no memory for the
 /// reflectors, [`Error::Threads`] when the environment variable is wrong.
 pub fn orthogonalize<T: Compute>(matrix: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
-    let mut out = Array2::from_elem(matrix.raw_dim(), T::default());
+    let mut out = zeros_2d(matrix.dim())?;
     orthogonalize_into(matrix, out.view_mut(), &mut || false)?;
     Ok(out)
 }
@@ -54,6 +56,7 @@ pub(crate) fn orthogonalize_into<T: Compute>(
     if matrix.is_empty() {
         return Ok(());
     }
+    check()?;
     let wide = matrix.nrows() < matrix.ncols();
     let (matrix, out) = if wide { (matrix.t(), out.reversed_axes()) } else { (matrix.view(), out) };
     let (rows, columns) = matrix.dim();
@@ -73,18 +76,18 @@ struct Factorize<'a, 'b, T> {
     interrupted: &'b mut dyn FnMut() -> bool,
 }
 
-impl<T: Compute> WithSimd for Factorize<'_, '_, T> {
+impl<T: Compute> WithFused for Factorize<'_, '_, T> {
     type Output = Result<Reflectors<T>, Error>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+    fn call<S: Fused>(self, simd: S) -> Self::Output {
         let Self { matrix, threads, interrupted } = self;
         let (rows, columns) = matrix.dim();
         let width = strip_width::<S, T>();
         let mut reflectors = Reflectors::zeros(rows, columns)?;
-        let mut memory = Rows::new::<S, T>(rows * columns.div_ceil(width))?;
+        let mut memory = Rows::new::<S, T>(rows.checked_mul(columns.div_ceil(width)).ok_or(Error::Memory)?)?;
         let strips = memory.as_mut::<S, T>();
-        let scales = scales(&matrix);
+        let scales = scales(&matrix)?;
         for (i, strip) in strips.chunks_exact_mut(rows).take(columns.div_ceil(width)).enumerate() {
             for (row, source) in strip.iter_mut().zip(matrix.rows()) {
                 let columns = source.iter().zip(&scales).skip(i * width);
@@ -96,27 +99,36 @@ impl<T: Compute> WithSimd for Factorize<'_, '_, T> {
         for panel in &mut reflectors.panels {
             let strips_here = panel.width.div_ceil(width);
             let (here, later) = strips[panel.first / width * rows..].split_at_mut(strips_here * rows);
-            let mut scales = Vec::with_capacity(panel.width);
-            for number in 0..panel.width {
-                let head = simd.vectorize(Reflect { simd, strips: here, rows, first: panel.first, number });
+            let mut poll = Poll::new(interrupted);
+            let mut scales = [T::default(); PANEL];
+            let scales = &mut scales[..panel.width];
+            for (number, scale) in scales.iter_mut().enumerate() {
+                if poll.is_stopped() {
+                    return Err(Error::Interrupted);
+                }
+                let head = simd.vectorize(Reflect { simd, strips: here, rows, first: panel.first, number })?;
                 reflectors.signs[panel.first + number] = head.sign;
-                scales.push(head.scale);
+                *scale = head.scale;
             }
             copy_vectors::<S, T>(here, rows, panel);
-            panel.find_factor(&scales);
+            panel.find_factor(scales, &mut || poll.is_stopped())?;
+            if poll.is_stopped() {
+                return Err(Error::Interrupted);
+            }
             let (w, panel) = (panel.width, &*panel);
-            let factor_transposed: Vec<T> = (0..w * w).map(|i| panel.factor[i % w * w + i / w]).collect();
-            let update = |strip: &mut [Row<S, T>]| {
+            let factor_transposed = try_collect((0..w * w).map(|i| panel.factor[i % w * w + i / w]))?;
+            let update = |strip: &mut [Row<S, T>], _: &mut dyn FnMut() -> bool| {
                 simd.vectorize(Update { simd, panel, factor_transposed: &factor_transposed, strip });
+                Ok(())
             };
-            for_each(later.chunks_exact_mut(rows), threads, |strip, _| update(strip), interrupted)?;
+            for_each(later.chunks_exact_mut(rows), threads, update, interrupted)?;
         }
         Ok(reflectors)
     }
 }
 
 /// Makes reflector `number` of a panel from its column and applies it to the later ones.
-struct Reflect<'a, S: Simd, T: Compute> {
+struct Reflect<'a, S: Fused, T: Compute> {
     simd: S,
     /// The columns of the panel.
     strips: &'a mut [Row<S, T>],
@@ -125,22 +137,22 @@ struct Reflect<'a, S: Simd, T: Compute> {
     number: usize,
 }
 
-impl<S: Simd, T: Compute> WithSimd for Reflect<'_, S, T> {
-    type Output = Head<T>;
+impl<S: Fused, T: Compute> NullaryFnOnce for Reflect<'_, S, T> {
+    type Output = Result<Head<T>, Error>;
 
     #[inline(always)]
-    fn with_simd<Same: Simd>(self, _: Same) -> Head<T> {
+    fn call(self) -> Result<Head<T>, Error> {
         let Self { simd, strips, rows, first, number } = self;
         let width = strip_width::<S, T>();
         let (mut strips, place) = (strips.chunks_exact_mut(rows).skip(number / width).peekable(), number % width);
         let column = strips.peek_mut().expect("the strip of the column");
-        let mut vector: Vec<T> = column[first + number..].iter().map(|row| elements::<S, T>(row)[place]).collect();
+        let mut vector = try_collect(column[first + number..].iter().map(|row| elements::<S, T>(row)[place]))?;
         let head_of = |vector: &[T]| {
-            let mut sums = Vec::new();
-            SumSquares { terms: &vector[1..], sums: &mut sums }.with_simd(simd);
-            Head::new(vector[0], sum_blocks(sums))
+            let mut sums = block_sums(vector.len() - 1)?;
+            SumSquares { terms: &vector[1..], sums: &mut sums }.call(simd);
+            Ok(Head::new(vector[0], sum_blocks(sums)))
         };
-        let mut head = head_of(&vector);
+        let mut head = head_of(&vector)?;
         if head.scale.to_f64() >= LARGE_SCALE {
             let largest = vector.iter().fold(0.0f64, |largest, x| largest.max(x.to_f64().abs()));
             let scale = powers_to_one::<T>(largest);
@@ -148,7 +160,7 @@ impl<S: Simd, T: Compute> WithSimd for Reflect<'_, S, T> {
                 *x = *x * scale[0] * scale[1];
                 elements_mut::<S, T>(row)[place] = *x;
             }
-            head = head_of(&vector);
+            head = head_of(&vector)?;
         }
         vector[0] = head.leading;
         elements_mut::<S, T>(&mut column[first + number])[place] = head.leading;
@@ -164,12 +176,12 @@ impl<S: Simd, T: Compute> WithSimd for Reflect<'_, S, T> {
             add_product(simd, &vector, &products, below);
             done = 0;
         }
-        head
+        Ok(head)
     }
 }
 
 /// Takes V of a panel out of its columns, above which R stands.
-fn copy_vectors<S: Simd, T: Compute>(strips: &[Row<S, T>], rows: usize, panel: &mut Panel<T>) {
+fn copy_vectors<S: Fused, T: Compute>(strips: &[Row<S, T>], rows: usize, panel: &mut Panel<T>) {
     let width = strip_width::<S, T>();
     for (strip, start) in strips.chunks_exact(rows).zip((0..panel.width).step_by(width)) {
         let end = panel.width.min(start + width);
@@ -181,18 +193,18 @@ fn copy_vectors<S: Simd, T: Compute>(strips: &[Row<S, T>], rows: usize, panel: &
 }
 
 /// Applies the reflectors of a panel, the first one first, to later columns.
-struct Update<'a, S: Simd, T: Compute> {
+struct Update<'a, S: Fused, T: Compute> {
     simd: S,
     panel: &'a Panel<T>,
     factor_transposed: &'a [T],
     strip: &'a mut [Row<S, T>],
 }
 
-impl<S: Simd, T: Compute> WithSimd for Update<'_, S, T> {
+impl<S: Fused, T: Compute> NullaryFnOnce for Update<'_, S, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<Same: Simd>(self, _: Same) {
+    fn call(self) {
         let Self { simd, panel, factor_transposed, strip } = self;
         let below = &mut strip[panel.first..];
         let mut products = [<Row<S, T>>::zeroed(); PANEL];
@@ -209,14 +221,14 @@ impl<S: Simd, T: Compute> WithSimd for Update<'_, S, T> {
 const LARGE_SCALE: f64 = (1u64 << 40) as f64;
 
 /// For each column the powers that take its largest magnitude into [1, 2): then no square overflows, and Q is the same.
-fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Vec<[T; 2]> {
-    let mut largest = vec![0.0f64; matrix.ncols()];
+fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Result<Vec<[T; 2]>, Error> {
+    let mut largest: Vec<f64> = zeros(matrix.ncols() as u64)?;
     for row in matrix.rows() {
         for (largest, x) in largest.iter_mut().zip(row) {
             *largest = largest.max(x.to_f64().abs());
         }
     }
-    largest.into_iter().map(powers_to_one).collect()
+    try_collect(largest.into_iter().map(powers_to_one))
 }
 
 /// Two powers of two whose product takes a magnitude into [1, 2); 1 for 0. (One power alone could be out of range.)
@@ -299,5 +311,25 @@ mod tests {
             assert!(error.to_string().contains("`matrix`"));
         }
         assert_eq!(orthogonalize(&Array2::<f32>::zeros((0, 3))).unwrap().dim(), (0, 3));
+    }
+
+    #[test]
+    fn what_fits_no_memory_is_an_error() {
+        let one = ndarray::arr2(&[[1.0f32]]);
+        let huge = one.broadcast((1 << 31, 1 << 31)).unwrap();
+        assert_eq!(orthogonalize(&huge).unwrap_err(), Error::Memory);
+    }
+
+    #[test]
+    fn one_tall_panel_can_be_interrupted() {
+        let matrix: Array2<f32> = Normal::new(0.0, 1.0).unwrap().sample(1, (100_000, 64)).unwrap();
+        let mut out = Array2::zeros(matrix.dim());
+        let mut asked = 0;
+        let result = orthogonalize_into(&matrix, out.view_mut(), &mut || {
+            asked += 1;
+            true
+        });
+        assert_eq!((result, asked), (Err(Error::Interrupted), 1));
+        assert!(out.iter().all(|&x| x == 0.0), "written before the panel was made");
     }
 }

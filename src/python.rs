@@ -16,9 +16,9 @@ use half::{bf16, f16};
 use ndarray::ArrayViewMutD;
 use numpy::{
     Element as NumpyElement, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn,
-    PyUntypedArray, PyUntypedArrayMethods,
+    PyUntypedArray, PyUntypedArrayMethods, dtype,
 };
-use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rand_core::Rng;
@@ -27,6 +27,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
             Error::Memory => PyMemoryError::new_err(error.to_string()),
+            Error::Platform(_) => PyRuntimeError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),
         }
     }
@@ -41,26 +42,40 @@ fn writeable<'py, T: NumpyElement>(out: &Bound<'py, PyUntypedArray>) -> PyResult
         return Err(PyValueError::new_err("`out` must be C-contiguous and in native byte order"));
     }
     let array = out.cast::<PyArrayDyn<T>>().map_err(|_| {
-        PyTypeError::new_err(format!(
-            "`out` must be an array of {}, received: {}",
-            std::any::type_name::<T>(),
-            out.dtype()
-        ))
+        PyTypeError::new_err(format!("`out` must be an array of {}, received: {}", dtype::<T>(out.py()), out.dtype()))
     })?;
     array
         .try_readwrite()
         .map_err(|error| PyValueError::new_err(format!("`out` must be writeable and not in use: {error}")))
 }
 
-/// Runs `fill` without the interpreter lock; its argument says whether a signal handler has raised.
-fn detached(py: Python<'_>, fill: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<(), Error> + Send) -> PyResult<()> {
+/// An error for an array whose elements do not lie at multiples of their size: no reference to one may exist.
+fn check_aligned(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    if array.is_aligned() {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("`{name}` must be aligned")))
+}
+
+/// Runs `fill` without the interpreter lock; its argument says whether a signal handler has raised. `bytes` is the size of
+/// what it fills.
+fn detached(
+    py: Python<'_>,
+    bytes: usize,
+    fill: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<(), Error> + Send,
+) -> PyResult<()> {
+    if bytes > parallel::CHUNK_BYTES {
+        parallel::num_threads()?; // reads the environment, which other threads must not write meanwhile
+    }
     let mut raised = None;
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
     let result = py.detach(|| {
         fill(&mut || {
-            // Nothing can be attached to once the interpreter ends: then a daemon thread's fill ends as well.
-            let Some(signals) = Python::try_attach(|py| py.check_signals()) else { return true };
-            raised = signals.err();
+            if raised.is_none() {
+                // Nothing can be attached to once the interpreter ends: then a daemon thread's fill ends as well.
+                let Some(signals) = Python::try_attach(|py| py.check_signals()) else { return true };
+                raised = signals.err();
+            }
             raised.is_some()
         })
     });
@@ -86,7 +101,9 @@ fn fill<S: NumpyElement + Pod, T: Element>(
     };
     let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
     let slice = bytemuck::cast_slice_mut::<S, T>(slice);
-    detached(out.py(), |interrupted| in_standard_mode(|| fill_slice(&kernel, seed, &block, slice, interrupted)))
+    detached(out.py(), size_of_val(slice), |interrupted| {
+        in_standard_mode(|| fill_slice(&kernel, seed, &block, slice, interrupted))
+    })
 }
 
 /// [`fill`] for the element type of that name.
@@ -116,14 +133,16 @@ where
     S::Kernel<f32>: Describe,
     S::Kernel<f64>: Describe,
 {
-    Ok(match dtype {
-        f32::NAME => sampler.kernel::<f32>()?.law(),
-        f64::NAME => sampler.kernel::<f64>()?.law(),
-        <f16 as Element>::NAME => sampler.kernel::<f16>()?.law(),
-        <bf16 as Element>::NAME => sampler.kernel::<bf16>()?.law(),
-        F8E4M3FN::NAME => sampler.kernel::<F8E4M3FN>()?.law(),
-        F8E5M2::NAME => sampler.kernel::<F8E5M2>()?.law(),
-        _ => return Err(unknown(dtype)),
+    in_standard_mode(|| {
+        Ok(match dtype {
+            f32::NAME => sampler.kernel::<f32>()?.law(),
+            f64::NAME => sampler.kernel::<f64>()?.law(),
+            <f16 as Element>::NAME => sampler.kernel::<f16>()?.law(),
+            <bf16 as Element>::NAME => sampler.kernel::<bf16>()?.law(),
+            F8E4M3FN::NAME => sampler.kernel::<F8E4M3FN>()?.law(),
+            F8E5M2::NAME => sampler.kernel::<F8E5M2>()?.law(),
+            _ => return Err(unknown(dtype)),
+        })
     })
 }
 
@@ -147,14 +166,14 @@ fn fill_orthogonal_as<S: NumpyElement + Pod, T: Element>(
     let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
     let view = ArrayViewMutD::from_shape(out.shape(), bytemuck::cast_slice_mut::<S, T>(slice))
         .map_err(|error| PyValueError::new_err(error.to_string()))?;
-    detached(out.py(), |interrupted| sampler.fill_interruptibly(seed, &shape, &start, view, interrupted))
+    detached(out.py(), usize::MAX, |interrupted| sampler.fill_interruptibly(seed, &shape, &start, view, interrupted))
 }
 
 /// Fills bytes with a pattern of N.
 fn repeat<const N: usize>(py: Python<'_>, out: &mut [u8], pattern: &[u8]) -> PyResult<()> {
     let value: [u8; N] = pattern.try_into().expect("its length was matched");
     let (out, _) = out.as_chunks_mut::<N>();
-    detached(py, |interrupted| constant::fill_constant_slice(value, out, interrupted))
+    detached(py, size_of_val(out), |interrupted| constant::fill_constant_slice(value, out, interrupted))
 }
 
 #[pymodule(gil_used = true)] // never tried without the lock: PyO3's default says it works
@@ -273,8 +292,10 @@ mod _core {
             if matrix.dim() != out.dim() {
                 return Err(PyValueError::new_err("`out` must have the shape of `matrix`"));
             }
-            detached(py, |interrupted| orthogonalize_into(&matrix, out, interrupted))
+            detached(py, usize::MAX, |interrupted| orthogonalize_into(&matrix, out, interrupted))
         }
+        check_aligned("matrix", matrix)?;
+        check_aligned("out", out)?;
         if matrix.cast::<PyArray2<f64>>().is_ok() { of::<f64>(matrix, out) } else { of::<f32>(matrix, out) }
     }
 
@@ -288,12 +309,15 @@ mod _core {
             let (a, b) = (a.cast::<PyArray2<T>>()?.try_readonly()?, b.cast::<PyArray2<T>>()?.try_readonly()?);
             let py = a.py();
             let (a, b) = (a.as_array(), b.as_array());
-            if a.ncols() != b.nrows() {
-                return Err(PyValueError::new_err("`a` must have as many columns as `b` has rows"));
+            if a.ncols() != b.nrows() || a.is_empty() || b.is_empty() {
+                let text = "`a` must have as many columns as `b` has rows, and neither may be empty";
+                return Err(PyValueError::new_err(format!("{text}, received: {:?} and {:?}", a.dim(), b.dim())));
             }
             let product = py.detach(|| gemm::multiply(&a, &b))?;
             Ok(PyArray2::from_owned_array(py, product).into_any())
         }
+        check_aligned("a", a)?;
+        check_aligned("b", b)?;
         if a.cast::<PyArray2<f64>>().is_ok() { of::<f64>(a, b) } else { of::<f32>(a, b) }
     }
 
@@ -328,9 +352,9 @@ mod _core {
     }
 
     #[pyfunction]
-    fn unit_roots(py: Python<'_>, n: u64) -> (Bound<'_, PyArray1<f64>>, Bound<'_, PyArray1<f64>>) {
-        let (cos, sin) = py.detach(|| math::unit_roots(n));
-        (PyArray1::from_vec(py, cos), PyArray1::from_vec(py, sin))
+    fn unit_roots(py: Python<'_>, n: u64) -> PyResult<(Bound<'_, PyArray1<f64>>, Bound<'_, PyArray1<f64>>)> {
+        let (cos, sin) = py.detach(|| math::unit_roots(n))?;
+        Ok((PyArray1::from_vec(py, cos), PyArray1::from_vec(py, sin)))
     }
 
     /// Whether this thread rounds to nearest and keeps subnormal numbers, as everything here counts on.

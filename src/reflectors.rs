@@ -6,15 +6,15 @@
 //! Householder transformations", 1989.
 
 use crate::error::Error;
-use crate::fill::{fill_run, zeros};
+use crate::fill::{fill_run, try_collect, zeros};
 use crate::float::Compute;
+use crate::fused::{Fused, WithFused, square};
 use crate::gemm::{Row, add_transposed_product, elements, elements_mut, strip_width};
 use crate::normal::NormalKernel;
 use crate::parallel::for_each;
 use crate::simd::dispatch;
 use crate::stream::Seed;
 use bytemuck::Zeroable;
-use pulp::{Simd, WithSimd};
 
 /// Reflectors in a panel. It decides how sums are grouped, and so the bits: it never changes.
 pub(crate) const PANEL: usize = 64;
@@ -60,11 +60,12 @@ impl<T: Compute> Reflectors<T> {
         let vector_of = |k: usize| k as u64 * 64 * rows.div_ceil(64) as u64;
 
         let mut reflectors = Self::zeros(rows, count)?; // the largest piece of memory first
-        let mut heads = vec![Head::default(); count];
-        let find = |(k, head): (usize, &mut Head<T>)| {
-            *head = find_head(&normal, seed, vector_of(k), rows - k);
+        let mut heads = try_collect((0..count).map(|_| Head::default()))?;
+        let find = |(k, head): (usize, &mut Head<T>), stopped: &mut dyn FnMut() -> bool| {
+            *head = find_head(&normal, seed, vector_of(k), rows - k, stopped)?;
+            Ok(())
         };
-        for_each(heads.iter_mut().enumerate(), threads, |item, _| find(item), interrupted)?;
+        for_each(heads.iter_mut().enumerate(), threads, find, interrupted)?;
 
         for (sign, head) in reflectors.signs.iter_mut().zip(&heads) {
             *sign = head.sign;
@@ -73,7 +74,7 @@ impl<T: Compute> Reflectors<T> {
             let (first, width) = (panel.first, panel.width);
             panel.vectors.chunks_mut(ROWS * width).enumerate().map(move |(i, part)| (first, width, i * ROWS, part))
         });
-        let draw = |(first, width, start, part): (usize, usize, usize, &mut [T])| {
+        let draw = |(first, width, start, part): (usize, usize, usize, &mut [T]), _: &mut dyn FnMut() -> bool| {
             let mut values = [T::default(); ROWS];
             let rows = part.len() / width;
             for column in 0..width {
@@ -88,12 +89,15 @@ impl<T: Compute> Reflectors<T> {
                     part[(column - start) * width + column] = heads[first + column].leading;
                 }
             }
+            Ok(())
         };
-        for_each(parts, threads, |part, _| draw(part), interrupted)?;
+        for_each(parts, threads, draw, interrupted)?;
 
-        let scales: Vec<T> = heads.iter().map(|head| head.scale).collect();
-        let factor = |panel: &mut Panel<T>| panel.find_factor(&scales[panel.first..][..panel.width]);
-        for_each(reflectors.panels.iter_mut(), threads, |panel, _| factor(panel), interrupted)?;
+        let scales = try_collect(heads.iter().map(|head| head.scale))?;
+        let find_factor = |panel: &mut Panel<T>, stopped: &mut dyn FnMut() -> bool| {
+            panel.find_factor(&scales[panel.first..][..panel.width], stopped)
+        };
+        for_each(reflectors.panels.iter_mut(), threads, find_factor, interrupted)?;
         Ok(reflectors)
     }
 
@@ -106,15 +110,19 @@ impl<T: Compute> Reflectors<T> {
             let len = (rows - first).checked_mul(width).ok_or(Error::Memory)?;
             Ok(Panel { first, width, vectors: zeros(len)?, factor: zeros(width * width)? })
         };
-        let panels = (0..count).step_by(PANEL).map(panel).collect::<Result<_, _>>()?;
+        let mut panels = Vec::new();
+        panels.try_reserve_exact(count.div_ceil(PANEL)).map_err(|_| Error::Memory)?;
+        for first in (0..count).step_by(PANEL) {
+            panels.push(panel(first)?);
+        }
         Ok(Self { rows, panels, signs })
     }
 }
 
 impl<T: Compute> Panel<T> {
-    /// Makes T of V and τ.
-    pub(crate) fn find_factor(&mut self, scales: &[T]) {
-        dispatch(FindFactor { vectors: &self.vectors, scales, factor: &mut self.factor });
+    /// Makes T of V and τ; leaves it unfinished when it is stopped.
+    pub(crate) fn find_factor(&mut self, scales: &[T], stopped: &mut dyn FnMut() -> bool) -> Result<(), Error> {
+        dispatch(FindFactor { vectors: &self.vectors, scales, factor: &mut self.factor, stopped })
     }
 }
 
@@ -145,66 +153,112 @@ impl<T: Compute> Head<T> {
     }
 }
 
-/// x², rounded once, by the instruction that emulators get right (`docs/reproducibility.md`, "s390x and qemu").
-#[inline(always)]
-fn square(x: f64) -> f64 {
-    x.mul_add(x, 0.0)
-}
-
-/// The head of the reflector whose `len` normals begin at element `first` of the stream.
-fn find_head<T: Compute>(normal: &NormalKernel<T>, seed: Seed, first: u64, len: usize) -> Head<T> {
+/// The head of the reflector whose `len` normals begin at element `first` of the stream; a wrong one when it is stopped.
+fn find_head<T: Compute>(
+    normal: &NormalKernel<T>,
+    seed: Seed,
+    first: u64,
+    len: usize,
+    stopped: &mut dyn FnMut() -> bool,
+) -> Result<Head<T>, Error> {
     let mut leading = [T::default()];
     fill_run(normal, seed, first, &mut leading);
-    let mut sums = Vec::with_capacity((len - 1).div_ceil(BLOCK));
+    let mut sums = block_sums(len - 1)?;
     let mut values = [T::default(); PIECE];
     for start in (1..len).step_by(PIECE) {
+        if stopped() {
+            break;
+        }
         let values = &mut values[..PIECE.min(len - start)];
         fill_run(normal, seed, first + start as u64, values);
         dispatch(SumSquares { terms: values, sums: &mut sums });
     }
-    Head::new(leading[0], sum_blocks(sums))
+    Ok(Head::new(leading[0], sum_blocks(sums)))
 }
 
-/// Sums of the squares of the terms, block by block.
+/// Room for the sums of the blocks of so many terms.
+pub(crate) fn block_sums(terms: usize) -> Result<Vec<f64>, Error> {
+    let mut sums = Vec::new();
+    sums.try_reserve_exact(terms.div_ceil(BLOCK)).map_err(|_| Error::Memory)?;
+    Ok(sums)
+}
+
+/// Sums of the squares of the terms, block by block, onto those of [`block_sums`].
 pub(crate) struct SumSquares<'a, T> {
     pub(crate) terms: &'a [T],
     pub(crate) sums: &'a mut Vec<f64>,
 }
 
-impl<T: Compute> WithSimd for SumSquares<'_, T> {
+impl<T: Compute> WithFused for SumSquares<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn call<S: Fused>(self, simd: S) {
         for block in self.terms.chunks(BLOCK) {
-            let mut lanes = [0.0; 16];
-            for terms in block.chunks(16) {
-                for (lane, term) in lanes.iter_mut().zip(terms) {
-                    let term = term.to_f64();
-                    *lane = term.mul_add(term, *lane);
-                }
+            let mut lanes = Lanes::<S>::zeroed();
+            let (whole, rest) = block.as_chunks();
+            for terms in whole {
+                lanes.add_squares(simd, terms);
             }
-            self.sums.push(fold(lanes));
+            if !rest.is_empty() {
+                let mut terms = [T::default(); LANES]; // squares of zeros change no sum
+                terms[..rest.len()].copy_from_slice(rest);
+                lanes.add_squares(simd, &terms);
+            }
+            self.sums.push(fold(lanes.elements()));
         }
+    }
+}
+
+/// Sums that are added to in turn: part of the definition as well.
+const LANES: usize = 16;
+
+/// [`LANES`] numbers in as many vectors as they need, of these at most eight.
+struct Lanes<S: Fused>([S::F64s; 8]);
+
+impl<S: Fused> Lanes<S> {
+    const COUNT: usize = LANES * size_of::<f64>() / size_of::<S::F64s>();
+
+    #[inline(always)]
+    fn zeroed() -> Self {
+        Self([S::F64s::zeroed(); 8])
+    }
+
+    #[inline(always)]
+    fn add_squares<T: Compute>(&mut self, simd: S, terms: &[T; LANES]) {
+        let mut factors = Self::zeroed();
+        let elements: &mut [f64] = bytemuck::cast_slice_mut(&mut factors.0[..Self::COUNT]);
+        for (element, term) in elements.iter_mut().zip(terms) {
+            *element = term.to_f64();
+        }
+        for (sum, factor) in self.0[..Self::COUNT].iter_mut().zip(factors.0) {
+            *sum = simd.fused_f64s(factor, factor, *sum);
+        }
+    }
+
+    #[inline(always)]
+    fn elements(&self) -> [f64; LANES] {
+        *bytemuck::cast_slice(&self.0[..Self::COUNT]).first_chunk().expect("all of them")
     }
 }
 
 /// The sum of the sums of blocks, in blocks again, until one is left.
 pub(crate) fn sum_blocks(mut sums: Vec<f64>) -> f64 {
     while sums.len() > 1 {
-        let add = |block: &[f64]| {
-            let mut lanes = [0.0; 16];
-            for (i, sum) in block.iter().enumerate() {
-                lanes[i % 16] += sum;
+        let blocks = sums.len().div_ceil(BLOCK);
+        for block in 0..blocks {
+            let mut lanes = [0.0; LANES];
+            for (i, sum) in sums[block * BLOCK..].iter().take(BLOCK).enumerate() {
+                lanes[i % LANES] += sum;
             }
-            fold(lanes)
-        };
-        sums = sums.chunks(BLOCK).map(add).collect();
+            sums[block] = fold(lanes);
+        }
+        sums.truncate(blocks);
     }
     sums.first().copied().unwrap_or(0.0)
 }
 
-fn fold(mut lanes: [f64; 16]) -> f64 {
+fn fold(mut lanes: [f64; LANES]) -> f64 {
     for half in [8, 4, 2, 1] {
         for i in 0..half {
             lanes[i] += lanes[i + half];
@@ -218,16 +272,17 @@ struct FindFactor<'a, T> {
     vectors: &'a [T],
     scales: &'a [T],
     factor: &'a mut [T],
+    stopped: &'a mut dyn FnMut() -> bool,
 }
 
-impl<T: Compute> WithSimd for FindFactor<'_, T> {
-    type Output = ();
+impl<T: Compute> WithFused for FindFactor<'_, T> {
+    type Output = Result<(), Error>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn call<S: Fused>(self, simd: S) -> Result<(), Error> {
         let width = self.scales.len();
-        let mut gram = vec![T::default(); width * width];
-        find_gram(simd, self.vectors, width, &mut gram);
+        let mut gram = zeros((width * width) as u64)?;
+        find_gram(simd, self.vectors, width, &mut gram, self.stopped);
         let mut column = [T::default(); PANEL];
         for i in 0..width {
             // column[l] = Σ_{l ≤ s < i} T[l, s]·gram[s, i]
@@ -235,7 +290,7 @@ impl<T: Compute> WithSimd for FindFactor<'_, T> {
             column.fill(T::default());
             for s in 0..i {
                 for (l, sum) in column[..=s].iter_mut().enumerate() {
-                    *sum = self.factor[l * width + s].fused(gram[s * width + i], *sum);
+                    *sum = T::fused(simd, self.factor[l * width + s], gram[s * width + i], *sum);
                 }
             }
             for (l, &sum) in column.iter().enumerate() {
@@ -243,20 +298,30 @@ impl<T: Compute> WithSimd for FindFactor<'_, T> {
             }
             self.factor[i * width + i] = self.scales[i];
         }
+        Ok(())
     }
 }
 
 /// Rows of V that are laid out as a strip together.
 const PACKED: usize = 128;
 
-/// The upper triangle of Vᵀ·V.
+/// The upper triangle of Vᵀ·V; a part of the sums when it is stopped.
 #[inline(always)]
-fn find_gram<S: Simd, T: Compute>(simd: S, vectors: &[T], width: usize, gram: &mut [T]) {
+fn find_gram<S: Fused, T: Compute>(
+    simd: S,
+    vectors: &[T],
+    width: usize,
+    gram: &mut [T],
+    stopped: &mut dyn FnMut() -> bool,
+) {
     let strip = strip_width::<S, T>();
     for start in (0..width).step_by(strip) {
         let end = width.min(start + strip);
         let mut sums = [<Row<S, T>>::zeroed(); PANEL];
         for block in vectors.chunks(PACKED * width) {
+            if stopped() {
+                return;
+            }
             let mut packed = [<Row<S, T>>::zeroed(); PACKED];
             for (packed, row) in packed.iter_mut().zip(block.chunks_exact(width)) {
                 elements_mut::<S, T>(packed)[..end - start].copy_from_slice(&row[start..end]);

@@ -4,8 +4,9 @@
 //! the compiler vectorises it for that width. The keystream names its vectors (`vectors.rs`). No width changes a
 //! bit of any value.
 
+use crate::fused::{CallFused, WithFused};
 use crate::vectors::{Portable, Vectors};
-use pulp::{NullaryFnOnce, WithSimd};
+use pulp::NullaryFnOnce;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A width of the vectors that kernels run on.
@@ -23,7 +24,10 @@ pub enum Simd {
 }
 
 impl Simd {
-    const ALL: [Self; 4] = [Self::Baseline, Self::Bits128, Self::Bits256, Self::Bits512];
+    /// How many widths there are.
+    pub(crate) const COUNT: usize = 4;
+
+    const ALL: [Self; Self::COUNT] = [Self::Baseline, Self::Bits128, Self::Bits256, Self::Bits512];
 
     /// The widths this processor has.
     pub fn available() -> impl Iterator<Item = Self> {
@@ -127,27 +131,27 @@ impl Simd {
     }
 }
 
-/// Runs `operation` on the widest vectors with a fused multiply-add, within the limit. Without such vectors it runs
-/// on scalars, whose multiply-add is as exactly rounded, by software where the processor has none.
+/// Runs `operation` on the widest vectors with an instruction for fused multiply-adds, within the limit. Without such vectors
+/// it runs on the portable ones, whose multiply-add is as exactly rounded.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-pub(crate) fn dispatch<O: WithSimd>(operation: O) -> O::Output {
+pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
     use pulp::x86::{V3, V4};
     let limit = Simd::limit();
     if limit >= Simd::Bits512
         && let Some(v4) = V4::try_new()
     {
-        pulp::Simd::vectorize(v4, operation)
+        v4.vectorize(CallFused(operation, v4))
     } else if limit >= Simd::Bits256
         && let Some(v3) = V3::try_new()
     {
-        pulp::Simd::vectorize(v3, operation)
+        v3.vectorize(CallFused(operation, v3))
     } else {
-        operation.with_simd(pulp::Scalar128b)
+        CallFused(operation, Portable).call()
     }
 }
 
 /// Runs `operation` on 128-bit vectors: elsewhere they are the ones that the whole program is compiled for.
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-pub(crate) fn dispatch<O: WithSimd>(operation: O) -> O::Output {
-    operation.with_simd(pulp::Scalar128b)
+pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
+    CallFused(operation, Portable).call()
 }

@@ -49,10 +49,13 @@ impl sealed::Sampler for Uniform {
         let low = T::Compute::parameter(self.minval);
         let high = T::Compute::parameter(self.maxval);
         let range = high - low;
-        let reach = self.minval.abs().max(self.maxval.abs());
-        if !(fits::<T>(low.to_f64()) && fits::<T>(high.to_f64()) && range.to_f64().is_finite()) {
-            let names = "`minval`, `maxval` and their difference";
-            return Err(Error::Reach { names, reach, dtype: T::NAME });
+        if !(fits::<T>(low.to_f64()) && fits::<T>(high.to_f64())) {
+            let reach = self.minval.abs().max(self.maxval.abs());
+            return Err(Error::Reach { names: "`minval` and `maxval`", reach, dtype: T::NAME });
+        }
+        if !range.to_f64().is_finite() {
+            let reach = self.maxval - self.minval;
+            return Err(Error::Reach { names: "`maxval` - `minval`", reach, dtype: T::Compute::NAME });
         }
         let (first, end) = (T::round(low), T::round(high));
         // Cutting before the rounding to T gives what cutting after it would: rounding is monotone.
@@ -130,7 +133,13 @@ mod tests {
     fn bad_parameters() {
         assert!(Uniform::new(0.0, f64::NAN).is_err() && Uniform::new(f64::NEG_INFINITY, 0.0).is_err());
         assert!(Uniform::new(1.0, 0.5).unwrap_err().to_string().contains("`maxval`"));
-        assert!(Uniform::new(-3e38, 3e38).unwrap().kernel::<f32>().is_err(), "the difference overflows");
+        let error = Uniform::new(-3e38, 3e38).unwrap().kernel::<f32>().unwrap_err();
+        let expected = "`maxval` - `minval` must give values that are finite in float32, received values up to 6e38";
+        assert_eq!(error.to_string(), expected);
+        let error = Uniform::new(-4e38, 3e38).unwrap().kernel::<f32>().unwrap_err();
+        assert!(
+            error.to_string().starts_with("`minval` and `maxval` must") && error.to_string().ends_with("up to 4e38")
+        );
         assert!(Uniform::new(0.0, 70000.0).unwrap().kernel::<half::f16>().is_err());
     }
 }

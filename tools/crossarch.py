@@ -69,6 +69,14 @@ TARGETS = {
         False,
         "WebAssembly, one thread",
     ),
+    "windows": Target(
+        "x86_64-pc-windows-gnu",
+        "x86_64-w64-mingw32-gcc",
+        "tools/run_wine.sh",
+        True,
+        True,
+        "x86-64 under wine",
+    ),
 }
 WASMTIME = "wasmtime==50.*"
 WIDTHS = {"scalar": "SSE2 only", "128": "SSE4.2", "256": "AVX2", "512": "AVX-512"}

@@ -12,7 +12,7 @@ def get_num_threads() -> int:
     """Return the number of threads that large tensors are filled with.
 
     Unless set, it is that of the environment variable `INITIALIZERS_NUM_THREADS`, or else the
-    number of processors that this process may use.
+    number of processors that this process may use; both are read once in a process.
     """
     return _core.get_num_threads()
 

@@ -61,7 +61,7 @@ fn others(random: &mut Random) {
     assert_eq!(set_num_threads(threads).is_ok(), (1..=1024).contains(&threads), "{threads} threads");
     set_num_threads(2).unwrap();
     let n = random.below(40);
-    let (cos, sin) = unit_roots(n);
+    let (cos, sin) = unit_roots(n).expect("memory for a few numbers");
     assert!(cos.len() == n as usize && sin.len() == n as usize);
     for (r, (cos, sin)) in cos.iter().zip(&sin).enumerate() {
         let angle = std::f64::consts::TAU * r as f64 / n as f64;
