@@ -60,7 +60,6 @@ def make_recipe(seed: int = SEED) -> Recipe:
 # Module, name, bytes: what is written, noted and compared at once.
 SMALL_PIECES = [
     (_appender, "BUFFER", 1 << 14),
-    (_appender, "_FLUSH", 1 << 15),
     (checkpoint, "BUFFER", 1 << 14),
     (_verify, "_PIECE", 1 << 12),
 ]
@@ -116,7 +115,7 @@ def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = Fal
     recipe, specs = make_recipe(), make_specs()
     ours = tuple(
         str(Path(_appender.__file__).with_name(name))
-        for name in ("_appender.py", "_disk.py", "_journal.py", "checkpoint.py")
+        for name in ("_appender.py", "_disk.py", "_workers.py", "checkpoint.py")
     )
     calls = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
 import math
 import os
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ._appender import ALIGNMENT
 from ._base import BuiltIn
 from ._block import Shape
 from ._checks import show, to_integer
@@ -38,6 +37,11 @@ VERSION_KEY = "initializers.stream_version"
 SEED_KEY = "initializers.seed"
 RECIPE_KEY = "initializers.recipe"
 
+# Tensors begin at a page: a reader can map them.
+_ALIGNMENT = 4096
+
+PARTIAL = ".partial"
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
@@ -59,6 +63,11 @@ class Shard:
     header: bytes
     begin: int
     end: int
+
+    @property
+    def partial(self) -> Path:
+        """Its path until the whole checkpoint is on the disk."""
+        return add_suffix(self.file, PARTIAL)
 
     @property
     def size(self) -> int:
@@ -91,23 +100,27 @@ class Layout:
         return self.shards[-1].end
 
     @property
-    def digest(self) -> str:
-        """What is the same only for the same weights, values and files."""
-        headers = hashlib.sha256()
-        for shard in self.shards:
-            headers.update(shard.header)
-        return headers.hexdigest()
+    def files(self) -> set[Path]:
+        """The paths of all files."""
+        index = [self.index[0]] if self.index else []
+        return {shard.file for shard in self.shards}.union(index)
 
-    def find_existing(self) -> list[Path]:
-        """Return the files of any checkpoint of that path that there are."""
+    def find_existing(self, suffix: str = "") -> set[Path]:
+        """Return the files of any checkpoint of that path that there are, whatever its shards."""
         stem = self.base.name.removesuffix(SUFFIX)
         name = re.compile(
             rf"{re.escape(stem)}(-\d{{5,}}-of-\d{{5,}})?{re.escape(SUFFIX)}(\.index\.json)?"
+            + re.escape(suffix)
         )
         folder = self.base.parent
         if not folder.is_dir():
-            return []
-        return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
+            return set()
+        return {path for path in folder.iterdir() if name.fullmatch(path.name)}
+
+
+def add_suffix(path: Path, suffix: str) -> Path:
+    """Return the path beside `path` whose name has one more suffix."""
+    return path.with_name(path.name + suffix)
 
 
 def lay_out(
@@ -125,8 +138,9 @@ def lay_out(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value, or the format lacks a dtype.
+        FileNotFoundError: If the folder in which a file or a new folder belongs is missing.
     """
-    base = _find_base(path)
+    base = find_base(path)
     metadata = {
         "format": "pt",  # without it the transformers library does not load a file
         VERSION_KEY: str(STREAM_VERSION),
@@ -148,7 +162,7 @@ def lay_out(
         entries = [(each.name, each.dtype, each.shape, each.nbytes) for each in group]
         end = begin + sum(entry[-1] for entry in entries)
         shards.append(
-            Shard(file, tuple(group), encode_header(entries, metadata, ALIGNMENT), begin, end)
+            Shard(file, tuple(group), encode_header(entries, metadata, _ALIGNMENT), begin, end)
         )
         begin = end
     index = None
@@ -223,15 +237,27 @@ def parse_size(size: int | str) -> int:
     return number
 
 
-def _find_base(path: str | os.PathLike[str]) -> Path:
+def find_base(path: str | os.PathLike[str]) -> Path:
+    """Return the path of the single file of a checkpoint: of a folder, `model.safetensors` in it.
+
+    Raises:
+        TypeError: If `path` is not a path.
+        ValueError: If it is another file or an index.
+        FileNotFoundError: If the folder in which it belongs is missing.
+    """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"`path` must be a path, received: {show(path)}")
     found = Path(os.fsdecode(path))
-    if found.is_dir() or not found.suffix:
-        return found / f"model{SUFFIX}"
-    if found.suffix != SUFFIX:
+    is_folder = found.is_dir() or not found.name.endswith(SUFFIX)
+    if is_folder and (found.name.endswith(INDEX_SUFFIX) or (found.exists() and not found.is_dir())):
         raise ValueError(f"`path` must end with {SUFFIX} or be a folder, received: {show(path)}")
-    return found
+    if not found.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT,
+            "the folder does not exist: create it first, or correct `path`",
+            str(found.parent),
+        )
+    return found / f"model{SUFFIX}" if is_folder else found
 
 
 def _split(weights: list[Weight], most: float) -> list[list[Weight]]:

@@ -35,6 +35,10 @@ PADDING_KEY = "initializers.padding"
 
 # The bound of the `safetensors` library.
 _LONGEST_HEADER = 100_000_000
+# More values than any model's header or index has: a bound on the time and memory of reading one.
+_MOST_VALUES = 4_000_000
+# NumPy's bound.
+_MOST_DIMENSIONS = 64
 # Digits of 2**64.
 _LONGEST_NUMBER = 20
 
@@ -91,7 +95,7 @@ class Stored:
 
     Attributes:
         tensors: All tensors by name: those of one file in the order in which they lie in it.
-        metadata: The strings that the file, or the first of several, holds beside them.
+        metadata: The strings that the file, or each of several files alike, holds beside them.
         listed: For each name of the index its file; of a single file without index, None.
     """
 
@@ -106,7 +110,9 @@ def find(path: str | os.PathLike[str]) -> Path:
     Raises:
         FileNotFoundError: If the folder has neither.
     """
-    path = Path(path)
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"`path` must be a path, received: {show(path)}")
+    path = Path(os.fsdecode(path))
     if not path.is_dir():
         return path
     for suffix in (SUFFIX, INDEX_SUFFIX):
@@ -136,8 +142,10 @@ def read(path: str | os.PathLike[str]) -> Stored:
             if name in tensors:
                 raise _malformed(file, f"must not have {show(name)}, which another file has too")
             tensors[name] = tensor
-    metadata = next((stored.metadata for stored in files.values()), {})
-    return Stored(tensors, metadata, listed)
+    first, *others = [stored.metadata.items() for stored in files.values()] or [{}.items()]
+    return Stored(
+        tensors, dict(item for item in first if all(item in each for each in others)), listed
+    )
 
 
 def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
@@ -345,6 +353,8 @@ def _check_tensor(
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in _DTYPES:
         raise fail(f"one of the dtypes {', '.join(_DTYPES)}", show(code))
+    if isinstance(shape, list) and len(shape) > _MOST_DIMENSIONS:
+        raise fail(f"a shape of at most {_MOST_DIMENSIONS} dimensions", len(shape))
     if not _are_sizes(shape):
         raise fail("a shape of integers >= 0", show(shape))
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
@@ -396,6 +406,11 @@ def _open(path: Path) -> Any:
 
 
 def _parse(path: Path, data: bytes, part: str) -> dict[str, Any]:
+    values = data.count(b",") + 1
+    if values > _MOST_VALUES:
+        raise _malformed(
+            path, f"must have {part} of at most {_MOST_VALUES} values, received about {values}"
+        )
     try:
         parsed = json.loads(data.decode(), object_pairs_hook=_unique, parse_int=_parse_integer)
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +18,7 @@ from ._block import Shape
 from ._checks import show
 from ._core import STREAM_VERSION
 from ._dtypes import look_up
-from ._layout import RECIPE_KEY, VERSION_KEY, is_made_whole, list_pieces, piece_size, plan
+from ._layout import RECIPE_KEY, VERSION_KEY, Shard, is_made_whole, list_pieces, piece_size, plan
 from ._plan import Weight
 from ._safetensors import (
     Stored,
@@ -30,7 +30,9 @@ from ._safetensors import (
     read,
 )
 from ._specs import Spec, read_specs
+from ._workers import Workers
 from ._write import AnyFill
+from .recipe import Recipe
 
 Kind: TypeAlias = tuple[Shape, str]
 
@@ -70,7 +72,8 @@ class Report:
         bytes: The number of these bytes.
         missing: The names of tensors that are not there.
         extra: The names of tensors that should not be there.
-        mismatched: For a tensor of another shape or dtype, what must be and what was found.
+        mismatched: For a tensor of another shape or dtype, what must be and what was found, in the
+            order of the model.
         differences: Of each other tensor that differs, the first element that does.
     """
 
@@ -105,7 +108,7 @@ class Report:
 
 def verify(
     path: str | os.PathLike[str],
-    recipe: Any = None,
+    recipe: Recipe | None = None,
     specs: Any = None,
     *,
     progress: Callable[[int, int], None] | None = None,
@@ -136,6 +139,9 @@ def verify(
         OSError: If a file cannot be read.
         MemoryError: If there is no memory for a weight that must be made whole.
     """
+    if recipe is not None:
+        check_recipe(recipe)
+    check_progress(progress)
     stored = read(path)
     version = stored.metadata.get(VERSION_KEY, str(STREAM_VERSION))
     if version != str(STREAM_VERSION):
@@ -151,7 +157,7 @@ def verify(
                 "`convention` must be None for the recipe of the file, which records how it was "
                 f"laid out, received: {show(convention)}"
             )
-        recipe = _read_recipe(path, stored)
+        recipe = _parse_recipe(path, stored)
         known = {name: recorded.get(name, spec.convention) for name, spec in found.items()}
     else:
         known = {name: spec.convention or recorded.get(name) for name, spec in found.items()}
@@ -163,13 +169,18 @@ def verify(
     tensors = {each: it for each, it in stored.tensors.items() if listed[each] == it.file}
     mismatched: dict[str, tuple[Kind, Kind]] = {}
     same: list[tuple[Weight, StoredTensor]] = []
-    for name in tensors.keys() & weights.keys():
-        weight, tensor = weights[name], tensors[name]
+    for name, weight in weights.items():
+        if name not in tensors:
+            continue
+        tensor = tensors[name]
         if (weight.shape, weight.dtype) == (tensor.shape, tensor.dtype):
             same.append((weight, tensor))
         else:
             mismatched[name] = (weight.shape, weight.dtype), (tensor.shape, tensor.dtype)
     same.sort(key=lambda pair: (pair[1].file, pair[1].offset))
+    differing: dict[str, Difference] = {}
+    for difference in _compare_all(same, progress):
+        differing.setdefault(difference.name, difference)
     return Report(
         path=find(path),
         tensors=len(same),
@@ -177,20 +188,80 @@ def verify(
         missing=tuple(name for name in {**weights, **listed} if name not in tensors),
         extra=tuple(name for name in tensors if name not in weights),
         mismatched=mismatched,
-        differences=tuple(_compare_all(same, progress)),
+        differences=tuple(differing[each.name] for each, _ in same if each.name in differing),
     )
 
 
-def _read_recipe(path: str | os.PathLike[str], stored: Stored) -> Any:
-    from .recipe import Recipe
+def read_recipe(path: str | os.PathLike[str]) -> Recipe:
+    """Return the recipe that `write` recorded in a checkpoint.
 
+    Args:
+        path: A safetensors file, an index of several, or a folder with `model.safetensors` or
+            `model.safetensors.index.json`.
+
+    Returns:
+        The recipe, with its seed.
+
+    Raises:
+        TypeError: If `path` is not a path.
+        ValueError: If a file is malformed, has no recipe, or one of another version of the stream,
+            or the files of an index have different recipes.
+        OSError: If a file cannot be read.
+
+    Examples:
+        >>> from initializers import Recipe, checkpoint
+        >>> recipe = Recipe({"*": "he_normal"}, seed=2024)
+        >>> path = checkpoint.write(recipe, {"up.weight": (64, 256)}, "example.safetensors")
+        >>> checkpoint.read_recipe(path)
+        Recipe([RecipeRule('*', 'HeNormal')], seed=2024, convention='keras')
+        >>> path.unlink()
+    """
+    return _parse_recipe(path, read(path))
+
+
+def _parse_recipe(path: str | os.PathLike[str], stored: Stored) -> Recipe:
     text = stored.metadata.get(RECIPE_KEY)
     if text is None:
         raise ValueError(
-            f"{str(path)!r} has no recipe in its metadata, as files have that "
-            "`initializers.checkpoint.write` made; give `recipe`"
+            f"{str(path)!r} must have one recipe in the metadata of its files, as "
+            "`initializers.checkpoint.write` records it, received none; give `recipe`"
         )
     return Recipe.from_json(text)
+
+
+def check_recipe(recipe: object) -> Recipe:
+    """Return `recipe` if it is one."""
+    if not isinstance(recipe, Recipe):
+        raise TypeError(
+            "`recipe` must be a Recipe (`Recipe.for_model` returns published ones), "
+            f"received: {show(recipe)}"
+        )
+    return recipe
+
+
+def check_progress(progress: object) -> None:
+    """Raise TypeError if `progress` cannot be called."""
+    if progress is not None and not callable(progress):
+        raise TypeError(f"`progress` must be a callable or None, received: {show(progress)}")
+
+
+def is_whole(path: Path, shard: Shard, progress: Callable[[int, int], None] | None = None) -> bool:
+    """Return whether a file has, byte for byte, the contents of a shard."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            is_same_size = os.fstat(file.fileno()).st_size == shard.size
+            if not is_same_size or file.read(len(shard.header)) != shard.header:
+                return False
+        pairs, offset = [], len(shard.header)
+        for weight in shard.weights:
+            tensor = StoredTensor(weight.dtype, weight.shape, path, offset, weight.nbytes)
+            pairs.append((weight, tensor))
+            offset += tensor.size
+        return next(_compare_all(pairs, progress), None) is None
+    except OSError:
+        return False
 
 
 def _list_specs(stored: Stored) -> dict[str, Spec]:
@@ -202,41 +273,43 @@ def _list_specs(stored: Stored) -> dict[str, Spec]:
 def _compare_all(
     pairs: list[tuple[Weight, StoredTensor]], progress: Callable[[int, int], None] | None
 ) -> Iterator[Difference]:
-    """Compare all tensors, those in pieces first, several pieces at a time."""
-    done, total = 0, sum(tensor.size for _, tensor in pairs)
-    found: dict[str, Difference] = {}
-    waiting: deque[tuple[Future[Difference | None], int]] = deque()
-    wholes: list[tuple[Weight, StoredTensor]] = []
+    """Compare all tensors, those in pieces first, several pieces at a time.
 
-    def take() -> None:
+    Yields the first difference of each piece.
+    """
+    done, total = 0, sum(tensor.size for _, tensor in pairs)
+    waiting: deque[tuple[Future[Difference | None], int]] = deque()
+    workers = Workers(_JOBS)
+
+    def take() -> Iterator[Difference]:
         nonlocal done
         future, size = waiting.popleft()
         difference = future.result()
-        if difference is not None:
-            found.setdefault(difference.name, difference)
         done += size
         if progress is not None:
             progress(done, total)
+        if difference is not None:
+            yield difference
 
-    with ThreadPoolExecutor(_JOBS) as pool:
+    def compare(weight: Weight, tensor: StoredTensor, at_once: int) -> Iterator[Difference]:
+        fill = plan(weight)
+        for piece in list_pieces(weight, piece_size(weight, _PIECE)):
+            while len(waiting) >= at_once:
+                yield from take()
+            job = workers.submit(_compare, weight, tensor, fill, *piece)
+            waiting.append((job, piece[-1]))
+
+    try:
         for weight, tensor in pairs:
-            if is_made_whole(weight):
-                wholes.append((weight, tensor))
-                continue
-            fill = plan(weight)
-            for piece in list_pieces(weight, _PIECE):
-                if len(waiting) > _JOBS:
-                    take()
-                job = pool.submit(_compare, weight, tensor, fill, *piece)
-                waiting.append((job, piece[-1]))
+            if not is_made_whole(weight):
+                yield from compare(weight, tensor, _JOBS + 1)
+        for weight, tensor in pairs:
+            if is_made_whole(weight):  # one at a time: each may take much memory
+                yield from compare(weight, tensor, 1)
         while waiting:
-            take()
-        for weight, tensor in wholes:  # one at a time: each may take much memory
-            for piece in list_pieces(weight, piece_size(weight, _PIECE)):
-                job = pool.submit(_compare, weight, tensor, plan(weight), *piece)
-                waiting.append((job, piece[-1]))
-                take()
-    return iter([found[weight.name] for weight, _ in pairs if weight.name in found])
+            yield from take()
+    finally:
+        workers.close()
 
 
 def _compare(

@@ -16,35 +16,41 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from ._appender import BUFFER, Appender, write_all
-from ._disk import flush_folder, reserve
+from . import _disk
+from ._appender import BUFFER, Appender
+from ._checks import show
 from ._dtypes import look_up
-from ._journal import Journal
-from ._layout import Layout, Shard, lay_out, list_pieces, piece_size, plan
+from ._layout import PARTIAL, Layout, Shard, add_suffix, lay_out, list_pieces, piece_size, plan
+from ._safetensors import read as read_headers
 from ._safetensors import read_specs
-from ._verify import Difference, Report, verify
+from ._verify import (
+    Difference,
+    Report,
+    check_progress,
+    check_recipe,
+    is_whole,
+    read_recipe,
+    verify,
+)
+from .recipe import Recipe
 
-__all__ = ["Difference", "Report", "read_specs", "verify", "write"]
+__all__ = ["Difference", "Report", "read_recipe", "read_specs", "verify", "write"]
 
-Progress = Callable[[int, int], None]
-
-_PARTIAL = ".partial"
-_JOURNAL = ".journal"
+Progress: TypeAlias = "Callable[[int, int], None] | None"
 
 
 def write(
-    recipe: Any,
+    recipe: Recipe,
     specs: Any,
     path: str | os.PathLike[str],
     *,
     max_shard_size: int | str | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = None,
     convention: str | None = None,
     partial: bool = False,
 ) -> Path:
@@ -56,26 +62,27 @@ def write(
     their own bytes, twice if the recipe transposes them, and 4 an element (8 of float64) for the
     work.
 
-    Files are written as `<name>.partial` and get their names when all of them are on the disk; a
-    crash, a kill or a full disk leaves partial files, which no reader takes for a checkpoint, and a
-    `.journal` that says how far they are. Each file tells in its metadata the stream's version, the
-    seed, the recipe and the convention by which the weights are laid out.
+    Files are written as `<name>.partial`, and renamed when all of them are on the disk: a crash, a
+    kill or a full disk leaves partial files, which no reader takes for a checkpoint. The metadata
+    of each file has the stream's version, the seed, the recipe and the convention by which the
+    weights are laid out.
 
     Args:
         recipe: A `Recipe`.
         specs: The model: anything that `Recipe.plan` takes.
-        path: The file, which ends with `.safetensors`; or a folder, which is made if it is missing
-            and gets `model.safetensors`.
+        path: The file, which ends with `.safetensors`. Any other path is a folder, which is made if
+            it is missing and gets `model.safetensors`. The folder around it must exist.
         max_shard_size: The most bytes of weights in one file, a number or a size such as `"5GB"`,
             unless one weight alone has more. Files are then named
             `model-00001-of-00003.safetensors`, and `model.safetensors.index.json` says which weight
             lies in which, as Hugging Face has it; if one file is enough it is named as without.
             None: one file.
-        resume: Whether to go on with what an earlier call with the same arguments left, if there is
-            something.
+        resume: Whether to keep the files that an interrupted call with the same arguments finished,
+            or that are all there already. Each is first compared, byte for byte, with the recipe,
+            which takes about as long as making it. A file that was not finished is made anew.
         overwrite: Whether to replace a checkpoint that is there, all of its files. It stays until
             the new one is whole.
-        progress: Called as `progress(done, total)` with numbers of bytes.
+        progress: Called as `progress(done, total)` with numbers of bytes, compared or written.
         convention: How the weights are laid out, if neither the recipe nor `specs` tell: `"torch"`
             or `"keras"`; it is needed for plain shapes where values depend on it.
         partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
@@ -86,23 +93,67 @@ def write(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If an argument has a wrong value, a weight cannot be filled, no rule takes it, a
-            rule takes none, or the format lacks a dtype; or to resume would be to mix two recipes.
+            rule takes none, or the format lacks a dtype; or to resume would be to discard a
+            finished file of another recipe.
         FileExistsError: If there is a checkpoint already.
-        BlockingIOError: If another process is writing it.
+        FileNotFoundError: If the folder around `path` does not exist.
+        BlockingIOError: If another process or thread is writing it.
         MemoryError: If a weight that must be made whole takes more memory than there is.
         OSError: If the disk has not enough space, or a file cannot be written.
     """
+    check_recipe(recipe)
+    check_progress(progress)
+    for argument, value in (("resume", resume), ("overwrite", overwrite)):
+        if not isinstance(value, bool):
+            raise TypeError(f"`{argument}` must be a bool, received: {show(value)}")
     found = recipe._read(specs, convention)
     weights = recipe.plan(found, partial=partial).weights.values()
     conventions = {name: recipe.convention or spec.convention for name, spec in found.items()}
     layout = lay_out(recipe, weights, path, max_shard_size, conventions)
     for weight in weights:
         plan(weight)
-    missing = [shard for shard in layout.shards if not (resume and _is_whole(shard))]
-    old = set(layout.find_existing()) - {
-        shard.file for shard in layout.shards if shard not in missing
-    }
-    if resume and layout.index and not missing and _has_text(*layout.index):
+    if resume and _is_published(layout, progress):
+        return layout.target  # also where nothing can be written
+    layout.base.parent.mkdir(exist_ok=True)
+    with _disk.lock(add_suffix(layout.base, ".lock")):
+        _write(layout, resume, overwrite, progress)
+    return layout.target
+
+
+def _is_published(layout: Layout, progress: Progress) -> bool:
+    return (
+        layout.find_existing() == layout.files
+        and _has_index(layout)
+        and all(_keeps(shard.file, shard, layout, progress) for shard in layout.shards)
+    )
+
+
+def _has_index(layout: Layout) -> bool:
+    if layout.index is None:
+        return True
+    path, text = layout.index
+    try:
+        return path.is_file() and path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
+def _keeps(path: Path, shard: Shard, layout: Layout, progress: Progress) -> bool:
+    """Return whether a file need not be written: only its bytes tell, not its name or size."""
+
+    def note(done: int, _: int) -> None:
+        if progress is not None:
+            progress(shard.begin + done, layout.total)
+
+    return is_whole(path, shard, note)
+
+
+def _write(layout: Layout, resume: bool, overwrite: bool, progress: Progress) -> None:
+    """Write and publish what is missing, with the lock."""
+    shards = layout.shards
+    finished = {each for each in shards if resume and _keeps(each.file, each, layout, progress)}
+    old = layout.find_existing() - {each.file for each in finished}
+    if layout.index and len(finished) == len(shards) and _has_index(layout):
         old.discard(layout.index[0])
     if old and not overwrite:
         raise FileExistsError(
@@ -110,54 +161,57 @@ def write(
             "a checkpoint is there already; `overwrite=True` replaces it",
             str(min(old)),
         )
-    if not (missing or old or (layout.index and not layout.index[0].exists())):
-        return layout.target
-    layout.base.parent.mkdir(parents=True, exist_ok=True)
-    _check_space(layout, missing)
-    journal = Journal(_beside(layout.base, _JOURNAL), layout.digest, resume=resume)
+    partials = layout.find_existing(PARTIAL)
+    if resume:
+        _check_partials(layout, partials)
+    unnamed = [each for each in shards if each not in finished]
+    kept = {
+        each
+        for each in unnamed
+        if resume and _disk.is_own(each.partial) and _keeps(each.partial, each, layout, progress)
+    }
+    missing = [each for each in unnamed if each not in kept]
+    stale = partials - {each.partial for each in kept}
+    _check_space(layout, missing, stale)
+    done = sum(each.end - each.begin for each in finished | kept)
     try:
-        for shard in missing:
-            _write_shard(shard, journal, layout.total, progress)
+        for partial in stale:
+            _disk.remove(partial)
+        for each in kept:
+            _disk.sync_file(each.partial)
+        for each in missing:
+            _write_shard(each, layout.total, progress)
+            done += each.end - each.begin
+        _publish(layout, unnamed, old)
     except BaseException as error:
-        kept = journal.done
-        if kept:
-            journal.close()
-        else:
-            for shard in missing:
-                _beside(shard.file, _PARTIAL).unlink(missing_ok=True)
-            journal.remove()
-        _explain(error, layout, kept)
+        _explain(error, layout, done)
         raise
-    _publish(layout, missing, old)
-    journal.remove()
-    return layout.target
 
 
-def _is_whole(shard: Shard) -> bool:
-    """Whether a shard has been written: it got its name when it was on the disk."""
-    try:
-        with shard.file.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            return size == shard.size and file.read(len(shard.header)) == shard.header
-    except OSError:
-        return False
+def _check_partials(layout: Layout, partials: set[Path]) -> None:
+    """Raise ValueError if a finished partial file is of something else, and would be discarded."""
+    headers = {shard.partial: shard.header for shard in layout.shards}
+    for partial in sorted(filter(_disk.is_own, partials)):
+        try:
+            read_headers(partial)  # it has a header only if it is finished
+            with partial.open("rb") as file:
+                header = file.read(8)
+                header += file.read(int.from_bytes(header, "little"))
+        except (OSError, ValueError):
+            continue
+        if header != headers.get(partial):
+            raise ValueError(
+                "`resume` must go on with what was begun: the recipe, the weights or "
+                f"`max_shard_size` differ from those of {str(partial)!r}; without `resume` all is "
+                "written anew"
+            )
 
 
-def _has_text(path: Path, text: str) -> bool:
-    try:
-        return path.read_bytes() == text.encode()
-    except OSError:
-        return False
-
-
-def _check_space(layout: Layout, missing: list[Shard]) -> None:
+def _check_space(layout: Layout, missing: list[Shard], stale: set[Path]) -> None:
+    """Raise OSError if the files do not fit on the disk when the stale ones are removed."""
     needed = sum(shard.size for shard in missing)
-    for shard in missing:
-        partial = _beside(shard.file, _PARTIAL)
-        if partial.exists():
-            stat = partial.stat()
-            needed -= min(getattr(stat, "st_blocks", 0) * 512, shard.size)
-    free = shutil.disk_usage(layout.base.parent).free
+    freed = sum(getattr(os.lstat(path), "st_blocks", 0) * 512 for path in stale)
+    free = shutil.disk_usage(layout.base.parent).free + freed
     if needed > free:
         raise OSError(
             errno.ENOSPC,
@@ -166,83 +220,69 @@ def _check_space(layout: Layout, missing: list[Shard]) -> None:
         )
 
 
-def _write_shard(shard: Shard, journal: Journal, total: int, progress: Progress | None) -> None:
-    partial = _beside(shard.file, _PARTIAL)
-    done = journal.done if _has_size(partial, shard.size) else 0
-    done = max(done, shard.begin)
-    with FileIO(partial, "r+" if done > shard.begin else "w+") as file:
-        reserve(file.fileno(), shard.size)
-        if done < shard.end:
-            _write_data(file, shard, done, journal, total, progress)
+def _write_shard(shard: Shard, total: int, progress: Progress) -> None:
+    """Write a partial file to the disk."""
+    with _disk.new_file(shard.partial) as descriptor:
+        _disk.reserve(descriptor, shard.size)
+        _write_data(descriptor, shard, total, progress)
         # The header comes last: until then nobody can read the file.
-        write_all(file, shard.header, 0)
-        os.fsync(file.fileno())
+        _disk.write_all(descriptor, shard.header, 0)
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.exists() and path.stat().st_size == size
-
-
-def _write_data(
-    file: FileIO, shard: Shard, done: int, journal: Journal, total: int, progress: Progress | None
-) -> None:
-    header = len(shard.header) - shard.begin  # between places in the file and among all data
-    at = shard.begin
-    appender: Appender | None = None
+def _write_data(descriptor: int, shard: Shard, total: int, progress: Progress) -> None:
+    appender = Appender(descriptor, len(shard.header))
+    done = shard.begin
     try:
         for weight in shard.weights:
-            size = weight.nbytes
             kind = look_up(weight.dtype)
-            fill = None
-            for start, extent, first, length in list_pieces(weight, piece_size(weight, BUFFER)):
-                end = at + first + length
-                if end <= done:
-                    continue
-                if appender is None:
-                    appender = Appender(
-                        file, at + first + header, lambda place: journal.add(place - header)
-                    )
-                fill = fill or plan(weight)
+            fill = plan(weight)
+            for start, extent, _, length in list_pieces(weight, piece_size(weight, BUFFER)):
                 memory = appender.reserve(length)
                 values = memory.view(kind.numpy).reshape(extent)
                 fill(values, start)
                 if sys.byteorder == "big":
                     values.byteswap(inplace=True)
+                done += length
                 if progress is not None:
-                    progress(end, total)
-            at += size
-        if appender is not None:
-            appender.finish()
+                    progress(done, total)
+        appender.finish()
     finally:
-        if appender is not None:
-            appender.close()
+        appender.close()
 
 
-def _publish(layout: Layout, missing: list[Shard], old: set[Path]) -> None:
-    """Give all files their names, the index last; nothing points to a mixture meanwhile."""
-    indices = {path for path in old if path.name.endswith(".json")}
-    for path in indices:
-        path.unlink()
-    for shard in missing:
-        os.replace(_beside(shard.file, _PARTIAL), shard.file)
-    for path in old - indices - {shard.file for shard in layout.shards}:
-        path.unlink()
-    if layout.index:
+def _publish(layout: Layout, unnamed: list[Shard], old: set[Path]) -> None:
+    """Rename the finished files, the index last.
+
+    Nothing ever leads from an old index to new files: it is gone from the disk before.
+    """
+    folder = layout.base.parent
+    _disk.sync_folder(folder)  # the new files can be found before anything old goes
+    replaced = {shard.file for shard in unnamed}
+    shards = {path for path in old - replaced if "-of-" in path.name[len(layout.base.stem) :]}
+    leading = old - replaced - shards
+    if leading:
+        for path in leading:
+            _disk.remove(path)
+        _disk.sync_folder(folder)
+    for path in shards:
+        _disk.remove(path)
+    for shard in unnamed:
+        _disk.rename(shard.partial, shard.file)
+    _disk.sync_folder(folder)
+    if layout.index and (unnamed or not _has_index(layout)):
         path, text = layout.index
-        partial = _beside(path, _PARTIAL)
-        with partial.open("wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    flush_folder(layout.base.parent)
+        partial = add_suffix(path, PARTIAL)
+        with _disk.new_file(partial) as descriptor:
+            _disk.write_all(descriptor, text.encode(), 0)
+        _disk.rename(partial, path)
+        _disk.sync_folder(folder)
 
 
-def _explain(error: BaseException, layout: Layout, kept: int) -> None:
+def _explain(error: BaseException, layout: Layout, done: int) -> None:
     """Let an interruption say what is left, and how to go on."""
     left = (
-        f"{kept} of {layout.total} bytes are kept, `resume=True` goes on"
-        if kept
+        f"{done} of {layout.total} bytes are kept, `resume=True` goes on"
+        if done
         else "nothing is left"
     )
     if isinstance(error, OSError) and error.errno is not None:
@@ -251,7 +291,3 @@ def _explain(error: BaseException, layout: Layout, kept: int) -> None:
         ) from error
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(f"{layout.base} is not whole; {left}") from None
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
