@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import threading
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from checkpoints import (
     make_recipe,
     make_specs,
 )
-from initializers import Recipe, checkpoint
+from initializers import Recipe, _verify, checkpoint
 from initializers._dtypes import look_up
 from initializers._memory import memory_limit
 from initializers._safetensors import encode_header, read
@@ -61,8 +62,8 @@ def test_one_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [1, 1000, 100_000, "60kB", "0.1MiB", "5GB"])
 def test_shards(tmp_path: Path, most: int | str) -> None:
-    path = write(tmp_path / "new" / "folder", max_shard_size=most)
-    folder = tmp_path / "new" / "folder"
+    folder = tmp_path / "folder-3.2"  # the dot is not a suffix
+    path = write(folder, max_shard_size=most)
     check_whole(path)
     assert checkpoint.verify(path).ok
     assert checkpoint.verify(folder).path == path
@@ -166,8 +167,16 @@ def test_overwrite_leaves_nothing_of_the_old(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"path": "a.bin"}, ValueError, r"`path` must end with \.safetensors or be a folder"),
+        ({"path": "file.bin"}, ValueError, r"`path` must end with \.safetensors or be a folder"),
+        ({"path": "model.safetensors.index.json"}, ValueError, "or be a folder, received: 'model"),
         ({"path": 3}, TypeError, "`path` must be a path, received: 3"),
+        ({"path": "nix/a.safetensors"}, FileNotFoundError, "the folder does not exist.*: 'nix'"),
+        ({"path": "nix/a"}, FileNotFoundError, "the folder does not exist: create it, or"),
+        ({"overwrite": "no"}, TypeError, "`overwrite` must be a bool, received: 'no'"),
+        ({"resume": 1}, TypeError, "`resume` must be a bool, received: 1"),
+        ({"progress": 1}, TypeError, "`progress` must be a callable or None, received: 1"),
+        ({"recipe": {"*": "zeros"}}, TypeError, r"`recipe` must be a Recipe .*, received: {'\*'"),
+        ({"recipe": "gpt2"}, TypeError, r"`Recipe\.for_model` .*, received: 'gpt2'"),
         ({"max_shard_size": 0}, ValueError, "`max_shard_size` must be .*, received: 0"),
         ({"max_shard_size": "5 parsecs"}, ValueError, "received: '5 parsecs'"),
         ({"max_shard_size": 2.5}, TypeError, r"`max_shard_size` .*, received: 2\.5"),
@@ -187,15 +196,17 @@ def test_bad_arguments(
     text: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.bin").touch()
+    arguments = dict(arguments)
     specs = arguments.pop("specs", SPECS)
     specs = {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in specs.items()}
     rules = {"*": "orthogonal" if "square.a" in specs else "zeros"}
     if len(specs) > 1:
         rules = RULES
-    recipe = Recipe(rules, seed=1, convention="torch")
+    recipe = arguments.pop("recipe", Recipe(rules, seed=1, convention="torch"))
     with pytest.raises(error, match=text):
-        checkpoint.write(recipe, specs, **{"path": "new/a.safetensors", **arguments})
-    assert names(tmp_path) == []
+        checkpoint.write(recipe, specs, **{"path": "a.safetensors", **arguments})
+    assert names(tmp_path) == ["file.bin"]
 
 
 def test_a_weight_that_is_made_whole_must_fit_into_memory(tmp_path: Path) -> None:
@@ -255,10 +266,10 @@ def test_verify_compares_with_specs(tmp_path: Path) -> None:
     assert not report.ok
     assert report.missing == ("new.weight",)
     assert report.extra == ("five",)
-    assert report.mismatched == {
-        "up.bias": (((300,), "float16"), ((301,), "float16")),
-        "norm.weight": (((100,), "float64"), ((100,), "float32")),
-    }
+    assert [*report.mismatched.items()] == [
+        ("norm.weight", (((100,), "float64"), ((100,), "float32"))),
+        ("up.bias", (((300,), "float16"), ((301,), "float16"))),
+    ]
     assert report.differences == ()
     assert "new.weight is missing\nfive should not be there\n" in str(report)
 
@@ -295,8 +306,9 @@ def test_verify_with_another_recipe(tmp_path: Path) -> None:
 def test_verify_needs_a_recipe_and_this_stream(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_file({"a": np.zeros(3, np.float32)}, path)
-    with pytest.raises(ValueError, match="has no recipe in its metadata"):
-        checkpoint.verify(path)
+    for read_it in (checkpoint.verify, checkpoint.read_recipe):
+        with pytest.raises(ValueError, match="must have one recipe in the metadata"):
+            read_it(path)
     assert checkpoint.verify(path, Recipe({"*": "zeros"}, seed=1)).ok
     save_file({"a": np.zeros(3, np.float32)}, path, {"initializers.stream_version": "2"})
     with pytest.raises(ValueError, match="version 1 of the stream, received: '2'"):
@@ -336,6 +348,101 @@ def test_partial_files_are_no_checkpoints(tmp_path: Path) -> None:
         assert not any(is_readable(path) for path in tmp_path.iterdir())
 
     write(tmp_path / "a.safetensors", progress=look)
-    assert set(seen) == {"a.safetensors.partial", "a.safetensors.journal"}
+    assert set(seen) == {"a.safetensors.partial", "a.safetensors.lock"}
     assert names(tmp_path) == ["a.safetensors"]
-    assert os.listdir(tmp_path) == ["a.safetensors"]
+
+
+def test_read_recipe(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", max_shard_size=50_000)
+    for place in (path, path.parent, min(path.parent.glob("*-of-*"))):
+        assert checkpoint.read_recipe(place) == make_recipe()
+    # Files of two recipes have none.
+    other = checkpoint.write(make_recipe(7), make_specs(), tmp_path / "b", max_shard_size=50_000)
+    shard = max(path.parent.glob("*-of-*"))
+    shard.write_bytes((other.parent / shard.name).read_bytes())
+    with pytest.raises(ValueError, match="must have one recipe in the metadata of its files"):
+        checkpoint.read_recipe(path)
+    assert not checkpoint.verify(path, make_recipe()).ok
+
+
+def test_wrong_types_of_verify(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.safetensors")
+    for recipe in ("gpt2", RULES):
+        with pytest.raises(TypeError, match="`recipe` must be a Recipe"):
+            checkpoint.verify(path, recipe)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`progress` must be a callable or None, received: 3"):
+        checkpoint.verify(path, progress=3)  # type: ignore[arg-type]
+    for read_it in (checkpoint.verify, checkpoint.read_recipe, checkpoint.read_specs):
+        with pytest.raises(TypeError, match="`path` must be a path, received: 3"):
+            read_it(3)
+
+
+def test_verify_reads_until_it_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may return less than it is asked for."""
+
+    class Reluctant(FileIO):
+        def readinto(self, buffer: Any) -> int | None:
+            return super().readinto(memoryview(buffer)[:100])
+
+    path = write(tmp_path / "a.safetensors")
+    monkeypatch.setattr(_verify, "open", lambda file, *_, **__: Reluctant(file), raising=False)
+    assert checkpoint.verify(path).ok
+    flip(path, "up.weight", 3999)
+    (difference,) = checkpoint.verify(path).differences
+    assert (difference.name, difference.index) == ("up.weight", (9, 99))
+
+
+def test_costly_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece of an orthogonal matrix would cost as much as the whole."""
+    made: list[tuple[int, ...]] = []
+    make = initializers.Orthogonal._plan
+
+    def count(self: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        fill = make(self, shape, dtype)
+
+        def counted(out: NDArray[Any], start: tuple[int, ...] | None) -> None:
+            if out.size:
+                made.append(out.shape)
+            fill(out, start)
+
+        return counted
+
+    monkeypatch.setattr(initializers.Orthogonal, "_plan", count)
+    recipe = Recipe({"*": "orthogonal"}, seed=1, convention="keras")
+    path = checkpoint.write(recipe, {"a": (300, 100)}, tmp_path / "a.safetensors")
+    assert made == [(300, 100)]
+    assert checkpoint.verify(path).ok
+    assert made == [(300, 100)] * 2
+    checkpoint.write(recipe, {"a": (300, 100)}, path, resume=True)
+    assert made == [(300, 100)] * 3
+
+
+def test_where_no_thread_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller writes and compares alone, as fills do."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    path = write(tmp_path / "a.safetensors")
+    check_whole(path)
+    assert checkpoint.verify(path).ok
+    flip(path, "up.weight", 3999)
+    assert len(checkpoint.verify(path).differences) == 1
+
+
+def test_where_few_threads_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    left = [2]
+
+    def refuse(self: threading.Thread) -> None:
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(self)
+
+    path = write(tmp_path / "a.safetensors")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    flip(path, "up.weight", 3999)
+    assert len(checkpoint.verify(path).differences) == 1
+    assert left == [0]

@@ -138,7 +138,7 @@ def lay_out(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value, or the format lacks a dtype.
-        FileNotFoundError: If the folder in which a file or a new folder belongs is missing.
+        OSError: If the folder in which a file or a new folder belongs is missing, or no folder.
     """
     base = find_base(path)
     metadata = {
@@ -243,7 +243,7 @@ def find_base(path: str | os.PathLike[str]) -> Path:
     Raises:
         TypeError: If `path` is not a path.
         ValueError: If it is another file or an index.
-        FileNotFoundError: If the folder in which it belongs is missing.
+        OSError: If the folder in which it belongs is missing, or no folder.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"`path` must be a path, received: {show(path)}")
@@ -251,11 +251,12 @@ def find_base(path: str | os.PathLike[str]) -> Path:
     is_folder = found.is_dir() or not found.name.endswith(SUFFIX)
     if is_folder and (found.name.endswith(INDEX_SUFFIX) or (found.exists() and not found.is_dir())):
         raise ValueError(f"`path` must end with {SUFFIX} or be a folder, received: {show(path)}")
-    if not found.parent.is_dir():
+    folder = found.parent
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "`path` must lie in a folder", str(folder))
+    if not folder.exists():
         raise FileNotFoundError(
-            errno.ENOENT,
-            "the folder does not exist: create it first, or correct `path`",
-            str(found.parent),
+            errno.ENOENT, "the folder does not exist: create it, or correct `path`", str(folder)
         )
     return found / f"model{SUFFIX}" if is_folder else found
 
