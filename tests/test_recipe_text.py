@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ from initializers import (
     register,
 )
 from initializers.recipe import RecipeRule
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 COMMENT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n#[]'\""))
@@ -108,8 +114,76 @@ def test_round_trips(arguments: Any) -> None:
         assert again.to_json() == plain
     again = Recipe.from_toml(toml)
     assert again == recipe
+    check_strict(json.loads(plain, parse_constant=refuse))
+    check_strict(tomllib.loads(toml))
     assert again.to_toml() == toml
     assert again.to_json() == plain  # with all comments
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def check_strict(data: Any) -> None:
+    """Every integer has 64 bits, as TOML wants it and parsers of JSON in other languages do."""
+    if isinstance(data, (dict, list)):
+        for part in data.values() if isinstance(data, dict) else data:
+            check_strict(part)
+    assert not isinstance(data, int) or -(2**63) <= data < 2**63
+
+
+def test_numbers_that_strict_parsers_refuse() -> None:
+    half = initializers.TruncatedNormal(bounds=(0, float("inf")))
+    recipe = Recipe({"a": half, "b": initializers.Constant(2**64 - 1)}, seed=2**63)
+    assert '"bounds": [0.0, "inf"]' in recipe.to_json()
+    assert '"seed": "9223372036854775808"' in recipe.to_json()
+    assert 'seed = "9223372036854775808"' in recipe.to_toml()
+    assert '"18446744073709551615"' in recipe.to_toml()
+    old_json = '{"seed": 9223372036854775808, "rules": [{"glob": "a", "initializer": '
+    old_json += '"TruncatedNormal", "config": {"bounds": [0.0, Infinity]}}, {"glob": "b", '
+    old_json += '"initializer": "Constant", "config": {"value": 18446744073709551615}}]}'
+    old_toml = "seed = 9223372036854775808\n\n[[rules]]\nglob = 'a'\ninitializer = "
+    old_toml += "'TruncatedNormal'\nconfig = { bounds = [0.0, inf] }\n\n[[rules]]\nglob = 'b'\n"
+    old_toml += "initializer = 'Constant'\nconfig = { value = 18446744073709551615 }\n"
+    for again in (
+        Recipe.from_json(recipe.to_json()),
+        Recipe.from_toml(recipe.to_toml()),
+        Recipe.from_json(old_json),
+        Recipe.from_toml(old_toml),
+    ):
+        assert again == recipe
+        assert again.seed == 2**63
+        assert again.rules[0].initializer.bounds == (0.0, float("inf"))
+        assert again.rules[1].initializer.value == 2**64 - 1
+    for seed in (2**63 - 1, -(2**63)):
+        assert f'"seed": {seed}' in Recipe({}, seed=seed).to_json()
+
+
+def test_a_string_that_means_a_number_is_refused(fresh_registry: None) -> None:
+    @register("tests")
+    class Odd(Initializer):
+        def __init__(self, odd: str) -> None:
+            self.odd = odd
+
+        def get_config(self) -> dict[str, Any]:
+            return {"odd": self.odd}
+
+    for odd in ("inf", "-inf", "nan", "9" * 20):
+        recipe = Recipe({"*": Odd(odd)}, seed=1)
+        for write in (recipe.to_json, recipe.to_toml):
+            with pytest.raises(ValueError, match=f"no string that means a number, .*'{odd}'"):
+                write()
+    for odd in ("info", "12", "0" * 20, "9" * 41, "-nan", ""):
+        recipe = Recipe({"*": Odd(odd)}, seed=1)
+        assert Recipe.from_json(recipe.to_json()).rules[0].initializer.odd == odd
+
+
+def test_many_comments_take_no_long_time() -> None:
+    start = time.process_time()
+    recipe = Recipe.from_toml("# a line\n" * 200_000 + "seed = 1\nrules = []\n")
+    assert time.process_time() - start < 5
+    assert recipe.comment is not None
+    assert recipe.comment.count("a line") == 200_000
 
 
 def test_what_people_write() -> None:

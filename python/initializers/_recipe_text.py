@@ -2,12 +2,14 @@
 
 Both say the same: a table with `seed`, `dtype`, `convention`, `stream_version`, `comment`, and the
 list `rules` of tables with the attributes of `RecipeRule`, where the pattern stands under `glob` or
-`regex`. In TOML a comment is one, in the lines above what it is about.
+`regex`. In TOML a comment is one, in the lines above what it is about. Numbers that a strict parser
+refuses are written as strings and read either way: integers beyond 64 bits, inf, -inf and nan.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +32,8 @@ _RULE_KEYS = (
 )
 _RULE_HEADER = re.compile(r"[ \t]*\[\[[ \t]*rules[ \t]*\]\][ \t]*(#.*)?")
 _COMMENT = re.compile(r"[ \t]*#(?: )?(.*)")
+# The strings that stand for numbers; integers within 64 bits are no such strings.
+_NUMBER = re.compile(r"-?(?:[0-9]{19,40}|inf)|nan")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -38,12 +42,47 @@ def write_dict(recipe: Any) -> dict[str, Any]:
     fields = {
         "comment": recipe.comment,
         "stream_version": STREAM_VERSION,
-        "seed": recipe.seed,
+        "seed": _to_plain(recipe.seed),
         "dtype": recipe.dtype,
         "convention": recipe.convention,
-        "rules": [rule.to_dict() for rule in recipe.rules],
+        "rules": [_write_rule(rule) for rule in recipe.rules],
     }
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def _write_rule(rule: RecipeRule) -> dict[str, Any]:
+    fields = rule.to_dict()
+    return {key: _to_plain(part) if key == "config" else part for key, part in fields.items()}
+
+
+def _to_plain(value: Any) -> Any:
+    """Return a value with strings for the numbers that strict parsers refuse."""
+    if isinstance(value, dict):
+        return {key: _to_plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_plain(part) for part in value]
+    if isinstance(value, str) and not isinstance(_from_plain(value), str):
+        raise ValueError(
+            f"a recipe as text must have no string that means a number, received: {show(value)}"
+        )
+    is_beyond = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        is_beyond = not -(2**63) <= value < 2**63
+    return str(value) if is_beyond else value
+
+
+def _from_plain(value: Any) -> Any:
+    """Return a value with numbers for the strings that `_to_plain` writes."""
+    if isinstance(value, dict):
+        return {key: _from_plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_from_plain(part) for part in value]
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    if value[-1] in "fn":
+        return float(value)
+    number = int(value)
+    return value if -(2**63) <= number < 2**63 or str(number) != value else number
 
 
 def read_dict(data: Any, lines: tuple[int, ...] = ()) -> dict[str, Any]:
@@ -68,10 +107,10 @@ def read_dict(data: Any, lines: tuple[int, ...] = ()) -> dict[str, Any]:
         place = f"rule {number}" + (f" (line {lines[number - 1]})" if lines else "")
         try:
             rules.append(_read_rule(entry))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{place}: {error}") from None
     arguments = {key: data[key] for key in _KEYS if key in data and key != "stream_version"}
-    return {**arguments, "rules": rules}
+    return {**arguments, "seed": _from_plain(data["seed"]), "rules": rules}
 
 
 def _read_rule(entry: Any) -> RecipeRule:
@@ -85,7 +124,7 @@ def _read_rule(entry: Any) -> RecipeRule:
     fields = {key: entry[key] for key in _RULE_KEYS[4:] if key in entry}
     return RecipeRule(
         entry.get("glob", entry.get("regex")),
-        _read_initializer(entry["initializer"], entry.get("config")),
+        _read_initializer(entry["initializer"], _from_plain(entry.get("config"))),
         regex="regex" in entry,
         **fields,
     )
@@ -104,7 +143,7 @@ def _read_initializer(initializer: Any, config: Any) -> Any:
             "`config` must stand beside the name of an initializer, not beside its configuration, "
             f"received: {show(config)}"
         )
-    return initializer
+    return _from_plain(initializer)
 
 
 def _check_keys(what: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -153,7 +192,10 @@ def _find_headers(text: str) -> Iterator[tuple[int, str | None]]:
     for number, line in enumerate(_split_lines(text), 1):
         if _RULE_HEADER.fullmatch(line):
             yield number, _join_comment(above)
-        above = [*above, line] if _COMMENT.fullmatch(line) else []
+        if _COMMENT.fullmatch(line):
+            above.append(line)
+        else:
+            above.clear()
 
 
 def _split_lines(text: str) -> list[str]:
@@ -177,7 +219,7 @@ def _parse(language: str, parse: Callable[[], Any]) -> Any:
 
 def write_json(recipe: Any, indent: int | None) -> str:
     """Return a recipe as JSON."""
-    return json.dumps(write_dict(recipe), ensure_ascii=False, indent=indent)
+    return json.dumps(write_dict(recipe), ensure_ascii=False, indent=indent, allow_nan=False)
 
 
 def write_toml(recipe: Any) -> str:
