@@ -1,10 +1,11 @@
 """Rate and memory of writing a checkpoint, against other bytes written the same way.
 
-Four writers in turn, in each round: zeros; bytes without pattern, made beforehand; the model, by
-`initializers.checkpoint.write`; and the same by `safetensors`, from arrays in memory. The first two
-are written by the same code with the same buffers: what they cost is the disk. (Many virtual disks
-do not store zeros, and so write these faster than any weights.) Each writer has a process of its
-own, which tells its peak memory. The last model is then verified.
+Five writers in turn, in each round: zeros; bytes without pattern, made beforehand; the latter
+through the system's cache, without direct writes; the model, by `initializers.checkpoint.write`; and the same by
+`safetensors`, from arrays in memory. The first two are written by the same code with the same
+buffers, and synced at the end: they cost what the disk costs. (Many virtual disks do not store
+zeros, and so write these faster than any weights.) Each writer has a process of its own, which
+tells its peak memory. The last model is then verified.
 
     python benches/checkpoint.py [--model llama-3.2-1b] [--rounds 5] [--folder .] [--once]
 """
@@ -19,20 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import initializers
-from initializers import Recipe, checkpoint
+from initializers import Recipe, _disk, checkpoint
 from initializers._appender import BUFFER, Appender
-from initializers._disk import reserve
+from initializers._disk import new_file, reserve, sync_file
 from initializers._dtypes import look_up
 from initializers._specs import model_specs
 
-WRITERS = ("zeros", "no pattern", "model", "safetensors")
+WRITERS = ("zeros", "no pattern", "buffered", "model", "safetensors")
 MODEL = "model.safetensors"
 
 
@@ -47,9 +47,9 @@ def write_bytes(path: Path, size: int, random: bool) -> None:
     if random:
         source[:] = np.random.default_rng(1).integers(0, 256, source.size, np.uint8)
     start = time.perf_counter()
-    with FileIO(path, "w+") as file:
-        reserve(file.fileno(), size)
-        appender = Appender(file, 0, lambda place: None)
+    with new_file(path) as descriptor:
+        reserve(descriptor, size)
+        appender = Appender(path, descriptor, 0)
         for low in range(0, size, BUFFER):
             length = min(BUFFER, size - low)
             first = (
@@ -68,8 +68,7 @@ def write_by_library(name: str, path: Path) -> None:
     arrays = recipe_of(name).init(model_specs(name))
     start = time.perf_counter()
     save_file(arrays, path, {"format": "pt"})
-    with FileIO(path, "r+") as file:
-        os.fsync(file.fileno())
+    sync_file(path)
     report(start)
 
 
@@ -98,6 +97,9 @@ def run(writer: str, name: str, folder: Path) -> None:
         if not result.ok:
             raise SystemExit(str(result))
         report(start)
+    elif writer == "buffered":
+        _disk.open_direct = lambda path, descriptor: None
+        write_bytes(path, size_of(name), True)
     elif writer == "safetensors":
         write_by_library(name, path)
     else:

@@ -230,8 +230,11 @@ def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
     check_whole(write(small_disk, resume=True))
 
 
-def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
     room = [20]
+    if not direct:
+        monkeypatch.setattr(_disk, "open_direct", lambda *arguments: None)
     write_all = _disk.write_all
 
     def write_some(descriptor: int, data: Any, position: int) -> None:
@@ -249,6 +252,30 @@ def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert not look_whole(tmp_path)
     room[0] = 10**9
     check_whole(write(tmp_path, resume=True))
+
+
+def test_a_system_that_takes_no_direct_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems open a file so, and then refuse."""
+    direct: list[int] = []
+    open_direct, write_all = _disk.open_direct, _disk.write_all
+
+    def open_it(path: Path, descriptor: int) -> int | None:
+        found = open_direct(path, descriptor) or os.open(path, os.O_WRONLY)
+        direct.append(found)
+        return found
+
+    def refuse(descriptor: int, data: Any, position: int) -> None:
+        if direct and descriptor == direct[-1]:
+            direct.append(-1)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        write_all(descriptor, data, position)
+
+    monkeypatch.setattr(_disk, "open_direct", open_it)
+    monkeypatch.setattr(_disk, "write_all", refuse)
+    check_whole(write(tmp_path))
+    assert -1 in direct
 
 
 def test_space_counts_what_will_be_replaced(

@@ -39,6 +39,7 @@ VALUES = [recipe.init(SPECS) for recipe in (OLD, NEW)]
 def small_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (_appender, checkpoint):
         monkeypatch.setattr(module, "BUFFER", 256)
+    monkeypatch.setattr(_appender, "ALIGNMENT", 8)  # no file system takes such direct writes
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # recorded, and slow
 
 

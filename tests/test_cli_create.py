@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -156,6 +157,29 @@ def test_verify_finds_every_difference(command: Command, folder: Path) -> None:
     assert (difference["name"], difference["index"]) == ("up.weight", [3, 5])
 
 
+def test_verify_of_every_dtype_as_json(command: Command, folder: Path) -> None:
+    arrays = {
+        "phase": np.array([1, np.nan + 2j], np.complex64),
+        "half": np.array([3, np.inf], np.float16),
+        "brain": np.array([3, 4], ml_dtypes.bfloat16),
+        "eight": np.array([3, 4], ml_dtypes.float8_e5m2),
+        "flag": np.array([True, False]),
+        "count": np.array([1, -5], np.int64),
+    }
+    Recipe({"*": "ones"}, seed=1).save(folder / "ones.toml")
+    save_file(arrays, folder / "bad.safetensors")
+    arguments = [folder / "bad.safetensors", "--recipe", folder / "ones.toml", "--json"]
+    found = command("verify", *arguments, status=1).document["differences"]
+    assert {each["name"]: (each["expected"], each["found"]) for each in found} == {
+        "phase": ([1.0, 0.0], [None, 2.0]),
+        "half": (1.0, 3.0),
+        "brain": (1.0, 3.0),
+        "eight": (1.0, 3.0),
+        "flag": (True, False),
+        "count": (1, -5),
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -193,7 +217,7 @@ def test_wrong_requests(
 
 def test_other_errors(command: Command, folder: Path) -> None:
     create = ["create", *given(folder), "--out"]
-    assert "must end with .safetensors" in command.fails(*create, folder / "a.bin")
+    assert "must end with .safetensors" in command.fails(*create, folder / "specs.json")
     error = command.fails(*create, folder / "new", "--max-shard-size", "9Q")
     assert "a size such as '5GB' or '2GiB', received: '9Q'" in error
     error = command.fails(*create, "/proc/nix/new", status=3)

@@ -130,6 +130,20 @@ def reserve(descriptor: int, size: int) -> None:
     os.truncate(descriptor, size)
 
 
+def open_direct(path: Path, descriptor: int) -> int | None:
+    """Return one more descriptor of an open file, which writes past the system's cache, or None."""
+    if not hasattr(os, "O_DIRECT"):
+        return None
+    try:
+        direct = os.open(path, os.O_WRONLY | os.O_DIRECT | _SAFE)
+    except OSError:  # not on this file system
+        return None
+    if os.path.samestat(os.fstat(direct), os.fstat(descriptor)):
+        return direct
+    os.close(direct)
+    return None
+
+
 def write_all(descriptor: int, data: memoryview | bytes, position: int) -> None:
     """Write all of `data` at a position of a file, which may accept it in parts."""
     os.lseek(descriptor, position, os.SEEK_SET)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ._appender import ALIGNMENT
 from ._base import BuiltIn
 from ._block import Shape
 from ._checks import show, to_integer
@@ -36,9 +37,6 @@ from ._write import AnyFill, cut
 VERSION_KEY = "initializers.stream_version"
 SEED_KEY = "initializers.seed"
 RECIPE_KEY = "initializers.recipe"
-
-# Tensors begin at a page: a reader can map them.
-_ALIGNMENT = 4096
 
 PARTIAL = ".partial"
 
@@ -162,7 +160,7 @@ def lay_out(
         entries = [(each.name, each.dtype, each.shape, each.nbytes) for each in group]
         end = begin + sum(entry[-1] for entry in entries)
         shards.append(
-            Shard(file, tuple(group), encode_header(entries, metadata, _ALIGNMENT), begin, end)
+            Shard(file, tuple(group), encode_header(entries, metadata, ALIGNMENT), begin, end)
         )
         begin = end
     index = None

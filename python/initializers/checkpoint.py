@@ -224,13 +224,13 @@ def _write_shard(shard: Shard, total: int, progress: Progress) -> None:
     """Write a partial file to the disk."""
     with _disk.new_file(shard.partial) as descriptor:
         _disk.reserve(descriptor, shard.size)
-        _write_data(descriptor, shard, total, progress)
+        _write_data(shard, descriptor, total, progress)
         # The header comes last: until then nobody can read the file.
         _disk.write_all(descriptor, shard.header, 0)
 
 
-def _write_data(descriptor: int, shard: Shard, total: int, progress: Progress) -> None:
-    appender = Appender(descriptor, len(shard.header))
+def _write_data(shard: Shard, descriptor: int, total: int, progress: Progress) -> None:
+    appender = Appender(shard.partial, descriptor, len(shard.header))
     done = shard.begin
     try:
         for weight in shard.weights:

@@ -64,7 +64,7 @@ def align(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> li
 
 
 def write_json(payload: Any) -> None:
-    """Print one JSON document; what JSON has no number for is null."""
+    """Print one JSON document; inf and nan are null, a complex number is [real, imaginary]."""
     json.dump(_to_json(payload), sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
@@ -72,6 +72,8 @@ def write_json(payload: Any) -> None:
 def _to_json(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, complex):
+        return [_to_json(value.real), _to_json(value.imag)]
     if isinstance(value, dict):
         return {key: _to_json(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

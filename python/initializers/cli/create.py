@@ -35,7 +35,7 @@ from ._request import request_options, resolve
     metavar="SIZE",
     help="Write several files of at most this size, such as 5GB, and their index.",
 )
-@click.option("--resume", is_flag=True, help="Go on with what was interrupted, if anything was.")
+@click.option("--resume", is_flag=True, help="Keep the files that an interrupted run finished.")
 @click.option("--overwrite", is_flag=True, help="Replace a checkpoint that is there.")
 def command(
     model: str | None,
