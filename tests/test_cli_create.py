@@ -286,3 +286,40 @@ def test_messages_name_options(command: Command, monkeypatch: pytest.MonkeyPatch
     assert command.fails(*arguments, status=130) == (
         "interrupted: a.safetensors is not whole; 3 of 9 bytes are kept, --resume goes on"
     )
+
+
+def test_plain_shapes_need_a_convention(command: Command, folder: Path) -> None:
+    """The values depend on it; the file says which it was, and `verify` goes by that."""
+    unset = Recipe(RECIPE.rules, seed=7)
+    unset.save(folder / "unset.toml")
+    given = ["--specs", folder / "specs.json", "--recipe", folder / "unset.toml"]
+    path = folder / "a.safetensors"
+    for arguments in (["plan", *given], ["create", *given, "--out", path]):
+        assert "on the command line --convention) must be 'torch'" in command.fails(*arguments)
+    assert not path.exists()
+    for convention in ("torch", "keras"):
+        command("create", *given, "--out", path, "--overwrite", "--convention", convention)
+        expected = Recipe(RECIPE.rules, seed=7, convention=convention).init(SPECS)
+        assert (load_file(path)["up.weight"] == expected["up.weight"]).all()
+        assert command("verify", path).status == 0
+        assert command("verify", path, *given[2:]).status == 0
+        verify = ["verify", path, *given[2:], "--convention"]
+        assert command(*verify, convention).status == 0
+        command(*verify, "keras" if convention == "torch" else "torch", status=1)
+    stated = ["plan", "--specs", folder / "specs.json", "--recipe", folder / "mine.toml"]
+    assert "must be the recipe's, 'keras'" in command.fails(*stated, "--convention", "torch")
+
+
+def test_a_part_of_a_model(command: Command, folder: Path) -> None:
+    (folder / "part.json").write_text(json.dumps({"up.weight": SPECS["up.weight"]}))
+    given = ["--specs", folder / "part.json", "--recipe", folder / "mine.toml"]
+    path = folder / "part.safetensors"
+    for arguments in (["plan", *given], ["create", *given, "--out", path]):
+        message = command.fails(*arguments)
+        assert "rule 1 without a weight: *.bias" in message
+        assert "rule 2 without a weight: norm*" in message
+        command(*arguments, "--partial")
+    assert (load_file(path)["up.weight"] == RECIPE.init(SPECS)["up.weight"]).all()
+    assert command("verify", path).status == 0
+    assert command("verify", path, "--specs", folder / "part.json", "--partial").status == 0
+    assert "without a weight" in command.fails("verify", path, "--specs", folder / "part.json")

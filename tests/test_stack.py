@@ -177,3 +177,15 @@ def test_bad_shapes_and_names() -> None:
     rules = Rules({"*": Rule("normal", stack=1, name="x/{i}")}, 1)
     with pytest.raises(ValueError, match="must match one weight, received: 'a', 'b'"):
         rules.choose_all([("a", (3, 4), None), ("b", (3, 4), None)])
+
+
+def test_a_part_of_a_model_as_a_checkpoint(tmp_path: Path) -> None:
+    recipe = Recipe({"a.*": "ones", "b.*": "zeros"}, seed=1)
+    specs, path = {"b.w": (3,)}, tmp_path / "b.safetensors"
+    with pytest.raises(ValueError, match=r"rule 1 without a weight: a\.\*"):
+        checkpoint.write(recipe, specs, path)
+    checkpoint.write(recipe, specs, path, partial=True)
+    assert checkpoint.verify(path).ok
+    assert checkpoint.verify(path, specs=specs, partial=True).ok
+    with pytest.raises(ValueError, match="without a weight"):
+        checkpoint.verify(path, specs=specs)

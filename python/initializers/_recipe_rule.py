@@ -185,6 +185,11 @@ def _compile(pattern: str) -> _core.Pattern:
 
 def _as_data(initializer: Any) -> Any:
     """Return what a file would give back for `initializer`: a class of this package, registered."""
+    if hasattr(initializer, "law"):
+        raise TypeError(
+            "`initializer` of a recipe must be data, such as 'he_normal', not what a factory of "
+            f"initializers.jax returns, received: {show(initializer)}"
+        )
     config = serialize(initializer)
     seed = getattr(initializer, "_init_seed", None)
     if seed is not None:

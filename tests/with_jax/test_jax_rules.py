@@ -197,6 +197,11 @@ def test_factories_with_arguments() -> None:
         init_tree(tree, {"*": initializers.jax.he_normal()}, 1)
 
 
+def test_a_recipe_is_data() -> None:
+    with pytest.raises(TypeError, match="must be data, such as 'he_normal', not what a factory of"):
+        Recipe({"*": initializers.jax.he_normal()}, seed=1)
+
+
 def test_factories_of_jax_are_refused() -> None:
     tree = {"a": S((12, 8), "float32")}
     theirs = jax.nn.initializers
