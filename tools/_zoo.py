@@ -108,23 +108,25 @@ def list_models() -> Iterator[Model]:
 
 
 def list_constructions() -> Iterator[Model]:
-    """Yield every way in which torch's own tests construct its modules."""
+    """Yield every way in which torch's own tests construct a module that has parameters."""
     from torch.testing._internal.common_modules import module_db
 
     for info in module_db:
+        if info.is_lazy:  # without shapes until a first input
+            continue
         inputs = info.module_inputs_func(
             info, device="cpu", dtype=torch.float32, requires_grad=False, training=True
         )
         for sample in inputs:
             given = sample.constructor_input
-            # Arguments can be modules, of which each construction needs its own.
-            yield Model(
-                "torch",
-                info.name,
-                lambda info=info, given=given: info.module_cls(
-                    *copy.deepcopy(given.args), **copy.deepcopy(given.kwargs)
-                ),
-            )
+            build = partial(_construct, info.module_cls, given.args, given.kwargs)
+            if next(build().parameters(), None) is not None:
+                yield Model("torch", info.name, build)
+
+
+def _construct(cls: Any, args: Any, kwargs: Any) -> Any:
+    # Arguments can be modules, of which each construction needs its own.
+    return cls(*copy.deepcopy(args), **copy.deepcopy(kwargs))
 
 
 def _build_transformer(name: str, settings: dict[str, Any]) -> Any:

@@ -202,7 +202,7 @@ def test_normal_with_tensors() -> None:
         with pytest.raises(ValueError, match="`std` must be a finite number >= 0"):
             torch.normal(0.0, -1.0, (3,))
         with pytest.raises(TypeError, match="invalid combination of arguments"):
-            torch.normal(0.0, 1.0)  # type: ignore[call-overload]
+            torch.normal(0.0, 1.0)
 
 
 def test_complex_values_have_variance_one() -> None:
@@ -303,12 +303,13 @@ def test_every_random_operator_is_known() -> None:
 
 def test_compiled_and_vectorized_draws_are_torchs() -> None:
     compiled = torch.compile(lambda x: x + torch.randn(3), backend="eager")
-    for call in (
+    calls: list[Any] = [
         lambda: compiled(torch.zeros(3)),
         lambda: torch.func.vmap(lambda x: x + torch.randn(3), randomness="different")(
             torch.zeros(2, 3)
         ),
-    ):
+    ]
+    for call in calls:
         with pytest.warns(UserWarning, match=r"torch\.randn: drawn from torch's"), patch(3):
             first = call()
         with pytest.warns(UserWarning, match=r"torch\.randn: drawn from torch's"), patch(3):

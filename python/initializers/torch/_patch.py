@@ -285,7 +285,7 @@ def _fill_uniform(tensor: Tensor) -> Tensor:
 
 
 _METHODS = {Tensor.uniform_: _method_uniform, Tensor.normal_: _method_normal}
-_COVERED = {
+_COVERED: dict[Any, Callable[..., Tensor]] = {
     torch.randn: _randn,
     torch.rand: _rand,
     torch.randn_like: _randn_like,
