@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import inspect
 import sys
@@ -392,3 +393,22 @@ def test_local_shards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         assert bits(like.to_local()) == whole[:2].tobytes()
     finally:
         distributed.destroy_process_group()
+
+
+def test_resized_embeddings_of_transformers() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the imports
+        from transformers import GPT2Config, GPT2LMHeadModel
+
+        tokens = {"bos_token_id": 0, "eos_token_id": 0}
+        config = GPT2Config(vocab_size=50, n_embd=8, n_layer=1, n_head=2, n_positions=8, **tokens)
+        model = GPT2LMHeadModel(config)
+    results = []
+    for _ in range(2):
+        before = torch.get_rng_state()
+        with patch(3):
+            resized = copy.deepcopy(model).resize_token_embeddings(60)
+        assert torch.equal(torch.get_rng_state(), before)
+        results.append(bits(resized.weight))
+        assert results[0] == results[-1]
+    assert resized.weight[50:].std() > 0
