@@ -1,11 +1,11 @@
 """Rate and memory of writing a checkpoint, against other bytes written the same way.
 
 Five writers in turn, in each round: zeros; bytes without pattern, made beforehand; the latter
-through the system's cache, without direct writes; the model, by `initializers.checkpoint.write`; and the same by
-`safetensors`, from arrays in memory. The first two are written by the same code with the same
-buffers, and synced at the end: they cost what the disk costs. (Many virtual disks do not store
-zeros, and so write these faster than any weights.) Each writer has a process of its own, which
-tells its peak memory. The last model is then verified.
+without direct writes, through the system's cache; the model, by `initializers.checkpoint.write`;
+and the same by `safetensors`, from arrays in memory. The first three are written by the same code
+with the same buffers, and synced at the end: they cost what the disk costs. (Many virtual disks do
+not store zeros, and so write these faster than any weights.) Each writer has a process of its own,
+which tells its peak memory. The last model is then verified.
 
     python benches/checkpoint.py [--model llama-3.2-1b] [--rounds 5] [--folder .] [--once]
 """

@@ -372,7 +372,8 @@ def test_wrong_types_of_verify(tmp_path: Path) -> None:
             checkpoint.verify(path, recipe)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="`progress` must be a callable or None, received: 3"):
         checkpoint.verify(path, progress=3)  # type: ignore[arg-type]
-    for read_it in (checkpoint.verify, checkpoint.read_recipe, checkpoint.read_specs):
+    readers: list[Any] = [checkpoint.verify, checkpoint.read_recipe, checkpoint.read_specs]
+    for read_it in readers:
         with pytest.raises(TypeError, match="`path` must be a path, received: 3"):
             read_it(3)
 

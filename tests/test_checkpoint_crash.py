@@ -420,7 +420,7 @@ def test_the_lock_of_a_file_that_is_removed_meanwhile(
     """A process opens the lock file, the one before removes it, and then a third makes its own."""
     path = tmp_path / "lock"
     lock_it = _disk._lock
-    third = []
+    third: list[Any] = []
 
     def slow(descriptor: int, name: Path) -> None:
         if not third:

@@ -158,7 +158,7 @@ def test_verify_finds_every_difference(command: Command, folder: Path) -> None:
 
 
 def test_verify_of_every_dtype_as_json(command: Command, folder: Path) -> None:
-    arrays = {
+    arrays: dict[str, Any] = {
         "phase": np.array([1, np.nan + 2j], np.complex64),
         "half": np.array([3, np.inf], np.float16),
         "brain": np.array([3, 4], ml_dtypes.bfloat16),
@@ -225,7 +225,7 @@ def test_other_errors(command: Command, folder: Path) -> None:
     verify = ["verify", folder / "a.safetensors"]
     assert "does not exist" in command.fails(*verify)
     save_file({"x": np.zeros(3)}, folder / "a.safetensors")
-    assert "has no recipe in its metadata" in command.fails(*verify)
+    assert "must have one recipe in the metadata" in command.fails(*verify)
     assert "--seed, --dtype and --convention need a --recipe" in command.fails(
         *verify, "--seed", "1"
     )

@@ -210,10 +210,10 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
 
     Examples:
         >>> from initializers import Recipe, checkpoint
-        >>> recipe = Recipe({"*": "he_normal"}, seed=2024)
+        >>> recipe = Recipe({"*": "he_normal"}, seed=2024, convention="torch")
         >>> path = checkpoint.write(recipe, {"up.weight": (64, 256)}, "example.safetensors")
         >>> checkpoint.read_recipe(path)
-        Recipe([RecipeRule('*', 'HeNormal')], seed=2024, convention='keras')
+        Recipe([RecipeRule('*', 'HeNormal')], seed=2024, convention='torch')
         >>> path.unlink()
     """
     return _parse_recipe(path, read(path))
