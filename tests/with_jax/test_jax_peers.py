@@ -363,7 +363,8 @@ def test_meta_scanned_layers(peer: Any) -> None:
         def __call__(self, x: Any) -> Any:
             up = linen.with_partitioning(peer.lecun_normal(), ("data", "model"))
             down = linen.with_partitioning(peer.lecun_normal(), ("model", "data"))
-            return linen.Dense(16, kernel_init=down)(linen.Dense(64, kernel_init=up)(x))
+            x = linen.Dense(64, kernel_init=up)(x)
+            return linen.Dense(16, kernel_init=down)(x)
 
     class Model(linen.Module):  # type: ignore[misc]
         @linen.compact  # type: ignore[untyped-decorator]

@@ -137,7 +137,7 @@ def variance_scaling(
     Examples:
         >>> init = variance_scaling(1.0, "fan_in", "normal", out_axis=0)
         >>> round(float(init(42, (1000, 64)).std()), 3)
-        0.125
+        0.126
     """
     scale, factor = _split_traced("scale", scale)
     law = check_name("distribution", distribution, _DISTRIBUTIONS)
