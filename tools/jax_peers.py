@@ -45,14 +45,14 @@ def main() -> int:
     print("| Tests | Stock: passed | failed | Ours: passed | refused | failed |")
     print("|---|---|---|---|---|---|")
     for source, title in SOURCES.items():
-        columns = [
+        columns = (
             ("stock", "passed"),
             ("stock", "failed"),
             ("ours", "passed"),
             ("ours", "refused"),
             ("ours", "failed"),
-        ]
-        cells = [str(counts.found[(source, *column)]) for column in columns]
+        )
+        cells = [str(counts.found[source, peer, outcome]) for peer, outcome in columns]
         print(f"| {title} | {' | '.join(cells)} |")
     return int(status)
 
