@@ -144,9 +144,10 @@ for path in pathlib.Path({str(folder)!r}).iterdir():
 
 def test_long_seeds_in_files(tmp_path: Path) -> None:
     wanted = {}
-    for name, seed in LONG.items():
+    for name in ("folded", "lowest", "last_short"):
+        seed = LONG[name]
         dense = keras.layers.Dense(3, kernel_initializer=HeNormal(seed=seed))
-        recurrent = keras.layers.LSTM(2, kernel_initializer=HeNormal(seed=seed))
+        recurrent = keras.layers.SimpleRNN(2, kernel_initializer=HeNormal(seed=seed))
         layers = [keras.Input((5, 4)), dense, keras.layers.Bidirectional(recurrent)]
         model = keras.Sequential(layers)
         assert recurrent.cell.kernel_initializer.seed == seed
