@@ -196,6 +196,18 @@ def test_identity_semantics_of_keras() -> None:
     assert repr(HeNormal(seed=1)) == "HeNormal(seed=1)"
 
 
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_attributes_can_be_set_as_in_keras(name: str) -> None:
+    initializer = make(name)
+    initializer.built = True
+    initializer.note = 1
+    del initializer.note
+    changed = RandomNormal(stddev=1.0, seed=1)
+    changed.stddev = 2.0
+    wanted = initializers.RandomNormal(stddev=2.0, seed=1)((3, 3))
+    assert np.array_equal(to_numpy(changed((3, 3))), wanted)
+
+
 def test_seeds_of_every_kind() -> None:
     wanted = initializers.RandomNormal(seed=1)((3, 3))
     for seed in (1, True, np.int64(1), SeedGenerator(1), keras.random.SeedGenerator(1)):

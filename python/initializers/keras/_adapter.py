@@ -88,9 +88,12 @@ class Adapter(BuiltIn):
         array = self._make_block(shape, kind, None, shape, None, allocate_aligned)
         return to_tensor(array, kind)
 
-    # As in Keras, where every initializer is equal to itself only.
+    # As in Keras, where every initializer is equal to itself only, and its attributes can be set:
+    # Keras sets `built` when it loads a file.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__
 
 
 class RandomAdapter(Adapter, RandomInitializer):
