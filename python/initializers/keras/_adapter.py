@@ -92,7 +92,7 @@ class Adapter(BuiltIn):
     # Keras sets `built` when it loads a file.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
-    __setattr__ = object.__setattr__
+    __setattr__ = object.__setattr__  # type: ignore[assignment]  # positional only
     __delattr__ = object.__delattr__
 
 
