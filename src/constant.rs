@@ -43,16 +43,20 @@ mod tests {
     use super::*;
     use ndarray::Array1;
 
+    fn check<const SIZE: usize>(len: usize) {
+        let mut bytes = vec![0; SIZE * len];
+        fill_constant_slice([3; SIZE], bytes.as_chunks_mut().0, &mut || false).unwrap();
+        assert!(bytes.iter().all(|&x| x == 3));
+    }
+
     #[test]
     fn elements_of_every_size() {
         fill_constant((), Array1::from_elem(10_000_000, ()).view_mut()).unwrap();
-        for len in [1, 7, 40] {
-            let mut large = Array1::from_elem(len, [0u8; 256 << 10]);
-            fill_constant([3; 256 << 10], large.view_mut()).unwrap();
-            assert!(large.iter().flatten().all(|&x| x == 3));
-        }
-        let mut largest = vec![[0u8; 3 << 20]; 40];
-        fill_constant_slice([5; 3 << 20], &mut largest, &mut || false).unwrap();
-        assert!(largest.iter().flatten().all(|&x| x == 5));
+        check::<{ 256 << 10 }>(1);
+        check::<{ 256 << 10 }>(40);
+        check::<{ 300 << 10 }>(40);
+        let mut scattered = Array1::from_elem(100, 0u8);
+        fill_constant(3, scattered.slice_mut(ndarray::s![..;2])).unwrap();
+        assert_eq!(scattered.iter().map(|&x| x as u32).sum::<u32>(), 150);
     }
 }

@@ -176,7 +176,7 @@ fn software_f32(a: f32, b: f32, c: f32) -> f32 {
     let part = sum - product;
     let lost = (product - (sum - part)) + (c - part);
     let bits = sum.to_bits();
-    let is_inexact = lost < 0.0 || lost > 0.0;
+    let is_inexact = lost.abs() > 0.0;
     let odd = if !is_inexact || bits & 1 == 1 {
         bits
     } else if (lost > 0.0) == (sum > 0.0) {

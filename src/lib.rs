@@ -20,6 +20,8 @@
 //! # Ok::<(), initializers::Error>(())
 //! ```
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests compare with the C library"))]
+
 mod block;
 mod chacha;
 mod coefficients;

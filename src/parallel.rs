@@ -306,9 +306,9 @@ mod tests {
     #[test]
     fn the_number_of_threads_is_found_again_after_a_fork() {
         let found = find_threads().unwrap();
-        FOUND.store((process_id() as u64) << 32 | 77, Ordering::Relaxed);
+        FOUND.store((process_id() as u64) << 32 | 0x4d, Ordering::Relaxed);
         let kept = (ASKED.load(Ordering::Relaxed) == 0).then(num_threads);
-        FOUND.store((process_id().wrapping_add(1) as u64) << 32 | 77, Ordering::Relaxed); // a parent's
+        FOUND.store((process_id().wrapping_add(1) as u64) << 32 | 0x4d, Ordering::Relaxed); // a parent's
         let new = (ASKED.load(Ordering::Relaxed) == 0).then(num_threads);
         assert!(kept.is_none_or(|kept| kept == Ok(77)) && new.is_none_or(|new| new == Ok(found)));
     }

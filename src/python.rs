@@ -33,6 +33,8 @@ impl From<Error> for PyErr {
     }
 }
 
+type Roots<'py> = Bound<'py, PyArray1<f64>>;
+
 /// Global shape and start of the block that an array holds; none where it holds the whole tensor.
 type BlockArgument = Option<(Vec<u64>, Vec<u64>)>;
 
@@ -352,7 +354,7 @@ mod _core {
     }
 
     #[pyfunction]
-    fn unit_roots(py: Python<'_>, n: u64) -> PyResult<(Bound<'_, PyArray1<f64>>, Bound<'_, PyArray1<f64>>)> {
+    fn unit_roots(py: Python<'_>, n: u64) -> PyResult<(Roots<'_>, Roots<'_>)> {
         let (cos, sin) = py.detach(|| math::unit_roots(n))?;
         Ok((PyArray1::from_vec(py, cos), PyArray1::from_vec(py, sin)))
     }
