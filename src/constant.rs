@@ -35,7 +35,8 @@ pub(crate) fn fill_constant_slice<T: Copy + Send + Sync>(
     out: &mut [T],
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
-    for_each_chunk(out, |_, chunk| chunk.fill(value), interrupted)
+    // Not `fill`, which would pass a large element through the stack.
+    for_each_chunk(out, |_, chunk| chunk.iter_mut().for_each(|x| *x = value), interrupted)
 }
 
 #[cfg(test)]
@@ -52,9 +53,13 @@ mod tests {
     #[test]
     fn elements_of_every_size() {
         fill_constant((), Array1::from_elem(10_000_000, ()).view_mut()).unwrap();
-        check::<{ 256 << 10 }>(1);
-        check::<{ 256 << 10 }>(40);
-        check::<{ 300 << 10 }>(40);
+        // Without optimization such an element is often copied on the stack.
+        let large = std::thread::Builder::new().stack_size(64 << 20).spawn(|| {
+            check::<{ 256 << 10 }>(1);
+            check::<{ 256 << 10 }>(40);
+            check::<{ 300 << 10 }>(40);
+        });
+        large.unwrap().join().unwrap();
         let mut scattered = Array1::from_elem(100, 0u8);
         fill_constant(3, scattered.slice_mut(ndarray::s![..;2])).unwrap();
         assert_eq!(scattered.iter().map(|&x| x as u32).sum::<u32>(), 150);
