@@ -224,7 +224,7 @@ def describe(groups: dict[str, list[Result]], tests: int) -> str:
         cells = [group, str(len(rows)), f"{sum(row.parameters for row in rows):,}"]
         lines.append(f"| {' | '.join(cells + passed)} |")
     results = list(dict.fromkeys(chain.from_iterable(groups.values())))
-    lines += ["", f"{tests:,} tests of parameters, none with p < {ALPHA:g} over their number.", ""]
+    lines += ["", f"{tests:,} tests of parameters; failed: p < {ALPHA:g} over their number.", ""]
     for column, title in COLUMNS.items():
         names_by_reason: dict[str, list[str]] = {}
         for result in results:
