@@ -12,7 +12,7 @@ import pytest
 from keras_models import BACKEND, to_numpy
 
 import initializers
-from initializers.keras import HeNormal, Ones, SeedGenerator
+from initializers.keras import HeNormal, Ones, SeedGenerator, install
 
 X = np.ones((2, 16), "float32")
 
@@ -103,7 +103,8 @@ made: list[Any] = []
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
 def test_generator_of_keras_made_in_a_compiled_function() -> None:
-    run_jax(call_twice_with_keras_generator, jit=True)
+    with install():
+        run_jax(call_twice_with_keras_generator, jit=True)
     wanted = initializers.HeNormal(seed=SeedGenerator(1))
     for kernel in made[-1]:
         assert np.array_equal(to_numpy(kernel), wanted((16, 16)))

@@ -173,8 +173,8 @@ def test_order_of_building_changes_nothing() -> None:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the NumPy backend tries a model on anything
 def test_what_has_no_initializer_is_returned() -> None:
     class Given(keras.layers.Layer):
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, **arguments: Any) -> None:
+            super().__init__(**arguments)
             self.scale = keras.Variable(np.full(4, 2.0, "float32"), name="scale")
             self.noise = self.add_weight(
                 shape=(4,),

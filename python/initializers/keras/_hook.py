@@ -24,8 +24,9 @@ from ._tensors import eagerly
 _lock = threading.Lock()
 _is_in_place = False
 
-# Set by `install()`: a layer's own function, such as that of an LSTM's bias, runs when it is called
-# even inside `jax.jit`, as our initializers do.
+# Set by the first `install()`, and left so: a layer's own function, such as that of an LSTM's bias,
+# runs when it is called even inside `jax.jit`, as our initializers do. A layer that was made while
+# they were installed may be built later.
 runs_functions_eagerly = False
 
 # Keras's class → ours.

@@ -111,4 +111,3 @@ def uninstall() -> None:
     for module in _MODULES:
         if module.get is get:
             module.get = _theirs
-    _hook.runs_functions_eagerly = False
