@@ -63,8 +63,11 @@ def by_keras(dtype: str) -> dict[str, Any]:
     os.environ["KERAS_BACKEND"] = "torch"
     import keras
 
+    import initializers.keras
+
     def seeded(name: str) -> Any:
-        return LAWS[name.split("/")[0]].with_seed(fold_in(SEED, name))
+        law = LAWS[name.split("/")[0]]
+        return getattr(initializers.keras, type(law).__name__)(seed=fold_in(SEED, name))
 
     model = keras.Sequential(
         [
