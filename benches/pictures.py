@@ -9,7 +9,7 @@ from typing import Any
 # The large cases are of this many elements.
 _LARGE = 1 << 24
 _OURS = "initializers"
-# Of the peers: ours is orange.
+# Colors of the peers: ours is orange.
 _COLOURS = ("blue", "green", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
 
 

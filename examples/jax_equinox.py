@@ -29,7 +29,7 @@ def main() -> None:
 
     shapes = eqx.filter_eval_shape(eqx.nn.MLP, 64, 10, 128, 1, key=jax.random.key(0))
     model = init_tree(shapes, RULES, SEED)
-    # Of a model that exists, `equinox.tree_at` replaces single weights:
+    # `equinox.tree_at` replaces single weights of an existing model:
     model = eqx.tree_at(lambda model: model.layers[-1].bias, model, jnp.full(10, 0.1))
 
     def compute_loss(model: Any) -> Any:

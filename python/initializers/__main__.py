@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-# What the command line stands on, of the extra `cli`; pictures need matplotlib besides.
+# Packages of the extra `cli` that every command needs; pictures need matplotlib as well.
 _NEEDED = ("click", "rich")
 
 

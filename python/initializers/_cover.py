@@ -11,8 +11,8 @@ from ._checks import hint
 
 NUMBER = re.compile("[0-9]+")
 
-# What a message or a table lists of names: they hold time stamps and hashes, and can come from an
-# untrusted file. Digits of the longest number that is read, runs of numbers, signs of a name.
+# Limits of names in messages and tables: names hold time stamps and hashes, and can come from an
+# untrusted file. Digits of the longest number that is read, runs of numbers, characters of a name.
 _MOST_DIGITS = 18
 _MOST_RUNS = 20
 _LONGEST_NAME = 200

@@ -295,7 +295,8 @@ class Sparse(RandomInitializer):
                 fill(out, start)
                 return
             row, column = start or (0, 0)
-            # Of whole columns, whatever the block; before anything is written, for want of memory.
+            # Words of whole columns, whatever the block; allocated first, so that a lack of memory
+            # is found before anything is written.
             words = allocate((shape[0], out.shape[1]), look_up("uint32"), zeros=False)
             fill(out, start)
             if shape[1] > _WORDS:

@@ -29,7 +29,7 @@ Self = TypeVar("Self", bound="RandomInitializer")
 # A sampler of the core, and the parameters that stand last in its call.
 Law: TypeAlias = tuple[Callable[..., None], tuple[float, ...]]
 
-# What tells which formula a sampler computes, and with which parameters, once they are rounded.
+# Sampler → function that returns its formula's name and its rounded parameters.
 _DESCRIPTIONS: dict[Callable[..., None], Callable[..., tuple[str, list[float]]]] = {
     _core.fill_uniform: _core.describe_uniform,
     _core.fill_normal: _core.describe_normal,
