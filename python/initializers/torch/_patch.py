@@ -115,17 +115,17 @@ def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return (function.ours if active.generators else function.copy)(*args, **kwargs)
 
 
+def _template(*args: Any, **kwargs: Any) -> Any:
+    # This code runs with the globals of torch.nn.init, so it has to import what it calls.
+    from initializers.torch._patch import call
+
+    return call("name", args, kwargs)
+
+
 def _make_code(name: str) -> types.CodeType:
-    # The code runs with the globals of torch.nn.init, so it has to import what it calls.
-    names: dict[str, Any] = {}
-    source = (
-        f"def {name}(*args, **kwargs):\n"
-        f"    from {__name__} import call\n"
-        f"    return call({name!r}, args, kwargs)\n"
-    )
-    exec(compile(source, __file__, "exec"), names)
-    code: types.CodeType = names[name].__code__
-    return code
+    code = _template.__code__
+    constants = tuple(name if constant == "name" else constant for constant in code.co_consts)
+    return code.replace(co_name=name, co_consts=constants)
 
 
 _CODES = {name: _make_code(name) for name in _NAMES}
