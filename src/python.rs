@@ -13,7 +13,7 @@ use crate::orthogonalize::orthogonalize_into;
 use crate::{Normal, Orthogonal, Seed, Simd, Stream, TruncatedNormal, Uniform, constant, gemm, math, parallel};
 use bytemuck::Pod;
 use half::{bf16, f16};
-use ndarray::ArrayViewMutD;
+use ndarray::{ArrayViewMutD, ShapeBuilder};
 use numpy::{
     Element as NumpyElement, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadwriteArrayDyn,
     PyUntypedArray, PyUntypedArrayMethods, dtype,
@@ -40,8 +40,18 @@ type BlockArgument = Option<(Vec<u64>, Vec<u64>)>;
 
 /// `out` as a writeable array of T, when it is one in C order.
 fn writeable<'py, T: NumpyElement>(out: &Bound<'py, PyUntypedArray>) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
-    if !out.is_c_contiguous() || out.dtype().is_native_byteorder() == Some(false) {
-        return Err(PyValueError::new_err("`out` must be C-contiguous and in native byte order"));
+    if !out.is_c_contiguous() {
+        return Err(PyValueError::new_err("`out` must be C-contiguous"));
+    }
+    writeable_in_any_order(out)
+}
+
+/// `out` as a writeable array of T, when it is in native byte order.
+fn writeable_in_any_order<'py, T: NumpyElement>(
+    out: &Bound<'py, PyUntypedArray>,
+) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
+    if out.dtype().is_native_byteorder() == Some(false) {
+        return Err(PyValueError::new_err("`out` must be in native byte order"));
     }
     let array = out.cast::<PyArrayDyn<T>>().map_err(|_| {
         PyTypeError::new_err(format!("`out` must be an array of {}, received: {}", dtype::<T>(out.py()), out.dtype()))
@@ -159,14 +169,15 @@ fn fill_orthogonal_as<S: NumpyElement + Pod, T: Element>(
     seed: Seed,
     block: BlockArgument,
 ) -> PyResult<()> {
-    let mut array = writeable::<S>(out)?;
+    let mut array = writeable_in_any_order::<S>(out)?;
     let (shape, start) = block.unwrap_or_else(|| {
         let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
         let start = vec![0; shape.len()];
         (shape, start)
     });
-    let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
-    let view = ArrayViewMutD::from_shape(out.shape(), bytemuck::cast_slice_mut::<S, T>(slice))
+    let order = out.shape().set_f(!out.is_c_contiguous());
+    let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned and without gaps"))?;
+    let view = ArrayViewMutD::from_shape(order, bytemuck::cast_slice_mut::<S, T>(slice))
         .map_err(|error| PyValueError::new_err(error.to_string()))?;
     detached(out.py(), usize::MAX, |interrupted| sampler.fill_interruptibly(seed, &shape, &start, view, interrupted))
 }

@@ -16,6 +16,8 @@ from scipy import stats  # type: ignore[import-untyped]
 import initializers
 from cases import FLOATS, as_float64, numpy_dtype, same_bits
 from initializers import Orthogonal, SeedGenerator, _core, orthogonalize
+from initializers._dtypes import look_up
+from initializers._write import plan_fill
 
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 ALPHA = 1e-4
@@ -363,3 +365,16 @@ def test_a_matrix_with_a_mask_is_refused() -> None:
         initializers.digest({"w": masked})
     filled = initializers.orthogonalize(masked.filled(2.0))
     assert np.array_equal(filled, initializers.orthogonalize(np.full((3, 3), 2.0) * np.eye(3)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e5m2"])
+def test_transposed_memory_is_filled_in_place(dtype: str) -> None:
+    """A weight in torch's convention, whole and in part, without a buffer of its size."""
+    for shape in [(70, 67), (64, 64), (5, 8)]:
+        fill = plan_fill(Orthogonal(seed=3), shape, look_up(dtype), (1, 0))
+        wanted = Orthogonal(seed=3)(shape[::-1], dtype).T
+        whole, block = np.empty(shape, wanted.dtype), np.empty((3, 4), wanted.dtype)
+        fill(whole, (0, 0))
+        fill(block, (2, 1))
+        assert whole.tobytes() == np.ascontiguousarray(wanted).tobytes()
+        assert block.tobytes() == np.ascontiguousarray(wanted[2:5, 1:5]).tobytes()

@@ -122,6 +122,8 @@ class BuiltIn(Initializer):
     _on_zeros: ClassVar[bool] = False
     # Whether a small block can cost as much as the whole tensor.
     _costly_blocks: ClassVar[bool] = False
+    # Whether its writer takes matrices in Fortran order too, without a buffer.
+    _transposes: ClassVar[bool] = False
 
     def __setattr__(self, name: str, value: object) -> None:
         if _is_of_this_package(type(self)):

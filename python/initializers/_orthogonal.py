@@ -53,6 +53,7 @@ class Orthogonal(RandomInitializer):
     """
 
     _costly_blocks = True
+    _transposes = True
 
     gain: float
     axis: int

@@ -45,9 +45,10 @@ class Fill(_Padded):
         shape: The shape of the whole tensor, as `write` knows it.
         order: The axes of the tensor to be filled, in the order of that shape; None if they are so.
         most: The most elements of a block that is written for memory with gaps.
+        transposes: Whether `write` takes matrices in Fortran order as well.
     """
 
-    __slots__ = ("most", "order", "shape", "write")
+    __slots__ = ("most", "order", "shape", "transposes", "write")
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class Fill(_Padded):
         most: int,
         padding: tuple[int, ...],
         is_foreign: bool,
+        transposes: bool,
     ) -> None:
         self.write, self.shape, self.order, self.most = write, shape, order, most
+        self.transposes = transposes
         self.padding, self.is_foreign = padding, is_foreign
 
     def __call__(self, out: Array, start: Shape) -> None:
@@ -70,7 +73,8 @@ class Fill(_Padded):
     def _fill(self, out: Array, start: Shape) -> None:
         if self.order is not None:
             out, start = out.transpose(self.order), tuple(start[axis] for axis in self.order)
-        if out.flags.c_contiguous:
+        flags = out.flags
+        if flags.c_contiguous or (self.transposes and out.ndim == 2 and flags.f_contiguous):
             self.write(out, None if out.shape == self.shape else start)
             return
         for place in cut(out.shape, self.most):
@@ -149,7 +153,8 @@ def plan_fill(
     with standard_float_mode():
         write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
     most = math.prod(shape) if built_in and initializer._costly_blocks else _PIECE
-    return Fill(write, shape, order, most, padding, not built_in)
+    transposes = built_in and initializer._transposes
+    return Fill(write, shape, order, most, padding, not built_in, transposes)
 
 
 def _plan_built_in(initializer: BuiltIn, shape: Shape, dtype: DType) -> Writer:
