@@ -17,6 +17,7 @@ import keras
 import keras.src.initializers
 from keras.src.backend.common.variables import Variable
 
+from .._base import BuiltIn
 from ._classes import BY_NAME
 from ._naming import Building, current
 from ._tensors import eagerly
@@ -87,7 +88,7 @@ def _record(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_plain_function(initializer: Any) -> bool:
-    return callable(initializer) and not isinstance(initializer, keras.Initializer)
+    return callable(initializer) and not isinstance(initializer, (keras.Initializer, BuiltIn))
 
 
 def _now(function: Callable[..., Any]) -> Callable[..., Any]:
