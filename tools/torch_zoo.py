@@ -48,7 +48,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "torch.md"
 BEGIN, END = "<!-- torch-zoo -->\n", "<!-- /torch-zoo -->"
 ALPHA = 1e-6
 SAMPLES = 20_000  # of a parameter, at most, for its test
-GOAL = 0.93
+# From meta, of all models: constructors that read values cannot run there. Elsewhere all must pass.
+GOALS = {"meta": 0.93, "buffers": 0.93}
 COLUMNS = {
     "patched": "built under `patch`",
     "covered": "fully covered",
@@ -167,7 +168,7 @@ def compare(result: Result, stock: dict[str, tuple[str, Any]], patched: Any) -> 
         if len(set(theirs.tolist())) == 1 and theirs.size > 1:
             result.differing.append(f"{name} is constant in the library")
             continue
-        result.p_values[name] = float(stats.ks_2samp(values, theirs, method="asymp").pvalue)
+        result.p_values[name] = float(stats.ks_2samp(values, theirs).pvalue)
 
 
 def judge(results: Iterable[Result]) -> int:
@@ -284,7 +285,8 @@ def main() -> int:
         for group, rows in groups.items()
         if group not in libraries
         for column, title in COLUMNS.items()
-        if sum(column in row.passed for row in rows) < (GOAL if chosen is None else 1) * len(rows)
+        if sum(column in row.passed for row in rows)
+        < (GOALS.get(column, 1) if chosen is None else 1) * len(rows)
     ]
     print(f"too few: {few}" if few else "as it should be")
     return bool(few)
