@@ -155,3 +155,51 @@ pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
 pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
     CallFused(operation, Portable).call()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fused::Fused;
+    use std::any::type_name;
+
+    /// The vectors that a kernel is called with.
+    struct Name;
+
+    impl WithVectors for Name {
+        type Output = &'static str;
+
+        fn call<V: Vectors>(self, _: V) -> &'static str {
+            type_name::<V>()
+        }
+    }
+
+    impl WithFused for Name {
+        type Output = &'static str;
+
+        fn call<S: Fused>(self, _: S) -> &'static str {
+            type_name::<S>()
+        }
+    }
+
+    /// The only test of the crate's own that sets the limit: kernels give the same bits under every one.
+    #[test]
+    fn every_width_has_its_own_vectors() {
+        let before = Simd::limit();
+        let mut used = Vec::new();
+        for level in Simd::available() {
+            level.set_limit();
+            used.push((level, Simd::limit(), with_vectors(Name), dispatch(Name)));
+        }
+        before.set_limit();
+        for &(level, limit, vectors, fused) in &used {
+            assert_eq!(limit, level);
+            if cfg!(any(target_arch = "x86", target_arch = "x86_64")) {
+                let end = |wide| if level >= wide { format!("V{}", level as u8 + 1) } else { String::new() };
+                assert!(vectors.ends_with(&end(Simd::Bits256)), "{level:?}: {vectors}");
+                assert!(fused.ends_with(&end(Simd::Bits256)), "{level:?}: {fused}");
+            }
+        }
+        let widest = used.last().expect("the baseline").0;
+        assert_eq!(with_vectors(Name), before.min(widest).run(Name));
+    }
+}
