@@ -144,11 +144,17 @@ def describe(platform: str, digests: dict[str, str], tests: str) -> str:
 
 
 def replace_rows(old: list[str], new: list[str], name: str) -> list[str]:
-    """Return the old table with other rows of one target; where it had none, they are the last."""
+    """Return the table with new rows of one target; the rows of a target stand together.
+
+    A row stays where the new ones have none of its platform: this machine may lack its vectors.
+    """
+    made = {row.split("|")[1] for row in new}
     is_its = [row.startswith(f"| {name}") for row in old]
     first = is_its.index(True) if any(is_its) else len(old)
+    its = [row for row, its in zip(old, is_its, strict=True) if its]
+    kept = [row for row in its if row.split("|")[1] not in made]
     others = [row for row, its in zip(old, is_its, strict=True) if not its]
-    return others[:first] + new + others[first:]
+    return others[:first] + new + kept + others[first:]
 
 
 def write_rows(new: list[str], name: str, samplers: Iterable[str]) -> None:
