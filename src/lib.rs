@@ -22,45 +22,26 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests compare with the C library"))]
 
-mod block;
-mod chacha;
-mod coefficients;
-mod constant;
+mod cpu;
 mod error;
 mod fill;
 mod float;
-mod float_mode;
-mod fused;
-mod gemm;
-#[cfg(feature = "python")]
-mod law;
-mod math;
-mod normal;
-mod orthogonal;
-mod orthogonalize;
-mod parallel;
-#[cfg(feature = "python")]
-mod pattern;
+mod matrix;
 #[cfg(feature = "python")]
 mod python;
-mod quantile;
-mod reflectors;
-mod simd;
+mod samplers;
 mod stream;
-mod truncated_normal;
-mod uniform;
-mod vectors;
 
-pub use constant::fill_constant;
+pub use cpu::dispatch::Simd;
+pub use cpu::threads::{num_threads, set_num_threads};
 pub use error::Error;
-pub use fill::Sampler;
-pub use float::{Compute, Element, F8E4M3FN, F8E5M2};
-pub use math::unit_roots;
-pub use normal::Normal;
-pub use orthogonal::Orthogonal;
-pub use orthogonalize::orthogonalize;
-pub use parallel::{num_threads, set_num_threads};
-pub use simd::Simd;
-pub use stream::{STREAM_VERSION, Seed, Stream};
-pub use truncated_normal::TruncatedNormal;
-pub use uniform::Uniform;
+pub use fill::groups::Sampler;
+pub use float::double::unit_roots;
+pub use float::element::{Compute, Element, F8E4M3FN, F8E5M2};
+pub use matrix::orthogonal::Orthogonal;
+pub use matrix::orthogonalize::orthogonalize;
+pub use samplers::constant::fill_constant;
+pub use samplers::normal::Normal;
+pub use samplers::truncated_normal::TruncatedNormal;
+pub use samplers::uniform::Uniform;
+pub use stream::words::{STREAM_VERSION, Seed, Stream};

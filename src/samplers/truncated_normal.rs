@@ -3,13 +3,13 @@
 //! One word each, by inversion: ±2 standard deviations by one rational without a logarithm, any other bounds
 //! by the exact inverse in f64, bounds that no normal reaches by the normal sampler itself.
 
-use crate::coefficients::{INSIDE, P2, Q2};
 use crate::error::Error;
-use crate::fill::{GROUP, Kernel, Sampler, sealed};
-use crate::float::{Compute, Element};
-use crate::math::horner;
-use crate::normal::{BoxMuller, NAMES, Normal, NormalKernel};
-use crate::quantile::{upper_quantiles, upper_tail};
+use crate::fill::groups::{GROUP, Kernel, Sampler, sealed};
+use crate::float::coefficients::{INSIDE, P2, Q2};
+use crate::float::double::horner;
+use crate::float::element::{Compute, Element};
+use crate::float::quantile::{upper_quantiles, upper_tail};
+use crate::samplers::normal::{BoxMuller, NAMES, Normal, NormalKernel};
 
 /// A normal distribution cut at bounds given in standard deviations from the mean.
 ///
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn tails_that_overflow() {
-        use crate::fill::Sampler as _;
+        use crate::fill::groups::Sampler as _;
         // Words from 0 on give z in [30, 30.76].
         let tail = |stddev| TruncatedNormal::with_bounds(0.0, stddev, 30.0, f64::INFINITY).unwrap();
         let draw = |stddev| tail(stddev).sample::<half::f16, _>(1, 1000);

@@ -4,11 +4,11 @@
 //! of a group of 64 has its radius in word j and its angle in word 32 + j, element 32 + j the same two
 //! words: any vector up to 32 lanes wide loads without a shuffle.
 
-use crate::coefficients::{C, HI, LO, P, S, S0, S0LO};
 use crate::error::{Error, finite};
-use crate::fill::{Kernel, Sampler, sealed};
-use crate::float::{Compute, Element, FromWord, fits};
-use crate::math::{self, horner};
+use crate::fill::groups::{Kernel, Sampler, sealed};
+use crate::float::coefficients::{C, HI, LO, P, S, S0, S0LO};
+use crate::float::double::{self, horner};
+use crate::float::element::{Compute, Element, FromWord, fits};
 
 /// The parameters, in an error.
 pub(crate) const NAMES: &str = "`mean` and `stddev`";
@@ -122,8 +122,8 @@ impl BoxMuller for f32 {
 impl BoxMuller for f64 {
     #[inline(always)]
     fn polar(radius: u64, angle: u64) -> (f64, f64) {
-        let r = (-2.0 * math::ln(Self::cell_middle(radius))).sqrt();
-        let (cos, sin) = math::cos_sin_of_word(angle);
+        let r = (-2.0 * double::ln(Self::cell_middle(radius))).sqrt();
+        let (cos, sin) = double::cos_sin_of_word(angle);
         (r * cos, r * sin)
     }
 

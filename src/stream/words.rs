@@ -2,9 +2,9 @@
 //!
 //! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008: 8 rounds, 64-bit block counter, 64-bit stream id.
 
-use crate::chacha::{ChaCha8, ChaChaBlock};
-use crate::simd::{WithVectors, with_vectors};
-use crate::vectors::Vectors;
+use crate::cpu::dispatch::{WithVectors, with_vectors};
+use crate::cpu::vectors::Vectors;
+use crate::stream::chacha::{ChaCha8, ChaChaBlock};
 use bytemuck::Pod;
 use rand_core::block::{BlockRng, Generator};
 use rand_core::{Infallible, TryRng};

@@ -4,8 +4,8 @@
 //! the compiler vectorises it for that width. The keystream names its vectors (`vectors.rs`). No width changes a
 //! bit of any value.
 
-use crate::fused::{CallFused, WithFused};
-use crate::vectors::{Portable, Vectors};
+use crate::cpu::fused::{CallFused, WithFused};
+use crate::cpu::vectors::{Portable, Vectors};
 use pulp::NullaryFnOnce;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -159,7 +159,7 @@ pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fused::Fused;
+    use crate::cpu::fused::Fused;
     use std::any::type_name;
 
     /// The vectors that a kernel is called with.

@@ -3,11 +3,11 @@
 //! float16, bfloat16 and the two float8 types are the f32 value rounded once, to nearest even, with
 //! integer operations (`docs/stream.md`, section 7), so that no flag of the processor and no library has a say.
 
-use crate::gemm::Lanes;
-use crate::normal::BoxMuller;
-use crate::stream::Word;
-use crate::truncated_normal::Truncated;
-use crate::uniform::Unit;
+use crate::matrix::gemm::Lanes;
+use crate::samplers::normal::BoxMuller;
+use crate::samplers::truncated_normal::Truncated;
+use crate::samplers::uniform::Unit;
+use crate::stream::words::Word;
 use bytemuck::{Pod, Zeroable};
 use half::{bf16, f16};
 use std::ops::{Add, Mul, Neg, Sub};

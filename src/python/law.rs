@@ -1,9 +1,9 @@
 //! Which formula a sampler uses and with which parameters, for those who compute the stream elsewhere.
 
-use crate::float::Compute;
-use crate::normal::NormalKernel;
-use crate::truncated_normal::{Side, TruncatedKernel};
-use crate::uniform::UniformKernel;
+use crate::float::element::Compute;
+use crate::samplers::normal::NormalKernel;
+use crate::samplers::truncated_normal::{Side, TruncatedKernel};
+use crate::samplers::uniform::UniformKernel;
 
 /// The formula's name, and its parameters in order, as the computing type has them.
 pub(crate) type Law = (&'static str, Vec<f64>);

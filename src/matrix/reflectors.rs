@@ -5,15 +5,15 @@
 //! vectors. Compact WY form: R. Schreiber and C. Van Loan, "A storage-efficient WY representation for products of
 //! Householder transformations", 1989.
 
+use crate::cpu::dispatch::dispatch;
+use crate::cpu::fused::{Fused, WithFused, square};
+use crate::cpu::threads::for_each;
 use crate::error::Error;
-use crate::fill::{fill_run, try_collect, zeros};
-use crate::float::Compute;
-use crate::fused::{Fused, WithFused, square};
-use crate::gemm::{Row, add_transposed_product, elements, elements_mut, strip_width};
-use crate::normal::NormalKernel;
-use crate::parallel::for_each;
-use crate::simd::dispatch;
-use crate::stream::Seed;
+use crate::fill::groups::{fill_run, try_collect, zeros};
+use crate::float::element::Compute;
+use crate::matrix::gemm::{Row, add_transposed_product, elements, elements_mut, strip_width};
+use crate::samplers::normal::NormalKernel;
+use crate::stream::words::Seed;
 use bytemuck::Zeroable;
 
 /// Reflectors in a panel. It decides how sums are grouped, and so the bits: it never changes.

@@ -3,10 +3,10 @@
 //! Never by the C library, whose `fma` rounds wrongly on some platforms (mingw's does). The only file that may call
 //! `mul_add`: `clippy.toml` forbids it elsewhere, together with every function that Rust takes from the C library.
 
+use crate::cpu::dispatch::{Simd, dispatch};
+use crate::cpu::float_mode::in_standard_mode;
+use crate::cpu::vectors::Portable;
 use crate::error::Error;
-use crate::float_mode::in_standard_mode;
-use crate::simd::{Simd, dispatch};
-use crate::vectors::Portable;
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 use std::hint::black_box;

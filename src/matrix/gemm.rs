@@ -6,15 +6,15 @@
 //! The right-hand matrix and the result lie in strips, two vectors wide, whose rows follow one another in memory: a
 //! tile is a few rows of a strip, and its accumulators stay in registers.
 
+use crate::cpu::fused::Fused;
 use crate::error::Error;
-use crate::float::Compute;
-use crate::fused::Fused;
+use crate::float::element::Compute;
 #[cfg(feature = "python")]
 use {
-    crate::fill::{try_collect, zeros_2d},
-    crate::float_mode::in_standard_mode,
-    crate::fused::{WithFused, check},
-    crate::simd::dispatch,
+    crate::cpu::dispatch::dispatch,
+    crate::cpu::float_mode::in_standard_mode,
+    crate::cpu::fused::{WithFused, check},
+    crate::fill::groups::{try_collect, zeros_2d},
     ndarray::{Array2, ArrayRef2, Axis},
 };
 

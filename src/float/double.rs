@@ -3,15 +3,15 @@
 //! The forms and coefficients of fdlibm (Sun Microsystems, 1993: `e_log.c`, `k_sin.c`, and `k_cos.c` in the
 //! branch-free form of FreeBSD's msun), never fused, so that every processor gives the same bits.
 
-use crate::coefficients::{COS, L, LN2HI, LN2LO, SIN, U};
+use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
-use crate::fill::zeros;
-use crate::float_mode::in_standard_mode;
+use crate::fill::groups::zeros;
+use crate::float::coefficients::{COS, L, LN2HI, LN2LO, SIN, U};
 
 /// The value of the polynomial with these coefficients, lowest order first, by Horner's rule.
 macro_rules! horner {
     ($x:expr, $last:expr) => { $last };
-    ($x:expr, $first:expr, $($rest:expr),+) => { $first + $x * $crate::math::horner!($x, $($rest),+) };
+    ($x:expr, $first:expr, $($rest:expr),+) => { $first + $x * $crate::float::double::horner!($x, $($rest),+) };
 }
 pub(crate) use horner;
 

@@ -3,14 +3,21 @@
 //! The Python layer has checked what users can get wrong in an array; what is checked here again is what would
 //! otherwise be undefined.
 
-use crate::block::Block;
+mod law;
+mod pattern;
+
+use crate::cpu::float_mode::{self, in_standard_mode};
+use crate::cpu::threads;
 use crate::error::Error;
-use crate::fill::{Sampler, fill_slice};
-use crate::float::{Compute, Element, F8E4M3FN, F8E5M2};
-use crate::float_mode::{self, in_standard_mode};
-use crate::law::{Describe, Law};
-use crate::orthogonalize::orthogonalize_into;
-use crate::{Normal, Orthogonal, Seed, Simd, Stream, TruncatedNormal, Uniform, constant, gemm, math, parallel};
+use crate::fill::block::Block;
+use crate::fill::groups::{Sampler, fill_slice};
+use crate::float::double;
+use crate::float::element::{Compute, Element, F8E4M3FN, F8E5M2};
+use crate::matrix::gemm;
+use crate::matrix::orthogonalize::orthogonalize_into;
+use crate::python::law::{Describe, Law};
+use crate::samplers::constant;
+use crate::{Normal, Orthogonal, Seed, Simd, Stream, TruncatedNormal, Uniform};
 use bytemuck::Pod;
 use half::{bf16, f16};
 use ndarray::{ArrayViewMutD, ShapeBuilder};
@@ -76,8 +83,8 @@ fn detached(
     bytes: usize,
     fill: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<(), Error> + Send,
 ) -> PyResult<()> {
-    if bytes > parallel::CHUNK_BYTES {
-        parallel::num_threads()?; // reads the environment, which other threads must not write meanwhile
+    if bytes > threads::CHUNK_BYTES {
+        threads::num_threads()?; // reads the environment, which other threads must not write meanwhile
     }
     let mut raised = None;
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
@@ -202,7 +209,7 @@ mod _core {
     const STREAM_VERSION: u32 = crate::STREAM_VERSION;
 
     #[pymodule_export]
-    use crate::pattern::Pattern;
+    use crate::python::pattern::Pattern;
 
     #[pyfunction]
     #[allow(clippy::too_many_arguments)]
@@ -252,7 +259,7 @@ mod _core {
     /// The tables of `docs/stream.md` by name.
     #[pyfunction]
     fn coefficients() -> Vec<(&'static str, Vec<f64>)> {
-        crate::coefficients::tables()
+        crate::float::coefficients::tables()
     }
 
     #[pyfunction]
@@ -366,7 +373,7 @@ mod _core {
 
     #[pyfunction]
     fn unit_roots(py: Python<'_>, n: u64) -> PyResult<(Roots<'_>, Roots<'_>)> {
-        let (cos, sin) = py.detach(|| math::unit_roots(n))?;
+        let (cos, sin) = py.detach(|| double::unit_roots(n))?;
         Ok((PyArray1::from_vec(py, cos), PyArray1::from_vec(py, sin)))
     }
 
@@ -385,12 +392,12 @@ mod _core {
 
     #[pyfunction]
     fn get_num_threads() -> PyResult<usize> {
-        Ok(parallel::num_threads()?)
+        Ok(threads::num_threads()?)
     }
 
     #[pyfunction]
     fn set_num_threads(n: usize) -> PyResult<()> {
-        Ok(parallel::set_num_threads(n)?)
+        Ok(threads::set_num_threads(n)?)
     }
 
     /// The names of the vector widths that this processor has, narrowest first.

@@ -3,8 +3,8 @@
 //! The calling thread works too, so that it can look for interrupts, and a pool of the others is kept. After
 //! `fork` a child has none of the pool's threads: it is recognised by its process id and builds a pool of its own.
 
+use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
-use crate::float_mode::in_standard_mode;
 use arc_swap::ArcSwapOption;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

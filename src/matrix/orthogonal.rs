@@ -3,19 +3,19 @@
 //! The reflectors are multiplied out panel by panel, the last one first, onto the columns of the identity. A column of
 //! the result depends on the reflectors and itself only: strips of columns are made independently of one another.
 
-use crate::block::Block;
+use crate::cpu::dispatch::dispatch;
+use crate::cpu::float_mode::in_standard_mode;
+use crate::cpu::fused::{Fused, WithFused, check};
+use crate::cpu::threads::{for_each, num_threads};
 use crate::error::{Error, finite};
-use crate::fill::{try_collect, zeros_2d};
-use crate::float::{Compute, Element, fits};
-use crate::float_mode::in_standard_mode;
-use crate::fused::{Fused, WithFused, check};
-use crate::gemm::{
+use crate::fill::block::Block;
+use crate::fill::groups::{try_collect, zeros_2d};
+use crate::float::element::{Compute, Element, fits};
+use crate::matrix::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
-use crate::parallel::{for_each, num_threads};
-use crate::reflectors::{PANEL, Panel, Reflectors};
-use crate::simd::dispatch;
-use crate::stream::Seed;
+use crate::matrix::reflectors::{PANEL, Panel, Reflectors};
+use crate::stream::words::Seed;
 use bytemuck::Zeroable;
 use ndarray::{Array2, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
 use std::ops::Range;

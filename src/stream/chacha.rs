@@ -4,7 +4,7 @@
 //! blocks as it has lanes, so that no step of a round moves a word between lanes; a transposition at the
 //! end brings the words of each block together.
 
-use crate::vectors::{Portable, Vectors};
+use crate::cpu::vectors::{Portable, Vectors};
 use bytemuck::Pod;
 
 /// The words of a block.
@@ -176,7 +176,7 @@ fn write<P: Pod>(vectors: &[P; 16], out: &mut [ChaChaBlock]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::{Simd, WithVectors};
+    use crate::cpu::dispatch::{Simd, WithVectors};
     use chacha20::ChaCha8Rng;
     use proptest::prelude::*;
     use rand_core::{Rng, SeedableRng};

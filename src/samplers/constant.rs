@@ -1,7 +1,7 @@
 //! One value everywhere.
 
+use crate::cpu::threads::for_each_chunk;
 use crate::error::Error;
-use crate::parallel::for_each_chunk;
 use ndarray::{ArrayViewMut, Dimension};
 
 /// Sets every element of a tensor of any type and layout to `value`.

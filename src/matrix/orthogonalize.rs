@@ -3,18 +3,18 @@
 //! Blocked Householder QR (R. Schreiber and C. Van Loan, 1989) on the products and reflectors of the random matrices,
 //! with the same promise: no bit depends on threads, tiles or vector widths.
 
+use crate::cpu::dispatch::dispatch;
+use crate::cpu::float_mode::in_standard_mode;
+use crate::cpu::fused::{Fused, WithFused, check};
+use crate::cpu::threads::{Poll, for_each};
 use crate::error::Error;
-use crate::fill::{try_collect, zeros, zeros_2d};
-use crate::float::Compute;
-use crate::float_mode::in_standard_mode;
-use crate::fused::{Fused, WithFused, check};
-use crate::gemm::{
+use crate::fill::groups::{try_collect, zeros, zeros_2d};
+use crate::float::element::Compute;
+use crate::matrix::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
-use crate::orthogonal::{multiply_out, threads_for};
-use crate::parallel::{Poll, for_each};
-use crate::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, block_sums, sum_blocks};
-use crate::simd::dispatch;
+use crate::matrix::orthogonal::{multiply_out, threads_for};
+use crate::matrix::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, block_sums, sum_blocks};
 use bytemuck::Zeroable;
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
 use pulp::NullaryFnOnce;

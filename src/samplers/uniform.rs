@@ -1,8 +1,8 @@
 //! Uniform values in [minval, maxval) (`docs/stream.md`, section 3).
 
 use crate::error::{Error, finite};
-use crate::fill::{Kernel, Sampler, sealed};
-use crate::float::{Compute, Element, FromWord, fits};
+use crate::fill::groups::{Kernel, Sampler, sealed};
+use crate::float::element::{Compute, Element, FromWord, fits};
 
 /// The uniform distribution on [minval, maxval).
 ///
@@ -105,7 +105,7 @@ impl Unit for f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::float::F8E4M3FN;
+    use crate::float::element::F8E4M3FN;
     use half::bf16;
     use sealed::Sampler;
 

@@ -1,14 +1,14 @@
 //! From words to a filled tensor: groups, runs, chunks, and the public trait of the samplers.
 
-use crate::block::Block;
-use crate::chacha::ChaCha8;
+use crate::cpu::dispatch::{WithVectors, with_vectors};
+use crate::cpu::float_mode::in_standard_mode;
+use crate::cpu::threads::{CHUNK_BYTES, for_each, for_each_chunk, threads_for_elements};
+use crate::cpu::vectors::Vectors;
 use crate::error::Error;
-use crate::float::{Compute, Element, FromWord};
-use crate::float_mode::in_standard_mode;
-use crate::parallel::{CHUNK_BYTES, for_each, for_each_chunk, threads_for_elements};
-use crate::simd::{WithVectors, with_vectors};
-use crate::stream::{Seed, Word};
-use crate::vectors::Vectors;
+use crate::fill::block::Block;
+use crate::float::element::{Compute, Element, FromWord};
+use crate::stream::chacha::ChaCha8;
+use crate::stream::words::{Seed, Word};
 use ndarray::{Array, Array2, ArrayViewMut, Axis, Dimension, IntoDimension};
 
 /// Elements that are made together; a group begins at every multiple of it in the global numbering.

@@ -1,7 +1,7 @@
 //! Vectors of 32-bit words on each processor, with the few operations that the keystream needs.
 //!
 //! The tokens of `pulp` prove that the processor has an instruction set, so that all of this is safe. Their
-//! methods must be inlined into a function that has it switched on: `simd.rs` has those.
+//! methods must be inlined into a function that has it switched on: `dispatch.rs` has those.
 
 use bytemuck::Pod;
 

@@ -1,0 +1,7 @@
+//! The processor: vectors, threads and the floating-point mode. Knows nothing of random numbers.
+
+pub(crate) mod dispatch;
+pub(crate) mod float_mode;
+pub(crate) mod fused;
+pub(crate) mod threads;
+pub(crate) mod vectors;

@@ -1,0 +1,4 @@
+//! From words to a filled tensor.
+
+pub(crate) mod block;
+pub(crate) mod groups;

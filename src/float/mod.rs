@@ -1,0 +1,6 @@
+//! Floating-point types and the functions that samplers compute with.
+
+pub(crate) mod coefficients;
+pub(crate) mod double;
+pub(crate) mod element;
+pub(crate) mod quantile;
