@@ -306,13 +306,24 @@ mod tests {
         assert_eq!(scalar.first(), normal.sample::<f32, _>(7, 1).unwrap().first());
     }
 
+    /// A kernel that takes a millisecond for a group of ones.
+    struct Slow;
+
+    impl Kernel<f32> for Slow {
+        fn group(&self, _: &[u32; GROUP], out: &mut [f32; GROUP]) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            out.fill(1.0);
+        }
+    }
+
     #[test]
     fn a_view_can_be_interrupted() {
-        let mut spread = Array2::<f32>::zeros((6_000_000, 2));
-        let kernel = sealed::Sampler::kernel::<f32>(&Normal::new(0.0, 1.0).unwrap()).unwrap();
-        let block = Block::whole(&[6_000_000, 1]).unwrap();
-        let result = fill_view(&kernel, Seed::from(1), &block, spread.slice_mut(s![.., ..1]), &mut || true);
+        // The interrupt is looked for after the first elements that are drawn together, which take 64 ms or more.
+        let mut spread = Array2::<f32>::zeros((3 * SCATTERED, 2));
+        let block = Block::whole(&[3 * SCATTERED as u64, 1]).unwrap();
+        let result = fill_view(&Slow, Seed::from(1), &block, spread.slice_mut(s![.., ..1]), &mut || true);
         assert_eq!(result, Err(Error::Interrupted));
-        assert_eq!(spread[[5_999_999, 0]], 0.0);
+        let written = spread.column(0).iter().filter(|&&x| x == 1.0).count();
+        assert_eq!((written, spread.column(1).sum()), (SCATTERED, 0.0));
     }
 }
