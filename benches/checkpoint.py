@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 
 import initializers
-from initializers import Recipe, _disk, checkpoint
-from initializers._appender import BUFFER, Appender
-from initializers._disk import new_file, reserve, sync_file
-from initializers._dtypes import look_up
-from initializers._specs import model_specs
+from initializers import Recipe, checkpoint
+from initializers._arguments.dtypes import look_up
+from initializers._files import filesystem
+from initializers._files.direct_writer import BUFFER, Appender
+from initializers._files.filesystem import new_file, reserve, sync_file
+from initializers.recipe._sources import model_specs
 
 WRITERS = ("zeros", "no pattern", "buffered", "model", "safetensors")
 MODEL = "model.safetensors"
@@ -98,7 +99,7 @@ def run(writer: str, name: str, folder: Path) -> None:
             raise SystemExit(str(result))
         report(start)
     elif writer == "buffered":
-        _disk.open_direct = lambda path, descriptor: None
+        filesystem.open_direct = lambda path, descriptor: None
         write_bytes(path, size_of(name), True)
     elif writer == "safetensors":
         write_by_library(name, path)

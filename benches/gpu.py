@@ -114,8 +114,8 @@ def compare(initializer: Any, dtype: str, count: int) -> int:
 
 def compare_columns() -> int:
     """Return how many elements of a block of columns, not aligned to anything, differ."""
-    from initializers._dtypes import look_up
-    from initializers._write import plan_fill
+    from initializers._arguments.dtypes import look_up
+    from initializers._filling import plan_fill
     from initializers.torch._launch import fill_on_device
 
     shape, initializer = (65536, 4096), SAMPLERS["normal"]

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import deserialize
 
-from initializers import Recipe, _appender, _verify, checkpoint
+from initializers import Recipe, checkpoint
+from initializers._files import direct_writer
+from initializers.checkpoint import _verify, _write
 
 SEED = 2024
 DTYPES = {
@@ -59,8 +61,8 @@ def make_recipe(seed: int = SEED) -> Recipe:
 
 # Module, name, bytes: what is written, noted and compared at once.
 SMALL_PIECES = [
-    (_appender, "BUFFER", 1 << 14),
-    (checkpoint, "BUFFER", 1 << 14),
+    (direct_writer, "BUFFER", 1 << 14),
+    (_write, "BUFFER", 1 << 14),
     (_verify, "_PIECE", 1 << 12),
 ]
 
@@ -114,8 +116,8 @@ def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = Fal
     use_small_pieces()
     recipe, specs = make_recipe(), make_specs()
     ours = tuple(
-        str(Path(_appender.__file__).with_name(name))
-        for name in ("_appender.py", "_disk.py", "_workers.py", "checkpoint.py")
+        str(Path(direct_writer.__file__).with_name(name))
+        for name in ("direct_writer.py", "_disk.py", "_workers.py", "checkpoint.py")
     )
     calls = 0
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from initializers import _core, _registry
+from initializers import _core
+from initializers._classes import registry
 
 # These run in the environment of their framework: `make torch`, `make jax`, `make keras`.
 collect_ignore = [f"with_{name}" for name in ("jax", "keras", "torch") if find_spec(name) is None]
@@ -23,12 +24,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture
 def fresh_registry() -> Iterator[None]:
     """Forget, after the test, what it registered."""
-    objects, keys = dict(_registry._objects), dict(_registry._keys)
+    objects, keys = dict(registry._objects), dict(registry._keys)
     yield
-    _registry._objects.clear()
-    _registry._objects.update(objects)
-    _registry._keys.clear()
-    _registry._keys.update(keys)
+    registry._objects.clear()
+    registry._objects.update(objects)
+    registry._keys.clear()
+    registry._keys.update(keys)
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ import scipy.signal  # type: ignore[import-untyped]  # noqa: F401  (as difflib)
 
 import initializers
 from initializers import Constant, Initializer, Recipe, SeedGenerator, deserialize, serialize
-from initializers._registry import CLASSES
-from initializers._safetensors import encode_header, read, read_specs
+from initializers._classes.registry import CLASSES
+from initializers._files.safetensors import encode_header, read, read_specs
 
 Pick = random.Random
 

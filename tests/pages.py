@@ -97,8 +97,9 @@ def _run_pages(pages: list[Path], *frameworks: str) -> None:
 def run_docstrings(package: str) -> int:
     """Run the examples in the docstrings of a package, and return their number."""
     attempted = 0
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        result = doctest.testmod(importlib.import_module(f"{package}.{module.name}"))
+    path = importlib.import_module(package).__path__
+    for name in (package, *(module.name for module in pkgutil.iter_modules(path, f"{package}."))):
+        result = doctest.testmod(importlib.import_module(name))
         assert result.failed == 0
         attempted += result.attempted
     return attempted

@@ -37,7 +37,7 @@ from initializers import (
     SeedGenerator,
     Zeros,
 )
-from initializers._registry import BUILT_IN, CLASSES, to_snake_case
+from initializers._classes.registry import BUILT_IN, CLASSES, to_snake_case
 
 MATRICES = (*RANDOM, *GIVEN, *ORTHOGONAL, SPARSE, Identity())
 

@@ -26,7 +26,7 @@ from initializers import (
     Zeros,
     digest,
 )
-from initializers._checks import hint
+from initializers._arguments.checks import hint
 
 every_class = pytest.mark.parametrize(
     "initializer", [RandomNormal(seed=1), Zeros(), Ones(), Identity()], ids=repr
@@ -93,7 +93,7 @@ def test_shapes_for_every_class(initializer: Any) -> None:
 def test_memory_is_refused_promptly_even_where_the_system_promises_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("initializers._memory.memory_limit", lambda: 2**30)
+    monkeypatch.setattr("initializers._memory.limit.memory_limit", lambda: 2**30)
     check_call("no memory for shape .* of float16: 1073741826 bytes", MemoryError, 2**29 + 1, "f2")
     assert HeNormal(seed=1)((2, 3)).shape == (2, 3)
 
@@ -124,7 +124,7 @@ def test_mistakes_are_found_before_memory_is_asked_for(
     generator = SeedGenerator(1)
     if with_generator:
         initializer = initializer.with_seed(generator)
-    monkeypatch.setattr("initializers._base.allocate", forbidden)
+    monkeypatch.setattr("initializers._classes.base.allocate", forbidden)
     with pytest.raises(ValueError, match=text):
         initializer((300, 400), dtype)
     assert generator.counter == 0

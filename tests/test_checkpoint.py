@@ -26,10 +26,11 @@ from checkpoints import (
     make_recipe,
     make_specs,
 )
-from initializers import Recipe, _verify, checkpoint
-from initializers._dtypes import look_up
-from initializers._memory import memory_limit
-from initializers._safetensors import encode_header, read
+from initializers import Recipe, checkpoint
+from initializers._arguments.dtypes import look_up
+from initializers._files.safetensors import encode_header, read
+from initializers._memory.limit import memory_limit
+from initializers.checkpoint import _verify
 from initializers.recipe import read_specs
 
 

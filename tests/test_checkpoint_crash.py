@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from checkpoints import SMALL_PIECES, check_whole, is_readable, make_recipe, make_specs
-from initializers import _disk, checkpoint
-from initializers import checkpoint as module
+from initializers import checkpoint
+from initializers._files import filesystem
+from initializers.checkpoint import _write as module
 
 SCRIPT = Path(__file__).with_name("checkpoints.py")
 MOST = 250_000  # three files
@@ -222,7 +223,7 @@ def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_check_space", lambda *arguments: None)
     for reserved in (True, False):
         if not reserved:  # as on a file system that cannot reserve
-            monkeypatch.setattr(_disk, "reserve", os.truncate)
+            monkeypatch.setattr(filesystem, "reserve", os.truncate)
         with pytest.raises(OSError, match=r"No space left on device; \d+ of \d+ bytes are kept"):
             write(small_disk, resume=not reserved)
         assert not look_whole(small_disk)
@@ -234,8 +235,8 @@ def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
     room = [20]
     if not direct:
-        monkeypatch.setattr(_disk, "open_direct", lambda *arguments: None)
-    write_all = _disk.write_all
+        monkeypatch.setattr(filesystem, "open_direct", lambda *arguments: None)
+    write_all = filesystem.write_all
 
     def write_some(descriptor: int, data: Any, position: int) -> None:
         room[0] -= 1
@@ -243,7 +244,7 @@ def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dire
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_all(descriptor, data, position)
 
-    monkeypatch.setattr(_disk, "write_all", write_some)
+    monkeypatch.setattr(filesystem, "write_all", write_some)
     with pytest.raises(
         OSError, match=r"No space left on device; \d+ of \d+ bytes are kept"
     ) as info:
@@ -259,7 +260,7 @@ def test_a_system_that_takes_no_direct_writes(
 ) -> None:
     """Some file systems open a file so, and then refuse."""
     direct: list[int] = []
-    open_direct, write_all = _disk.open_direct, _disk.write_all
+    open_direct, write_all = filesystem.open_direct, filesystem.write_all
 
     def open_it(path: Path, descriptor: int) -> int | None:
         found = open_direct(path, descriptor) or os.open(path, os.O_WRONLY)
@@ -272,8 +273,8 @@ def test_a_system_that_takes_no_direct_writes(
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         write_all(descriptor, data, position)
 
-    monkeypatch.setattr(_disk, "open_direct", open_it)
-    monkeypatch.setattr(_disk, "write_all", refuse)
+    monkeypatch.setattr(filesystem, "open_direct", open_it)
+    monkeypatch.setattr(filesystem, "write_all", refuse)
     check_whole(write(tmp_path))
     assert -1 in direct
 
@@ -379,7 +380,7 @@ def test_an_error_while_publishing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """With the error and its traceback kept, the same interpreter goes on."""
-    rename = _disk.rename
+    rename = filesystem.rename
     names: list[str] = []
 
     def fail_once(source: Path, target: Path) -> None:
@@ -388,7 +389,7 @@ def test_an_error_while_publishing(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
         rename(source, target)
 
-    monkeypatch.setattr(_disk, "rename", fail_once)
+    monkeypatch.setattr(filesystem, "rename", fail_once)
     with pytest.raises(PermissionError, match=r"(\d+) of \1 bytes are kept") as info:
         write(tmp_path)
     assert not (tmp_path / "model.safetensors.index.json").exists()
@@ -405,7 +406,7 @@ def test_a_cleanup_that_fails_hides_nothing(
         raise PermissionError(errno.EACCES, "cleanup", str(path))
 
     def stop(done: int, total: int) -> None:
-        monkeypatch.setattr(_disk, "remove", fail)
+        monkeypatch.setattr(filesystem, "remove", fail)
         raise ValueError("the cause")
 
     with pytest.raises(ValueError, match="the cause"):
@@ -419,23 +420,23 @@ def test_the_lock_of_a_file_that_is_removed_meanwhile(
 ) -> None:
     """A process opens the lock file, the one before removes it, and then a third makes its own."""
     path = tmp_path / "lock"
-    lock_it = _disk._lock
+    lock_it = filesystem._lock
     third: list[Any] = []
 
     def slow(descriptor: int, name: Path) -> None:
         if not third:
             third.append(None)
             path.unlink()  # by the one before, which ends
-            third.append(_disk.lock(path))
+            third.append(filesystem.lock(path))
             third[1].__enter__()
         lock_it(descriptor, name)
 
-    monkeypatch.setattr(_disk, "_lock", slow)
-    with pytest.raises(BlockingIOError, match="another process"), _disk.lock(path):
+    monkeypatch.setattr(filesystem, "_lock", slow)
+    with pytest.raises(BlockingIOError, match="another process"), filesystem.lock(path):
         pass
     third[1].__exit__(None, None, None)
     assert not path.exists()
-    with _disk.lock(path):
+    with filesystem.lock(path):
         assert path.exists()
     assert not path.exists()
 
@@ -450,8 +451,8 @@ def test_locks_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         flock(descriptor, names)
 
     fake = SimpleNamespace(LK_NBLCK=2, locking=locking)
-    monkeypatch.setattr(_disk, "fcntl", None)
-    monkeypatch.setattr(_disk, "msvcrt", fake)
+    monkeypatch.setattr(filesystem, "fcntl", None)
+    monkeypatch.setattr(filesystem, "msvcrt", fake)
 
     def again(done: int, total: int) -> None:
         with pytest.raises(BlockingIOError, match="another process is writing this checkpoint"):

@@ -24,7 +24,9 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from initializers import Recipe, _appender, _disk, checkpoint
+from initializers import Recipe, checkpoint
+from initializers._files import direct_writer, filesystem
+from initializers.checkpoint import _write
 
 SPECS = {"a": (16, 12), "b": (9, 30), "c": (150,), "d": (12, 16)}
 MOST = 1400  # three files
@@ -37,9 +39,9 @@ VALUES = [recipe.init(SPECS) for recipe in (OLD, NEW)]
 
 @pytest.fixture(autouse=True)
 def small_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (_appender, checkpoint):
+    for module in (direct_writer, _write):
         monkeypatch.setattr(module, "BUFFER", 256)
-    monkeypatch.setattr(_appender, "ALIGNMENT", 8)  # no file system takes such direct writes
+    monkeypatch.setattr(direct_writer, "ALIGNMENT", 8)  # no file system takes such direct writes
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # recorded, and slow
 
 
@@ -205,7 +207,7 @@ def record(folder: Path, disk: Disk, **options: Any) -> list[tuple[Any, ...]]:
     fill_folder(folder, disk.now())
     system = RecordingSystem(disk)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_disk, "os", system)
+        patch.setattr(filesystem, "os", system)
         checkpoint.write(NEW, SPECS, folder, **options)
     after = disk.copy()
     for operation in system.operations:

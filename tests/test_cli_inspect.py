@@ -21,8 +21,9 @@ from scipy import stats  # type: ignore[import-untyped]
 
 import initializers
 from commands import Command, run_process
-from initializers.cli._recognize import recognize
-from initializers.cli._statistics import BLOCK, Statistics, measure
+from initializers._arguments.dtypes import look_up
+from initializers._charts.recognition import recognize
+from initializers._charts.statistics import BLOCK, Statistics, measure
 
 FLOATS = ("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 SHAPE = (784, 256)
@@ -83,7 +84,7 @@ def test_statistics_of_integers(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "float8_e5m2"])
 def test_statistics_leave_out_what_is_not_finite(dtype: str) -> None:
     rare = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 2.0]
-    found = look(np.array(rare).astype(initializers._dtypes.look_up(dtype).numpy))
+    found = look(np.array(rare).astype(look_up(dtype).numpy))
     assert (found.count, found.finite, found.nan, found.infinite) == (7, 4, 1, 2)
     assert (found.min, found.max, found.mean) == (0.0, 2.0, 0.75)
     assert found.zeros == pytest.approx(2 / 7)
@@ -94,7 +95,7 @@ def test_statistics_leave_out_what_is_not_finite(dtype: str) -> None:
     "values", [[np.nan] * 3, [0.0] * 3, [1.5] * 3, []], ids=["NaN", "zeros", "constant", "empty"]
 )
 def test_statistics_of_nothing_much(dtype: str, values: list[float]) -> None:
-    found = look(np.array(values, np.float64).astype(initializers._dtypes.look_up(dtype).numpy))
+    found = look(np.array(values, np.float64).astype(look_up(dtype).numpy))
     assert found.count == len(values)
     if found.finite:
         assert (found.mean, found.std) == (values[0], 0.0)

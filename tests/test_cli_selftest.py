@@ -12,7 +12,7 @@ import pytest
 
 from commands import Command
 from initializers import _core, get_num_threads
-from initializers._registry import CLASSES
+from initializers._classes.registry import CLASSES
 from initializers.cli import selftest
 
 ROOT = Path(__file__).parent.parent

@@ -12,17 +12,17 @@ from scipy import stats  # type: ignore[import-untyped]
 
 import initializers
 from commands import Command
-from initializers._registry import CLASSES
-from initializers.cli import _laws
-from initializers.cli._statistics import Distribution, measure
-from initializers.cli._theory import p_value, theory
+from initializers._charts import laws
+from initializers._charts.statistics import Distribution, measure
+from initializers._charts.theory import p_value, theory
+from initializers._classes.registry import CLASSES
 
 
 @pytest.mark.parametrize(
     "bounds", [(-2, 2), (0, math.inf), (-1, 3), (2.5, math.inf), (-math.inf, -1), (-0.1, 0.2)]
 )
 def test_truncated_normal_laws(bounds: tuple[float, float]) -> None:
-    law = _laws.truncated_normal(0.1, 0.5, *bounds)
+    law = laws.truncated_normal(0.1, 0.5, *bounds)
     peer = stats.truncnorm(*bounds, 0.1, 0.5)
     mean, variance, kurtosis = peer.stats("mvk")
     assert law.mean == pytest.approx(mean, rel=1e-10)
@@ -35,8 +35,8 @@ def test_truncated_normal_laws(bounds: tuple[float, float]) -> None:
 
 def test_other_laws() -> None:
     for law, peer in (
-        (_laws.uniform(-0.3, 0.7), stats.uniform(-0.3, 1.0)),
-        (_laws.normal(0.2, 0.5), stats.norm(0.2, 0.5)),
+        (laws.uniform(-0.3, 0.7), stats.uniform(-0.3, 1.0)),
+        (laws.normal(0.2, 0.5), stats.norm(0.2, 0.5)),
     ):
         mean, variance, kurtosis = peer.stats("mvk")
         assert (law.mean, law.std) == pytest.approx((mean, variance**0.5))
@@ -51,9 +51,9 @@ def test_distance_is_that_of_kolmogorov_and_smirnov() -> None:
     found = measure([values], "float64").distribution
     assert found is not None
     exact = stats.kstest(values, "norm").statistic
-    received = _laws.distance(_laws.normal(0.0, 1.0), found)
+    received = laws.distance(laws.normal(0.0, 1.0), found)
     assert 0.85 * exact < received <= exact
-    shifted = _laws.distance(_laws.normal(0.1, 1.0), found)
+    shifted = laws.distance(laws.normal(0.1, 1.0), found)
     assert shifted == pytest.approx(stats.kstest(values, "norm", (0.1, 1.0)).statistic, rel=0.05)
     assert p_value(exact, values.size) == pytest.approx(stats.kstwobign.sf(exact * 50_000**0.5))
     assert p_value(0.0, 10) == 1.0

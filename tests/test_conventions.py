@@ -24,8 +24,8 @@ from initializers import (
     checkpoint,
     fold_in,
 )
-from initializers._registry import CLASSES
-from initializers._safetensors import CONVENTION_KEY, read
+from initializers._classes.registry import CLASSES
+from initializers._files.safetensors import CONVENTION_KEY, read
 from initializers.recipe import RecipeRule, Spec, list_models, model_specs, read_specs
 
 WITHOUT_LAYOUT = ["constant", "identity", "normal", "ones", "truncated_normal", "uniform", "zeros"]
@@ -135,7 +135,7 @@ def test_conflicts_and_bad_values(tmp_path: Path) -> None:
 
 
 def test_published_recipes_state_their_convention() -> None:
-    from initializers._published import list_recipes
+    from initializers.recipe._published import list_recipes
 
     for name in list_recipes():
         numbers = {"layers": 2} if name == "megatron" else {}

@@ -26,15 +26,19 @@ from pages import (
 
 # What needs a framework is tried in its environment.
 RUNNABLE = [page for page in PAGES if page.stem not in OWN_PAGES]
-MODULES = {module.name for module in pkgutil.iter_modules(initializers.__path__)} - {*FRAMEWORKS}
+MODULES = {
+    module.name
+    for module in pkgutil.walk_packages(initializers.__path__, "initializers.", onerror=print)
+    if not {*FRAMEWORKS} & {*module.name.split(".")}
+} | {"initializers"}
 # The page on which the names of a module stand.
 REFERENCES = {
     "__init__": "reference",
-    "checkpoint": "checkpoints",
+    "checkpoint/__init__": "checkpoints",
     "jax/__init__": "jax",
     "keras/__init__": "keras",
     "propagation/__init__": "propagation",
-    "recipe": "recipes",
+    "recipe/__init__": "recipes",
     "torch/__init__": "torch",
 }
 
@@ -98,7 +102,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_docstrings(name: str) -> None:
-    module = importlib.import_module(f"initializers.{name}")
+    module = importlib.import_module(name)
     public = {key: getattr(initializers, key) for key in initializers.__all__}
     result = doctest.testmod(module, extraglobs=public, optionflags=doctest.ELLIPSIS)
     assert result.failed == 0

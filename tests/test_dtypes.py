@@ -15,16 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import FLOATS, INTEGERS, LOW_PRECISION, NUMBERS, numpy_dtype, same_bits
-from initializers import Constant, Ones, RandomNormal, _dtypes
-from initializers._cast import cast
-from initializers._dtypes import look_up
+from initializers import Constant, Ones, RandomNormal
+from initializers._arguments import dtypes
+from initializers._arguments.dtypes import look_up
+from initializers._memory.exact_cast import cast
 
 
 def test_two_first_users_of_a_dtype_get_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else `out=` of the other object would be refused for the life of the process."""
     at_once = threading.Barrier(2)
 
-    class Slow(_dtypes.DType):
+    class Slow(dtypes.DType):
         __slots__ = ()
 
         def __init__(self, name: str) -> None:
@@ -32,8 +33,8 @@ def test_two_first_users_of_a_dtype_get_one_object(monkeypatch: pytest.MonkeyPat
             at_once.wait(10)
 
     for table in ("_by_name", "_seen"):
-        monkeypatch.setattr(_dtypes, table, {})
-    monkeypatch.setattr(_dtypes, "DType", Slow)
+        monkeypatch.setattr(dtypes, table, {})
+    monkeypatch.setattr(dtypes, "DType", Slow)
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(look_up, ["float16", np.dtype("float16")])
     assert one is other is look_up("f2")

@@ -15,8 +15,8 @@ import pytest
 
 import initializers
 from initializers import _core
-from initializers._dtypes import look_up
-from initializers._write import plan_fill
+from initializers._arguments.dtypes import look_up
+from initializers._filling import plan_fill
 
 X86 = platform.machine() in ("x86_64", "AMD64", "i686")
 ARM = platform.machine() in ("aarch64", "arm64")

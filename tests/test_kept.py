@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from initializers import RandomNormal, _kept, release_memory
-from initializers._aligned import allocate_aligned
-from initializers._dtypes import look_up
+from initializers import RandomNormal, release_memory
+from initializers._arguments.dtypes import look_up
+from initializers._memory import mmap_pool
+from initializers._memory.allocation import allocate_aligned
 
-pytestmark = pytest.mark.skipif(not _kept.CAN_KEEP, reason="the system cannot be told of it")
+pytestmark = pytest.mark.skipif(not mmap_pool.CAN_KEEP, reason="the system cannot be told of it")
 
 SHAPE = (3, 1 << 20)
 FLOAT = look_up("float32")
@@ -24,9 +25,9 @@ FLOAT = look_up("float32")
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    _kept._kept.clear()
+    mmap_pool._kept.clear()
     yield
-    _kept._kept.clear()
+    mmap_pool._kept.clear()
 
 
 def address(array: Any) -> int:
@@ -75,7 +76,7 @@ def test_what_is_referred_to_is_not_used_again(refer: Any) -> None:
 def test_small_and_zero_and_copied_arrays_are_numpy_s() -> None:
     for keywords, shape in (({}, (8, 8)), ({"zeros": True}, SHAPE), ({"shared": False}, SHAPE)):
         allocate_aligned(shape, FLOAT, **keywords)
-        assert not _kept._kept
+        assert not mmap_pool._kept
 
 
 def test_the_system_may_take_it_back() -> None:
@@ -96,28 +97,28 @@ def test_the_system_may_take_it_back() -> None:
 
 
 def test_no_more_than_a_share_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kept, "_MOST_KEPT", 45_000_000)  # three of them
+    monkeypatch.setattr(mmap_pool, "_MOST_KEPT", 45_000_000)  # three of them
     arrays = [make() for _ in range(5)]
     del arrays
-    assert sum(map(len, _kept._kept.values())) == 2
+    assert sum(map(len, mmap_pool._kept.values())) == 2
 
 
 def test_the_share_is_the_same_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing tells how much memory there is, as on macOS, and for one large array."""
-    monkeypatch.setattr("initializers._memory._PROC", "/nowhere")
+    monkeypatch.setattr("initializers._memory.limit._PROC", "/nowhere")
     arrays = [make() for _ in range(30)]  # 420 MB, none of them touched
     del arrays
-    assert 0 < sum(size * len(pieces) for size, pieces in _kept._kept.items()) <= 2**28
+    assert 0 < sum(size * len(pieces) for size, pieces in mmap_pool._kept.items()) <= 2**28
     allocate_aligned((2**28,), look_up("uint8"))
-    assert sum(size * len(pieces) for size, pieces in _kept._kept.items()) <= 2**28
+    assert sum(size * len(pieces) for size, pieces in mmap_pool._kept.items()) <= 2**28
 
 
 def test_release_memory() -> None:
     assert release_memory() == 0
     make(), make()
-    kept = sum(size * len(pieces) for size, pieces in _kept._kept.items())
+    kept = sum(size * len(pieces) for size, pieces in mmap_pool._kept.items())
     assert kept >= 3 * 2**22
-    references = [weakref.ref(piece) for pieces in _kept._kept.values() for piece in pieces]
+    references = [weakref.ref(piece) for pieces in mmap_pool._kept.values() for piece in pieces]
     assert release_memory() == kept
     assert [reference() for reference in references] == [None] * len(references)
     assert release_memory() == 0
@@ -128,5 +129,5 @@ def test_without_memory_to_map(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any, **keywords: Any) -> Any:
         raise OSError("no")
 
-    monkeypatch.setattr("initializers._kept.mmap.mmap", refuse)
+    monkeypatch.setattr("initializers._memory.mmap_pool.mmap.mmap", refuse)
     assert make().shape == SHAPE

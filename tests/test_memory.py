@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from initializers import _memory
-from initializers._memory import exceeds_memory, memory_limit
+from initializers._memory import limit
+from initializers._memory.limit import exceeds_memory, memory_limit
 
 GIB = 2**30
 INFO = "MemTotal:       8388608 kB\nMemFree:         123456 kB\nSwapTotal:      2097152 kB\n"
@@ -18,8 +18,8 @@ MACHINE = 8 * GIB + 2 * GIB
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of 8 GiB and 2 GiB of swap, without control groups."""
-    monkeypatch.setattr(_memory, "_PROC", str(tmp_path / "proc"))
-    monkeypatch.setattr(_memory, "_GROUPS", str(tmp_path / "groups"))
+    monkeypatch.setattr(limit, "_PROC", str(tmp_path / "proc"))
+    monkeypatch.setattr(limit, "_GROUPS", str(tmp_path / "groups"))
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "groups").mkdir()
     (tmp_path / "proc/meminfo").write_text(INFO)

@@ -16,8 +16,8 @@ from scipy import stats  # type: ignore[import-untyped]
 import initializers
 from cases import FLOATS, as_float64, numpy_dtype, same_bits
 from initializers import Orthogonal, SeedGenerator, _core, orthogonalize
-from initializers._dtypes import look_up
-from initializers._write import plan_fill
+from initializers._arguments.dtypes import look_up
+from initializers._filling import plan_fill
 
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 ALPHA = 1e-4
@@ -222,7 +222,7 @@ def test_empty() -> None:
 
 
 def test_what_fits_no_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("initializers._memory.memory_limit", lambda: 2**31)
+    monkeypatch.setattr("initializers._memory.limit.memory_limit", lambda: 2**31)
     with pytest.raises(MemoryError, match="no memory for the reflectors of shape"):
         Orthogonal(seed=1)((2**16, 2**15), index=np.s_[:1, :1])
     with pytest.raises(MemoryError, match="no memory for"):

@@ -28,8 +28,8 @@ from initializers import (
     fold_in,
     register,
 )
-from initializers._rules import Rule
 from initializers.recipe import Plan, RecipeRule, Spec, Weight
+from initializers.recipe._rules import Rule
 from recipe_model import DIGEST, RECIPE, SHAPES
 
 

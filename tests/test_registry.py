@@ -26,7 +26,7 @@ from initializers import (
     register,
     serialize,
 )
-from initializers import _registry as registry
+from initializers._classes import registry as registry
 from test_config import FULL
 
 # The keys of keras.initializers (3.15).

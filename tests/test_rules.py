@@ -20,12 +20,12 @@ from initializers import (
     SeedGenerator,
     Sparse,
     Zeros,
-    _write,
+    _filling,
     fold_in,
 )
-from initializers._dtypes import look_up
-from initializers._rules import Rule, Rules
-from initializers._write import plan_fill
+from initializers._arguments.dtypes import look_up
+from initializers._filling import plan_fill
+from initializers.recipe._rules import Rule, Rules
 
 CASES: list[tuple[Initializer, tuple[int, ...]]] = [
     (RandomNormal(seed=1), (6, 5, 4)),
@@ -46,7 +46,7 @@ CASES: list[tuple[Initializer, tuple[int, ...]]] = [
 def test_any_strides_and_orders(
     initializer: Any, shape: tuple[int, ...], dtype: str, most: int, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(_write, "_PIECE", most)
+    monkeypatch.setattr(_filling, "_PIECE", most)
     kind, rank = look_up(dtype), len(shape)
     whole = initializer(shape, dtype)
     for order in itertools.permutations(range(rank)):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cases import same_bits
 from initializers import Orthogonal, RandomNormal, Recipe, checkpoint, digest
-from initializers._dtypes import look_up
-from initializers._rules import Rule, Rules
+from initializers._arguments.dtypes import look_up
 from initializers.recipe import RecipeRule
+from initializers.recipe._rules import Rule, Rules
 
 LAWS = ["he_normal", "orthogonal", "ones", RandomNormal(stddev=0.02), "constant"]
 
@@ -117,14 +117,14 @@ def test_checkpoints(tmp_path: Path) -> None:
 
 def test_memory_of_a_stack_is_that_of_one_tensor(tmp_path: Path) -> None:
     """A stack of orthogonal matrices is made, written and verified one after another."""
-    from initializers import _layout
+    from initializers.checkpoint import _shards
 
     weight = Recipe({"*": Rule("orthogonal", stack=1)}, seed=1, convention="keras").weight(
         "blocks/q", (8, 64, 64)
     )
-    assert _layout.is_made_whole(weight)
-    assert _layout.piece_size(weight, 1) == 64 * 64 * 4
-    pieces = list(_layout.list_pieces(weight, _layout.piece_size(weight, 1)))
+    assert _shards.is_made_whole(weight)
+    assert _shards.piece_size(weight, 1) == 64 * 64 * 4
+    pieces = list(_shards.list_pieces(weight, _shards.piece_size(weight, 1)))
     assert [start for start, *_ in pieces] == [(i, 0, 0) for i in range(8)]
     assert {extent for _, extent, *_ in pieces} == {(1, 64, 64)}
 

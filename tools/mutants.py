@@ -5,7 +5,7 @@ the test which must fail, then the difference as `git diff -U1` writes it.
 
     # Draws of one generator in several threads take the same stream.
     # test: python -m pytest tests/test_seeds.py::test_every_draw_is_taken_by_one_thread
-    diff --git a/python/initializers/_seed.py b/python/initializers/_seed.py
+    diff --git a/python/initializers/_arguments/seeds.py b/python/initializers/_arguments/seeds.py
     ...
 
 The test is a command that starts with `python -m pytest` or `cargo test --release`, without a

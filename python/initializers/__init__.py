@@ -11,13 +11,10 @@ for any number of threads, whole or in blocks.
 
 from typing import TYPE_CHECKING, Any
 
-from ._base import Initializer
-from ._constant import Constant, Identity, Ones, Zeros
-from ._core import STREAM_VERSION, __version__
-from ._digest import digest
-from ._fans import calculate_gain, compute_fans
-from ._kept import release_memory
-from ._kernels import (
+from ._arguments.seeds import SeedGenerator, fold_in
+from ._classes.base import Initializer
+from ._classes.constants import Constant, Identity, Ones, Zeros
+from ._classes.convolution_kernels import (
     ConvolutionOrthogonal1D,
     ConvolutionOrthogonal2D,
     ConvolutionOrthogonal3D,
@@ -25,14 +22,13 @@ from ._kernels import (
     Dirac,
     Sparse,
 )
-from ._orthogonal import Orthogonal, orthogonalize
-from ._random import RandomNormal, RandomUniform, TruncatedNormal
-from ._registry import register
-from ._seed import SeedGenerator, fold_in
-from ._serialize import deserialize, get, serialize
-from ._stft import STFT
-from ._threads import get_num_threads, set_num_threads
-from ._variance import (
+from ._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
+from ._classes.fans import calculate_gain, compute_fans
+from ._classes.orthogonal import Orthogonal, orthogonalize
+from ._classes.registry import register
+from ._classes.serialization import deserialize, get, serialize
+from ._classes.stft import STFT
+from ._classes.variance_scaling import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
@@ -41,6 +37,11 @@ from ._variance import (
     LecunUniform,
     VarianceScaling,
 )
+from ._core import STREAM_VERSION, __version__
+from ._digest import digest
+from ._memory.mmap_pool import release_memory
+from ._public import publish
+from ._threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from . import checkpoint as checkpoint
@@ -167,8 +168,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
-# Pickles and messages name the public place, whatever file a class lives in.
-for _name in __all__:
-    if hasattr(globals().get(_name), "__module__"):
-        globals()[_name].__module__ = __name__
-del _name
+publish(__name__, globals())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._checks import is_masked, show
+from ._arguments.checks import is_masked, show
 
 _IS_BIG = sys.byteorder == "big"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import _core
-from ._checks import show, to_integer
+from ._arguments.checks import show, to_integer
 
 _MOST = 1024
 

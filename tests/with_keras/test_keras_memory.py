@@ -11,7 +11,7 @@ import pytest
 from keras_models import BACKEND, to_numpy
 
 import initializers
-from initializers import _kept
+from initializers._memory import mmap_pool
 from initializers.keras import HeNormal
 
 SHAPE = (1200, 1024)  # large enough to be kept for the next one
@@ -20,7 +20,7 @@ SHAPE = (1200, 1024)  # large enough to be kept for the next one
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     gc.collect()
-    _kept._kept.clear()
+    mmap_pool._kept.clear()
 
 
 def wanted(seed: int) -> Any:
@@ -37,12 +37,12 @@ def draw_others() -> None:
 def test_memory_of_a_dead_tensor_is_kept() -> None:
     tensor = HeNormal(seed=1)(SHAPE)
     if BACKEND != "numpy":  # which copies it
-        assert not any(_kept._kept.values())
+        assert not any(mmap_pool._kept.values())
     del tensor
     for _ in range(2):  # JAX lets go late
         keras.ops.convert_to_numpy(keras.ops.zeros(()))
         gc.collect()
-    assert any(_kept._kept.values()) == _kept.CAN_KEEP
+    assert any(mmap_pool._kept.values()) == mmap_pool.CAN_KEEP
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ from initializers import (
     Zeros,
     _core,
 )
-from initializers._base import BuiltIn
-from initializers._dtypes import FLOATS, look_up
-from initializers._write import plan_fill
+from initializers._arguments.dtypes import FLOATS, look_up
+from initializers._classes.base import BuiltIn
+from initializers._filling import plan_fill
 from initializers.torch import Rule, _launch, _triton, fill_, init_module_, trunc_normal_
 
 INFINITY = float("inf")

@@ -41,9 +41,9 @@ def test_in_place_and_strided(name: str) -> None:
 
 
 def test_large_strided(monkeypatch: pytest.MonkeyPatch) -> None:
-    from initializers import _write
+    from initializers import _filling
 
-    monkeypatch.setattr(_write, "_PIECE", 1000)  # many pieces, in each dimension
+    monkeypatch.setattr(_filling, "_PIECE", 1000)  # many pieces, in each dimension
     expected = RandomNormal(seed=3)((7, 11, 3001)).tobytes()
     assert bits(fill_(empty(7, 3001, 11).transpose(1, 2), RandomNormal(), 3)) == expected
 

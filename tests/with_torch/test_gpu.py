@@ -21,7 +21,7 @@ from triton.backends.compiler import GPUTarget
 from triton.backends.nvidia.compiler import CUDABackend
 from triton.compiler import ASTSource
 
-from initializers._dtypes import FLOATS
+from initializers._arguments.dtypes import FLOATS
 from initializers.torch import _launch, _triton
 
 HERE = Path(__file__).parent

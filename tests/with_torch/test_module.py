@@ -183,9 +183,9 @@ def test_permute(dtype: Any) -> None:
 
 
 def test_large_permute_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    from initializers import _write
+    from initializers import _filling
 
-    monkeypatch.setattr(_write, "_PIECE", 1000)
+    monkeypatch.setattr(_filling, "_PIECE", 1000)
     layer = nn.Linear(300, 200, bias=False)
     init_module_(layer, {"*": Rule("he_normal", permute=(1, 0))}, 1)
     assert bits(layer.weight.t()) == HeNormal(fold_in(1, "weight"))((300, 200)).tobytes()

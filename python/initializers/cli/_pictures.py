@@ -12,12 +12,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ._charts import linear_edges, split
+from .._charts.bars import linear_edges, split
+from .._charts.laws import Law
+from .._charts.statistics import Distribution
 from ._command import Decorator
 from ._errors import Failure
-from ._laws import Law
 from ._output import clean
-from ._statistics import Distribution
 
 _KINDS = (".png", ".svg", ".pdf")
 _BLUE, _ORANGE = "#4477aa", "#cc6633"

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from .._conventions import CONVENTIONS
-from .._seed import check_seed_integer
-from .._specs import Spec, list_models, model_specs, read_specs
+from .._arguments.seeds import check_seed_integer
+from .._classes.conventions import CONVENTIONS
 from ..recipe import Recipe
+from ..recipe._sources import Spec, list_models, model_specs, read_specs
 from ._command import Decorator
 from ._errors import Mistake, mistakes_of
 

@@ -18,11 +18,11 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from .. import _safetensors
-from .._block import Array, Shape
-from .._dtypes import NUMBERS, look_up
+from .._arguments.dtypes import NUMBERS, look_up
+from .._arguments.shapes import Array, Shape
+from .._charts.statistics import BLOCK
+from .._files import safetensors
 from ._errors import Mistake
-from ._statistics import BLOCK
 
 # A tensor of more bytes is never held or mapped whole.
 _LARGEST_WHOLE = 1 << 28
@@ -65,7 +65,7 @@ def open_tensors(path: Path) -> list[Tensor]:
     """
     if path.exists() and not (path.is_dir() or path.is_file()):  # a pipe could be waited for
         raise Mistake(f"{path}: must be a regular file or a folder, received: a pipe or a device")
-    if path.is_dir() or path.name.endswith((_safetensors.SUFFIX, _safetensors.INDEX_SUFFIX)):
+    if path.is_dir() or path.name.endswith((safetensors.SUFFIX, safetensors.INDEX_SUFFIX)):
         return _open_safetensors(path)
     if path.suffix == ".npy":
         return [_open_npy(path)]
@@ -76,13 +76,13 @@ def open_tensors(path: Path) -> list[Tensor]:
 
 def _open_safetensors(path: Path) -> list[Tensor]:
     try:
-        stored = _safetensors.read(path)
+        stored = safetensors.read(path)
     except (ValueError, FileNotFoundError) as error:
         raise Mistake(str(error)) from None
     return [_of_stored(name, tensor) for name, tensor in stored.tensors.items()]
 
 
-def _of_stored(name: str, tensor: _safetensors.StoredTensor) -> Tensor:
+def _of_stored(name: str, tensor: safetensors.StoredTensor) -> Tensor:
     if tensor.dtype not in NUMBERS:
         problem = f"dtype {tensor.dtype} has no statistics"
         return Tensor(name, tensor.shape, tensor.dtype, _nothing, lambda: None, problem)

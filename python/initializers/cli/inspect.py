@@ -13,7 +13,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ._charts import bars, spark
+from .._charts.bars import bars, spark
+from .._charts.recognition import Guess, recognize
+from .._charts.statistics import Statistics, measure
 from ._command import make_command
 from ._errors import Mistake
 from ._output import (
@@ -28,8 +30,6 @@ from ._output import (
     write_json,
 )
 from ._pictures import draw_histograms, make_title, plot_option
-from ._recognize import Guess, recognize
-from ._statistics import Statistics, measure
 from ._tensors import Tensor, open_tensors
 
 # More panels than these make a picture that nobody reads.

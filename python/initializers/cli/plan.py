@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import serialize
-from .._plan import Plan, group_weights
 from ..recipe import Recipe
+from ..recipe._plan import Plan, group_weights
 from ._command import make_command
 from ._errors import mistakes_of
 from ._output import clean, make_console, write_json

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .._published import list_recipes
+from ..recipe._published import list_recipes
 from ._command import make_command
 from ._output import clean, write_json
 from ._request import load_recipe, seed_option, with_options

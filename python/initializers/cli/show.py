@@ -15,18 +15,18 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import Initializer, digest, get, serialize
-from .._base import BuiltIn
-from .._block import Array
-from .._dtypes import look_up
-from ._charts import bars
+from .._arguments.dtypes import look_up
+from .._arguments.shapes import Array
+from .._charts.bars import bars
+from .._charts.laws import Law, distance
+from .._charts.statistics import BLOCK, Statistics, measure
+from .._charts.theory import p_value, singular_value, theory
+from .._classes.base import BuiltIn
 from ._command import make_command
 from ._errors import Mistake, mistakes_of
-from ._laws import Law, distance
 from ._output import align, make_console, number, shape_text, write_json
 from ._pictures import draw_histograms, draw_singular_values, make_title, plot_option
 from ._request import seed_option
-from ._statistics import BLOCK, Statistics, measure
-from ._theory import p_value, singular_value, theory
 
 # A decomposition of more rows or columns takes minutes.
 _LARGEST_SVD = 2048

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from .. import checkpoint
-from .._specs import model_specs, read_specs
+from ..recipe._sources import model_specs, read_specs
 from ._command import make_command
 from ._errors import DIFFERS, mistakes_of
 from ._output import clean, make_console, progress_bar, size_text, write_json

@@ -6,7 +6,8 @@ and the place in it, not on the mesh, the number of processes, or whether a call
 
 from jax.nn.initializers import Initializer
 
-from .._rules import Rule
+from .._public import publish
+from ..recipe._rules import Rule
 from ._init import (
     constant,
     delta_orthogonal,
@@ -54,3 +55,5 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
+
+publish(__name__, globals())

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, Sharding
 
-from .._aligned import allocate_aligned
-from .._block import Array, Shape, check_shape
-from .._checks import show, to_integer
-from .._constant import Constant, Ones, Zeros
-from .._dtypes import DType, look_up
-from .._seed import check_seed_integer
-from .._write import AnyFill, plan_fill
+from .._arguments.checks import show, to_integer
+from .._arguments.dtypes import DType, look_up
+from .._arguments.seeds import check_seed_integer
+from .._arguments.shapes import Array, Shape, check_shape
+from .._classes.constants import Constant, Ones, Zeros
+from .._filling import AnyFill, plan_fill
+from .._memory.allocation import allocate_aligned
 
 # Makes the initializer of a tensor of some shape, with some seed.
 Law = Callable[[Shape, int], Any]

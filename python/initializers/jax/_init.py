@@ -30,13 +30,13 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
-from .._block import Shape, check_shape
-from .._checks import check_name, check_real_where, show, to_integer
-from .._constant import Constant, Ones, Zeros
-from .._kernels import DeltaOrthogonal
-from .._orthogonal import Orthogonal
-from .._random import RandomNormal, RandomUniform, TruncatedNormal
-from .._variance import VarianceScaling
+from .._arguments.checks import check_name, check_real_where, show, to_integer
+from .._arguments.shapes import Shape, check_shape
+from .._classes.constants import Constant, Ones, Zeros
+from .._classes.convolution_kernels import DeltaOrthogonal
+from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
+from .._classes.orthogonal import Orthogonal
+from .._classes.variance_scaling import VarianceScaling
 from ._array import Law, broadcast, look_up_canonical, make_array
 
 Axes: TypeAlias = "int | Sequence[int]"

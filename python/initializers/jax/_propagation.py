@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._rules import Rules
-from .._seed import fold_in
+from .._arguments.seeds import fold_in
 from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
+from ..recipe._rules import Rules
 from ._laws import find_law
 from ._tape import Entry, Run, Tape, differentiate, is_array, is_inexact
 from ._tree import init_tree

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import get_opaque_trace_state
 
-from .._checks import show
+from .._arguments.checks import show
 from ..propagation._inputs import make_normal
 from ..propagation._measure import measure, rms_of
 from ..propagation._theory import Pass

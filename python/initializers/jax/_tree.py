@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec, Sharding
 
-from .._block import Shape
-from .._checks import show
-from .._conventions import KERAS, TORCH
-from .._dtypes import look_up
-from .._rules import Rule, Rules
+from .._arguments.checks import show
+from .._arguments.dtypes import look_up
+from .._arguments.shapes import Shape
+from .._classes.conventions import KERAS, TORCH
+from ..recipe._rules import Rule, Rules
 from ._array import check_sharding, is_compiling, make_blocks, place_whole
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from keras import Initializer
 
-from .._rules import Rule
-from .._seed import SeedGenerator
+from .._arguments.seeds import SeedGenerator
+from .._public import publish
+from ..recipe._rules import Rule
 from ._classes import (
     BY_NAME,
     STFT,
@@ -83,3 +84,5 @@ __all__ = [
     "serialize",
     "uninstall",
 ]
+
+publish(__name__, globals())

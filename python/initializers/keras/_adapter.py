@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 import keras
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
-from .._aligned import allocate_aligned
-from .._base import BuiltIn
-from .._block import Shape, ShapeLike, check_shape
-from .._checks import explain_arguments, show
-from .._dtypes import look_up
-from .._random import RandomInitializer
-from .._seed import check_seed_integer
+from .._arguments.checks import explain_arguments, show
+from .._arguments.dtypes import look_up
+from .._arguments.seeds import check_seed_integer
+from .._arguments.shapes import Shape, ShapeLike, check_shape
+from .._classes.base import BuiltIn
+from .._classes.distributions import RandomInitializer
+from .._memory.allocation import allocate_aligned
 from ._naming import Building, Draws, current
 from ._seeds import (
     KerasDraws,

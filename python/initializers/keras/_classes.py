@@ -11,13 +11,20 @@ import textwrap
 import keras
 import keras.initializers as theirs
 
-from .. import _constant, _kernels, _orthogonal, _random, _stft, _variance
-from .._registry import BUILT_IN, PACKAGE
-from .._seed import SeedGenerator
+from .._arguments.seeds import SeedGenerator
+from .._classes import (
+    constants,
+    convolution_kernels,
+    distributions,
+    orthogonal,
+    stft,
+    variance_scaling,
+)
+from .._classes.registry import BUILT_IN, PACKAGE
 from ._adapter import Adapter, NativeAdapter, RandomAdapter
 
 
-class Zeros(NativeAdapter, _constant.Zeros, theirs.Zeros):
+class Zeros(NativeAdapter, constants.Zeros, theirs.Zeros):
     """`initializers.Zeros` in Keras, made by the backend.
 
     >>> layer = keras.layers.Dense(2, bias_initializer=Zeros())
@@ -29,7 +36,7 @@ class Zeros(NativeAdapter, _constant.Zeros, theirs.Zeros):
     _number = 0
 
 
-class Ones(NativeAdapter, _constant.Ones, theirs.Ones):
+class Ones(NativeAdapter, constants.Ones, theirs.Ones):
     """`initializers.Ones` in Keras, made by the backend.
 
     >>> layer = keras.layers.LayerNormalization(gamma_initializer=Ones())
@@ -41,7 +48,7 @@ class Ones(NativeAdapter, _constant.Ones, theirs.Ones):
     _number = 1
 
 
-class Constant(Adapter, _constant.Constant, theirs.Constant):
+class Constant(Adapter, constants.Constant, theirs.Constant):
     """`initializers.Constant` in Keras.
 
     >>> layer = keras.layers.Dense(2, bias_initializer=Constant(0.5))
@@ -51,7 +58,7 @@ class Constant(Adapter, _constant.Constant, theirs.Constant):
     """
 
 
-class Identity(Adapter, _constant.Identity, theirs.Identity):
+class Identity(Adapter, constants.Identity, theirs.Identity):
     """`initializers.Identity` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=Identity(0.5))
@@ -62,7 +69,7 @@ class Identity(Adapter, _constant.Identity, theirs.Identity):
     """
 
 
-class STFT(Adapter, _stft.STFT, theirs.STFT):
+class STFT(Adapter, stft.STFT, theirs.STFT):
     """`initializers.STFT` in Keras.
 
     >>> print(keras.ops.convert_to_numpy(STFT("imag", window=None)((2, 1, 3)))[1])
@@ -70,7 +77,7 @@ class STFT(Adapter, _stft.STFT, theirs.STFT):
     """
 
 
-class RandomNormal(RandomAdapter, _random.RandomNormal, theirs.RandomNormal):
+class RandomNormal(RandomAdapter, distributions.RandomNormal, theirs.RandomNormal):
     """`initializers.RandomNormal` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=RandomNormal(seed=1))
@@ -81,7 +88,7 @@ class RandomNormal(RandomAdapter, _random.RandomNormal, theirs.RandomNormal):
     """
 
 
-class RandomUniform(RandomAdapter, _random.RandomUniform, theirs.RandomUniform):
+class RandomUniform(RandomAdapter, distributions.RandomUniform, theirs.RandomUniform):
     """`initializers.RandomUniform` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=RandomUniform(seed=1))
@@ -92,7 +99,7 @@ class RandomUniform(RandomAdapter, _random.RandomUniform, theirs.RandomUniform):
     """
 
 
-class TruncatedNormal(RandomAdapter, _random.TruncatedNormal, theirs.TruncatedNormal):
+class TruncatedNormal(RandomAdapter, distributions.TruncatedNormal, theirs.TruncatedNormal):
     """`initializers.TruncatedNormal` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=TruncatedNormal(seed=1))
@@ -103,7 +110,7 @@ class TruncatedNormal(RandomAdapter, _random.TruncatedNormal, theirs.TruncatedNo
     """
 
 
-class VarianceScaling(RandomAdapter, _variance.VarianceScaling, theirs.VarianceScaling):
+class VarianceScaling(RandomAdapter, variance_scaling.VarianceScaling, theirs.VarianceScaling):
     """`initializers.VarianceScaling` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=VarianceScaling(seed=1))
@@ -114,7 +121,7 @@ class VarianceScaling(RandomAdapter, _variance.VarianceScaling, theirs.VarianceS
     """
 
 
-class GlorotNormal(VarianceScaling, _variance.GlorotNormal, theirs.GlorotNormal):
+class GlorotNormal(VarianceScaling, variance_scaling.GlorotNormal, theirs.GlorotNormal):
     """`initializers.GlorotNormal` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=GlorotNormal(seed=1))
@@ -125,7 +132,7 @@ class GlorotNormal(VarianceScaling, _variance.GlorotNormal, theirs.GlorotNormal)
     """
 
 
-class GlorotUniform(VarianceScaling, _variance.GlorotUniform, theirs.GlorotUniform):
+class GlorotUniform(VarianceScaling, variance_scaling.GlorotUniform, theirs.GlorotUniform):
     """`initializers.GlorotUniform` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=GlorotUniform(seed=1))
@@ -136,7 +143,7 @@ class GlorotUniform(VarianceScaling, _variance.GlorotUniform, theirs.GlorotUnifo
     """
 
 
-class HeNormal(VarianceScaling, _variance.HeNormal, theirs.HeNormal):
+class HeNormal(VarianceScaling, variance_scaling.HeNormal, theirs.HeNormal):
     """`initializers.HeNormal` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=HeNormal(seed=1))
@@ -147,7 +154,7 @@ class HeNormal(VarianceScaling, _variance.HeNormal, theirs.HeNormal):
     """
 
 
-class HeUniform(VarianceScaling, _variance.HeUniform, theirs.HeUniform):
+class HeUniform(VarianceScaling, variance_scaling.HeUniform, theirs.HeUniform):
     """`initializers.HeUniform` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=HeUniform(seed=1))
@@ -158,7 +165,7 @@ class HeUniform(VarianceScaling, _variance.HeUniform, theirs.HeUniform):
     """
 
 
-class LecunNormal(VarianceScaling, _variance.LecunNormal, theirs.LecunNormal):
+class LecunNormal(VarianceScaling, variance_scaling.LecunNormal, theirs.LecunNormal):
     """`initializers.LecunNormal` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=LecunNormal(seed=1))
@@ -169,7 +176,7 @@ class LecunNormal(VarianceScaling, _variance.LecunNormal, theirs.LecunNormal):
     """
 
 
-class LecunUniform(VarianceScaling, _variance.LecunUniform, theirs.LecunUniform):
+class LecunUniform(VarianceScaling, variance_scaling.LecunUniform, theirs.LecunUniform):
     """`initializers.LecunUniform` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=LecunUniform(seed=1))
@@ -180,7 +187,7 @@ class LecunUniform(VarianceScaling, _variance.LecunUniform, theirs.LecunUniform)
     """
 
 
-class Orthogonal(RandomAdapter, _orthogonal.Orthogonal, theirs.Orthogonal):
+class Orthogonal(RandomAdapter, orthogonal.Orthogonal, theirs.Orthogonal):
     """`initializers.Orthogonal` in Keras.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=Orthogonal(seed=1))
@@ -191,7 +198,7 @@ class Orthogonal(RandomAdapter, _orthogonal.Orthogonal, theirs.Orthogonal):
     """
 
 
-class DeltaOrthogonal(RandomAdapter, _kernels.DeltaOrthogonal, keras.Initializer):
+class DeltaOrthogonal(RandomAdapter, convolution_kernels.DeltaOrthogonal, keras.Initializer):
     """`initializers.DeltaOrthogonal` in Keras, which has no such class.
 
     >>> layer = keras.layers.Conv1D(2, 1, kernel_initializer=DeltaOrthogonal(seed=1))
@@ -202,7 +209,9 @@ class DeltaOrthogonal(RandomAdapter, _kernels.DeltaOrthogonal, keras.Initializer
     """
 
 
-class ConvolutionOrthogonal1D(RandomAdapter, _kernels.ConvolutionOrthogonal1D, keras.Initializer):
+class ConvolutionOrthogonal1D(
+    RandomAdapter, convolution_kernels.ConvolutionOrthogonal1D, keras.Initializer
+):
     """`initializers.ConvolutionOrthogonal1D` in Keras, which has no such class.
 
     >>> layer = keras.layers.Conv1D(2, 1, kernel_initializer=ConvolutionOrthogonal1D(seed=1))
@@ -213,7 +222,9 @@ class ConvolutionOrthogonal1D(RandomAdapter, _kernels.ConvolutionOrthogonal1D, k
     """
 
 
-class ConvolutionOrthogonal2D(RandomAdapter, _kernels.ConvolutionOrthogonal2D, keras.Initializer):
+class ConvolutionOrthogonal2D(
+    RandomAdapter, convolution_kernels.ConvolutionOrthogonal2D, keras.Initializer
+):
     """`initializers.ConvolutionOrthogonal2D` in Keras, which has no such class.
 
     >>> layer = keras.layers.Conv2D(2, 1, kernel_initializer=ConvolutionOrthogonal2D(seed=1))
@@ -224,7 +235,9 @@ class ConvolutionOrthogonal2D(RandomAdapter, _kernels.ConvolutionOrthogonal2D, k
     """
 
 
-class ConvolutionOrthogonal3D(RandomAdapter, _kernels.ConvolutionOrthogonal3D, keras.Initializer):
+class ConvolutionOrthogonal3D(
+    RandomAdapter, convolution_kernels.ConvolutionOrthogonal3D, keras.Initializer
+):
     """`initializers.ConvolutionOrthogonal3D` in Keras, which has no such class.
 
     >>> layer = keras.layers.Conv3D(2, 1, kernel_initializer=ConvolutionOrthogonal3D(seed=1))
@@ -235,7 +248,7 @@ class ConvolutionOrthogonal3D(RandomAdapter, _kernels.ConvolutionOrthogonal3D, k
     """
 
 
-class Dirac(Adapter, _kernels.Dirac, keras.Initializer):
+class Dirac(Adapter, convolution_kernels.Dirac, keras.Initializer):
     """`initializers.Dirac` in Keras, which has no such class.
 
     >>> layer = keras.layers.Conv1D(2, 1, kernel_initializer=Dirac())
@@ -246,7 +259,7 @@ class Dirac(Adapter, _kernels.Dirac, keras.Initializer):
     """
 
 
-class Sparse(RandomAdapter, _kernels.Sparse, keras.Initializer):
+class Sparse(RandomAdapter, convolution_kernels.Sparse, keras.Initializer):
     """`initializers.Sparse` in Keras, which has no such class.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=Sparse(0.5, seed=1))

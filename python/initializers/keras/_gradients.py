@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from .._dtypes import look_up
+from .._arguments.dtypes import look_up
 from ..propagation._inputs import make_normal
 from ..propagation._measure import Value, measure, precision_of, rms_of
 from ..propagation._theory import Pass

@@ -17,7 +17,7 @@ import keras
 import keras.src.initializers
 from keras.src.backend.common.variables import Variable
 
-from .._base import BuiltIn
+from .._classes.base import BuiltIn
 from ._classes import BY_NAME
 from ._naming import Building, current
 from ._tensors import eagerly

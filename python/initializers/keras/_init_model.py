@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 
-from .._aligned import allocate_aligned
-from .._conventions import KERAS
-from .._dtypes import look_up
-from .._rules import Rule, Rules
+from .._arguments.dtypes import look_up
+from .._classes.conventions import KERAS
+from .._memory.allocation import allocate_aligned
+from ..recipe._rules import Rule, Rules
 from ._names import name_variables
 from ._seed_model import build
 from ._tensors import to_tensor

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from .._seed import fold_in
+from .._arguments.seeds import fold_in
 
 
 class Draws:

@@ -12,11 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._rules import Rules
 from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
+from ..recipe._rules import Rules
 from ._gradients import differentiate, is_float
 from ._init_model import init_model
 from ._laws import find_law

@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 import keras
 from keras.src.utils.python_utils import is_default
 
-from .._checks import show
-from .._seed import check_seed_integer
+from .._arguments.checks import show
+from .._arguments.seeds import check_seed_integer
 from ._hook import as_ours, put_hook
 from ._names import label_variables, name_variables, walk_layers
 from ._naming import Building, Draws, within

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._checks import show
-from .._seed import SeedGenerator, ShortSeed, check_seed, serialize_seed
+from .._arguments.checks import show
+from .._arguments.seeds import SeedGenerator, ShortSeed, check_seed, serialize_seed
 from ._tensors import BACKEND, read
 
 KerasGenerator = keras.random.SeedGenerator

@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import keras
 
-from .._aligned import allocate_aligned
-from .._base import Writer
-from .._block import Shape, check_index
-from .._checks import show
-from .._dtypes import DType
+from .._arguments.checks import show
+from .._arguments.dtypes import DType
+from .._arguments.shapes import Shape, check_index
+from .._classes.base import Writer
+from .._memory.allocation import allocate_aligned
 
 
 def make_sharded(write: Writer, shape: Shape, dtype: DType, layout: Any, zeros: bool) -> Any:

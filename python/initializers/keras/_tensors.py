@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from .._block import Array
-from .._dtypes import DType
+from .._arguments.dtypes import DType
+from .._arguments.shapes import Array
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .._base import Initializer
-from .._checks import show
-from .._conventions import KERAS
-from .._rules import Rule, Rules
-from .._seed import check_seed_integer, no_seeds_drawn
+from .._arguments.checks import show
+from .._arguments.seeds import check_seed_integer, no_seeds_drawn
+from .._classes.base import Initializer
+from .._classes.conventions import KERAS
+from .._public import publish
+from ..recipe._rules import Rule, Rules
 from ._inputs import make_normal
 from ._result import Layer, Propagation, summarise
 from ._stack import check_activation, check_widths, pass_through
@@ -119,6 +120,7 @@ def propagate(
 
 
 propagate.__module__ = "initializers"  # the public place, as for all names there
+publish(__name__, globals())
 
 
 def _summarise(calls: Any, loss: Any) -> Propagation:

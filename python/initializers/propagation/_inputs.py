@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import show, to_integer
-from .._random import RandomNormal, RandomUniform
-from .._seed import fold_in
+from .._arguments.checks import show, to_integer
+from .._arguments.seeds import fold_in
+from .._classes.distributions import RandomNormal, RandomUniform
 
 # A dimension that the model leaves open, such as the length of a sequence.
 OPEN = 32

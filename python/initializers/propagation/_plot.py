@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._checks import show
+from .._arguments.checks import show
 
 if TYPE_CHECKING:
     from ._result import Layer, Propagation

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import hint, show
+from .._arguments.checks import hint, show
 from ._activations import saturated
 from ._theory import Call, Node, follow
 

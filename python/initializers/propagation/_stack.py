@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import check_name, show, to_integer
-from .._dtypes import look_up
-from .._rules import Rules
+from .._arguments.checks import check_name, show, to_integer
+from .._arguments.dtypes import look_up
+from ..recipe._rules import Rules
 from ._activations import FUNCTIONS
 from ._measure import mean_square, measure, rms_of
 from ._theory import Call, Law

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from .._checks import show, to_integer
+from .._arguments.checks import show, to_integer
 
 if TYPE_CHECKING:
     from ._result import Layer, Propagation

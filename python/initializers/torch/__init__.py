@@ -4,7 +4,8 @@ Values are those of the NumPy initializers, bit for bit: they depend on the seed
 global shape and the place in it, not on the device, the mesh or the placements.
 """
 
-from .._rules import Rule
+from .._public import publish
+from ..recipe._rules import Rule
 from ._fill import fill_
 from ._init import (
     calculate_gain,
@@ -47,3 +48,5 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+publish(__name__, globals())

@@ -11,7 +11,7 @@ from torch.nn import Module
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim.swa_utils import AveragedModel
 
-from .._checks import hint, show
+from .._arguments.checks import hint, show
 from ._names import named_modules
 from ._parametrizations import Slot
 from ._tensor import is_abstract, is_distributed

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import Module, Parameter
 
-from .._seed import fold_in
-from .._write import AnyFill
+from .._arguments.seeds import fold_in
+from .._filling import AnyFill
 from ._buffers import home_of
 from ._names import named_modules
 from ._parametrizations import Result, Slot

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
-from .._block import Shape
+from .._arguments.shapes import Shape
 from ._tensor import has_no_memory
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import check_name, show
-from .._conventions import CONVENTIONS, TORCH
-from .._rules import Rule
-from .._seed import SeedGenerator, check_seed
-from .._write import plan_fill
+from .._arguments.checks import check_name, show
+from .._arguments.seeds import SeedGenerator, check_seed
+from .._classes.conventions import CONVENTIONS, TORCH
+from .._filling import plan_fill
+from ..recipe._rules import Rule
 from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write
 
 

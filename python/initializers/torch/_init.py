@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._block import Array, Shape
-from .._cast import cast
-from .._checks import check_name, check_real, check_real_where, show, to_float
-from .._constant import Constant, Identity, Ones, Zeros
-from .._fans import calculate_gain as calculate_gain
-from .._kernels import Dirac, Sparse
-from .._orthogonal import Orthogonal
-from .._random import RandomNormal, RandomUniform, TruncatedNormal
-from .._seed import SeedGenerator
+from .._arguments.checks import check_name, check_real, check_real_where, show, to_float
+from .._arguments.seeds import SeedGenerator
+from .._arguments.shapes import Array, Shape
+from .._classes.constants import Constant, Identity, Ones, Zeros
+from .._classes.convolution_kernels import Dirac, Sparse
+from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
+from .._classes.fans import calculate_gain as calculate_gain
+from .._classes.orthogonal import Orthogonal
+from .._memory.exact_cast import cast
 from ._fill import fill, fill_seeded
 from ._tensor import check_tensor, dtype_of
 

@@ -14,12 +14,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .._block import Shape
-from .._constant import Repeat
-from .._float_mode import standard_float_mode
-from .._random import Draw
-from .._seed import key_of
-from .._write import Fill, cut, move
+from .._arguments.seeds import key_of
+from .._arguments.shapes import Shape
+from .._classes.constants import Repeat
+from .._classes.distributions import Draw
+from .._filling import Fill, cut, move
+from .._memory.float_mode import standard_float_mode
 
 # The types of devices whose tensors the kernels fill. In Triton's interpreter, which runs on the
 # host, tests add "cpu".

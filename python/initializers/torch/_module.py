@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import torch
 from torch.nn import Module
 
-from .._checks import show
-from .._rules import Rule, Rules
+from .._arguments.checks import show
+from ..recipe._rules import Rule, Rules
 from ._buffers import list_warnings, plan_buffers
 from ._changes import Changes, Planned, naming
 from ._names import named_modules

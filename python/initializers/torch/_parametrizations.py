@@ -19,8 +19,8 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from .._random import RandomNormal
-from .._seed import SeedGenerator, fold_in
+from .._arguments.seeds import SeedGenerator, fold_in
+from .._classes.distributions import RandomNormal
 from ._fill import active, fill_
 from ._tensor import is_distributed
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack
 from torch.overrides import TorchFunctionMode
 
-from .._checks import show
-from .._seed import SeedGenerator, check_seed_integer
+from .._arguments.checks import show
+from .._arguments.seeds import SeedGenerator, check_seed_integer
 from . import _init
 from ._fill import active
 from ._tensor import is_abstract

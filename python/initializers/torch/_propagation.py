@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn import Module
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from .._checks import show
-from .._rules import Rules
-from .._seed import fold_in
+from .._arguments.checks import show
+from .._arguments.seeds import fold_in
 from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, make_normal, split_inputs
 from ..propagation._measure import Value, mean_square, measure, rms_of
 from ..propagation._taps import count_taps
 from ..propagation._theory import Call, Law
+from ..recipe._rules import Rules
 from ._module import init_module_
 from ._names import named_modules
 

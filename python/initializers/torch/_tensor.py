@@ -13,10 +13,10 @@ from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from .._block import Array, Shape
-from .._checks import show
-from .._dtypes import DType, look_up
-from .._write import AnyFill, StackFill
+from .._arguments.checks import show
+from .._arguments.dtypes import DType, look_up
+from .._arguments.shapes import Array, Shape
+from .._filling import AnyFill, StackFill
 from ._launch import fill_on_device
 
 # What is done to each block after it has been filled, on the CPU or where it is.

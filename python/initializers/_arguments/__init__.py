@@ -1,0 +1,1 @@
+"""Layer 1: the values that an argument may have. Knows no initializer."""

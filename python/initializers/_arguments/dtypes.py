@@ -1,0 +1,119 @@
+"""The dtypes that can be filled, and every way to name one."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from .checks import hint, show
+
+FLOATS = ("float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+NUMBERS = (
+    "bool",
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *FLOATS,
+    *("complex64", "complex128"),
+)
+
+# NumPy lacks these: `ml_dtypes` defines them, and the core fills them as unsigned integers.
+_RAW = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
+
+# Keras's reading of Python's types: 32 bits where Python itself has 64 or more.
+_PYTHON = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}
+
+_SPELLINGS = {
+    **{kind.__name__: name for kind, name in _PYTHON.items()},
+    **{np.dtype(name).str: name for name in NUMBERS if name not in _RAW},
+    **{np.dtype(name).str[1:]: name for name in NUMBERS if name not in _RAW},
+    **{"half": "float16", "single": "float32", "double": "float64"},
+}
+# NumPy 1 makes dtypes of these, with a warning.
+_ABSTRACT = (
+    *(np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger),
+    *(np.inexact, np.floating, np.complexfloating, np.flexible, np.character),
+)
+_FOREIGN_ORDER = ">" if sys.byteorder == "little" else "<"
+
+
+class DType:
+    """A dtype that can be filled.
+
+    Attributes:
+        name: Its canonical name, as the core knows it.
+        numpy: NumPy's object for it.
+        kind: `"b"`, `"i"`, `"u"`, `"f"` or `"c"`.
+        raw: The unsigned integer as which the core fills it, or None if it is filled as itself.
+    """
+
+    __slots__ = ("kind", "name", "numpy", "raw")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        if name in _RAW:
+            import ml_dtypes  # several milliseconds, so only for those who use it
+
+            self.numpy: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+            self.raw: np.dtype[Any] | None = np.dtype(_RAW[name])
+            self.kind = "f"
+        else:
+            self.numpy = np.dtype(name)
+            self.raw = None
+            self.kind = self.numpy.kind
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+_by_name: dict[str, DType] = {}
+_seen: dict[object, DType] = {}
+
+
+def look_up(dtype: object) -> DType:
+    """Return the supported dtype that `dtype` names; None means float32.
+
+    Raises:
+        TypeError: If `dtype` is no dtype, type or name.
+        ValueError: If it names an unknown or unsupported dtype.
+    """
+    try:
+        return _seen[dtype]
+    except (KeyError, TypeError):  # TypeError: not hashable, and so no dtype
+        name = "float32" if dtype is None else _name_of(dtype)
+    found = _by_name.get(name)
+    if found is None:
+        # `setdefault`, since another thread may be here too: there is one object of each name.
+        found = _by_name.setdefault(name, DType(name))
+    _seen[dtype] = found
+    return found
+
+
+def _name_of(dtype: object) -> str:
+    if isinstance(dtype, str):
+        return _name_of_text(dtype)
+    if isinstance(dtype, type) and dtype in _PYTHON:
+        return _PYTHON[dtype]
+    if not isinstance(dtype, (np.dtype, type)):
+        raise TypeError(f"`dtype` must be a dtype, a type or a name, received: {show(dtype)}")
+    if isinstance(dtype, type) and dtype in _ABSTRACT:
+        raise _unsupported(show(dtype))
+    found: np.dtype[Any] = np.dtype(dtype)
+    if not found.isnative:
+        raise ValueError(f"`dtype` must have the machine's byte order, received: {show(dtype)}")
+    if found.name not in NUMBERS or (found.name in _RAW and found != DType(found.name).numpy):
+        raise _unsupported(show(dtype))
+    return str(found.name)
+
+
+def _name_of_text(text: str) -> str:
+    name = _SPELLINGS.get(text, text)
+    if name in NUMBERS:
+        return name
+    if text[:1] == _FOREIGN_ORDER and text[1:] in _SPELLINGS:
+        raise ValueError(f"`dtype` must have the machine's byte order, received: {text!r}")
+    raise _unsupported(show(text) + hint(text, NUMBERS))
+
+
+def _unsupported(received: str) -> ValueError:
+    return ValueError(f"`dtype` must be one of {', '.join(NUMBERS)}, received: {received}")

@@ -1,0 +1,1 @@
+"""Layer 5: statistics, histograms and tables of values. Knows no command."""

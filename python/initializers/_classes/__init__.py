@@ -1,0 +1,1 @@
+"""Layer 3: the initializers, one file a family."""

@@ -1,0 +1,294 @@
+"""What every initializer is, and the one call path of those in this package."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .. import _core
+from .._arguments.checks import construct, explain_arguments, show
+from .._arguments.dtypes import FLOATS, DType, look_up
+from .._arguments.seeds import SeedGenerator, check_seed
+from .._arguments.shapes import (
+    Array,
+    Shape,
+    ShapeLike,
+    allocate,
+    check_index,
+    check_out,
+    check_shape,
+    fill_pattern,
+)
+from .._memory.float_mode import standard_float_mode
+
+Self = TypeVar("Self", bound="Initializer")
+
+_PACKAGE = "initializers"
+
+# Writes the block that begins at `start` (None: the whole tensor) into the memory it is given.
+Writer: TypeAlias = Callable[[Array, "Shape | None"], None]
+
+
+class Initializer:
+    """Base class of all initializers, for yours as well.
+
+    Override `__call__`; override `get_config` too if the constructor has arguments, and
+    `serialize`, `clone`, `==` and `repr` work:
+
+        >>> class Centred(Initializer):
+        ...     def __init__(self, width):
+        ...         self.width = width
+        ...
+        ...     def __call__(self, shape, dtype=None):
+        ...         return RandomUniform(-self.width / 2, self.width / 2, seed=1)(shape, dtype)
+        ...
+        ...     def get_config(self):
+        ...         return {"width": self.width}
+        >>> Centred(0.5).clone()
+        Centred(width=0.5)
+
+    Two initializers are equal if they have the same class, configuration and drawn seed. A subclass
+    outside this package that does not define `get_config` itself is equal to itself only.
+    """
+
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike | None = None) -> Any:
+        """Return an array of `shape` and `dtype`; subclasses say of which values."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `__call__`")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as JSON has them."""
+        return {}
+
+    @classmethod
+    def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
+        """Return a new initializer from what `get_config` gave; an unset seed is drawn anew.
+
+        Raises:
+            TypeError: If `config` is not a dict.
+            ValueError: If it has a key that is no argument, or lacks one.
+        """
+        return construct(cls, config)
+
+    def clone(self: Self) -> Self:
+        """Return a new initializer with the same configuration; an unset seed is drawn anew."""
+        return self.from_config(self.get_config())
+
+    def _identity(self) -> dict[str, Any]:
+        """Return all that the values depend on beside the class."""
+        return self.get_config()
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Initializer) or type(self) is not type(other):
+            return NotImplemented
+        if not _is_its_config(type(self)):
+            return False
+        return _freeze(self._identity()) == _freeze(other._identity())
+
+    def __hash__(self) -> int:
+        if not _is_its_config(type(self)):
+            return object.__hash__(self)
+        return hash((type(self), _freeze(self._identity())))
+
+    def __repr__(self) -> str:
+        if not _is_its_config(type(self)):
+            return object.__repr__(self)
+        return f"{type(self).__name__}({', '.join(self._list_arguments())})"
+
+    def _list_arguments(self) -> list[str]:
+        import inspect
+
+        parameters = inspect.signature(type(self)).parameters
+        config = self.get_config()
+        # An attribute is nearer to what the user wrote than its form in the configuration.
+        values = {key: getattr(self, _ATTRIBUTES.get(key, key), config[key]) for key in config}
+        return [
+            f"{key}={values[key]!r}"
+            for key in sorted(values, key=[*parameters, *values].index)
+            if key not in parameters or repr(values[key]) != repr(parameters[key].default)
+        ]
+
+
+class BuiltIn(Initializer):
+    """An initializer of this package: calls that give NumPy arrays, whole or in blocks."""
+
+    # Whether its values are real numbers that only a float has.
+    _floats_only: ClassVar[bool] = True
+    # Whether the writer counts on memory that is zero.
+    _on_zeros: ClassVar[bool] = False
+    # Whether a small block can cost as much as the whole tensor.
+    _costly_blocks: ClassVar[bool] = False
+    # Whether its writer takes matrices in Fortran order too, without a buffer.
+    _transposes: ClassVar[bool] = False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if _is_of_this_package(type(self)):
+            raise AttributeError(self._say_frozen(name, f"received: {show(value)}"))
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if _is_of_this_package(type(self)):
+            raise AttributeError(self._say_frozen(name, "received: its deletion"))
+        object.__delattr__(self, name)
+
+    def _say_frozen(self, name: str, received: str) -> str:
+        return (
+            f"`{name}` of a {type(self).__name__} must stay as it was made, as sets, recipes and "
+            f"plans rely on it: make a new one with other arguments, {received}"
+        )
+
+    def _keep(self, **attributes: Any) -> None:
+        """Set attributes in a constructor."""
+        vars(self).update(attributes)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__init__" in vars(cls) and cls.__module__.startswith(f"{_PACKAGE}."):
+            cls.__init__ = explain_arguments(cls.__init__)  # type: ignore[method-assign]
+
+    @explain_arguments
+    def __call__(
+        self,
+        shape: ShapeLike,
+        dtype: DTypeLike | None = None,
+        *,
+        index: tuple[slice, ...] | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Return the tensor, or a block of it, as a new C-contiguous array or in `out`.
+
+        Args:
+            shape: The shape of the whole tensor: integers >= 0, fewer than `2**63` elements. Rank 0
+                and size 0 are valid; a single integer n means (n,).
+            dtype: A NumPy dtype, a type or a name such as `"bfloat16"`; None means that of `out`,
+                or else float32. Python's `float`, `int`, `bool` and `complex` mean float32, int32,
+                bool and complex64.
+            index: The block to make: a tuple of slices with step 1, one a dimension. Bounds may be
+                None or negative, as in NumPy, and the result is `whole[index]`, bit for bit; but
+                a bound outside the shape is an error.
+            out: Memory to fill: a C-contiguous, writeable array of the block's shape and the dtype.
+                No other thread may write to it, resize it (`ndarray.resize` with `refcheck=False`)
+                or truncate the file of a memory map before the call returns: NumPy's own rules
+                forbid it, and the process can crash.
+
+        Returns:
+            The new array, or `out`.
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If it has a wrong value, or `dtype` cannot hold the values. Nothing has been
+                written then, and no `SeedGenerator` advanced.
+            MemoryError: If there is no memory for the result.
+        """
+        if "keras" in sys.modules:
+            _warn_if_keras_calls(self)
+        shape = check_shape(shape)
+        start, extent = (None, shape) if index is None else check_index(index, shape)
+        if out is None:
+            kind = look_up(dtype)
+            self._demand_floats("`dtype` must be", kind, kind)
+        else:
+            kind = check_out(out, dtype, extent)
+            self._demand_floats("`out` must have", kind, out)
+        return self._make_block(shape, kind, start, extent, out)
+
+    def _demand_floats(self, condition: str, kind: DType, received: object) -> None:
+        if self._floats_only and kind.kind != "f":
+            raise ValueError(
+                f"{condition} one of {', '.join(FLOATS)} for {type(self).__name__}, "
+                f"received: {show(received)}"
+            )
+
+    def _make_block(
+        self,
+        shape: Shape,
+        dtype: DType,
+        start: Shape | None,
+        extent: Shape,
+        out: Array | None,
+        allocator: Callable[..., Array] | None = None,
+    ) -> Array:
+        """Return a block of a tensor, in `out` or in new memory, by default from `allocate`."""
+        if not _core.has_standard_float_mode():  # a library has changed it
+            with standard_float_mode():
+                return self._make_block(shape, dtype, start, extent, out, allocator)
+        if out is None:
+            # Memory can be refused: a generator is drawn from after that.
+            write = self._plan_without_draw(shape, dtype)
+            out = (allocator or allocate)(extent, dtype, zeros=self._on_zeros)
+            write = write or self._plan(shape, dtype)
+        else:
+            write = self._plan(shape, dtype)
+            if self._on_zeros:
+                fill_pattern(out, bytes(1))
+        write(out, start)
+        return out
+
+    def _plan_without_draw(self, shape: Shape, dtype: DType) -> Writer | None:
+        """Raise what `_plan` raises; return its writer if nothing had to be drawn for it."""
+        return self._plan(shape, dtype)
+
+    def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
+        """Return this initializer with another seed; one without randomness is returned itself.
+
+        Raises:
+            TypeError: If `seed` is neither an integer nor a `SeedGenerator`.
+            ValueError: If it is not in `[-2**127, 2**127)`.
+        """
+        check_seed(seed)
+        return self
+
+    def _plan(self, shape: Shape, dtype: DType) -> Writer:
+        """Return what writes the blocks of one tensor of this shape and dtype.
+
+        Everything that can be wrong is found here, before anything is written. A generator is
+        drawn from once, as the last thing: all blocks that the writer is given are of one tensor.
+        """
+        raise NotImplementedError
+
+
+def _warn_if_keras_calls(initializer: BuiltIn) -> None:
+    """Warn of a class that Keras cannot save, where Keras itself calls it for a variable."""
+    caller = sys._getframe(3).f_globals.get("__name__", "")  # past `__call__` and its decorator
+    if not caller.startswith("keras.src."):
+        return
+    import warnings
+
+    name = type(initializer).__name__
+    warnings.warn(
+        f"the NumPy class initializers.{name} must not be the initializer of a Keras variable: "
+        f"Keras saves it, but loads another class or fails; use initializers.keras.{name} instead",
+        stacklevel=4,
+    )
+
+
+# Arguments that the attribute of the same name does not show as they were given.
+_ATTRIBUTES = {"seed": "_init_seed"}
+
+
+def _is_of_this_package(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == _PACKAGE
+
+
+def _is_its_config(cls: type) -> bool:
+    """Whether the configuration is all there is to an instance, as far as can be known."""
+    return _is_of_this_package(cls) or "get_config" in vars(cls)
+
+
+def _freeze(value: object) -> object:
+    """Return what can be compared and hashed in place of a value in a configuration."""
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, dict):
+        return tuple(sorted((str(key), _freeze(part)) for key, part in value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_freeze, value))
+    if isinstance(value, float) and value == 0.0 and math.copysign(1.0, value) < 0:
+        return "-0.0"  # equal to 0.0, but its products are other bits
+    return value

@@ -1,0 +1,201 @@
+"""Initializers from names and configurations, and configurations from initializers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .._arguments.checks import show
+from .._arguments.number_arrays import as_array, serialize_array
+from .._arguments.seeds import SeedGenerator, serialize_seed
+from .constants import Constant
+from .registry import PACKAGE, TORCH_NAMES, find, key_of
+
+# Modules whose classes are meant by the plain names; Keras 2 wrote no module at all.
+_KNOWN_ROOTS = (PACKAGE, "keras", "tf_keras", "tensorflow")
+
+
+def get(identifier: object) -> Any:
+    """Return the initializer that `identifier` means.
+
+    Args:
+        identifier: The name of one, such as `"he_normal"` or `"my_package>name"`; a configuration
+            that `serialize` or Keras wrote; a class, which is called without arguments; any other
+            callable, which is returned as it is; an array, for a `Constant` of it; or None.
+
+    Returns:
+        The initializer, or None for None.
+
+    Raises:
+        TypeError: If `identifier` is something else.
+        ValueError: If it is an unknown name or a wrong configuration.
+
+    Examples:
+        >>> get("he_normal")
+        HeNormal()
+        >>> get({"class_name": "RandomNormal", "config": {"stddev": 0.02, "seed": 3}})
+        RandomNormal(stddev=0.02, seed=3)
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, (str, dict)):
+        return deserialize(identifier)
+    if isinstance(identifier, (np.ndarray, np.generic)):
+        return Constant(identifier)
+    return _instantiate(identifier)
+
+
+def serialize(initializer: Any) -> dict[str, Any] | None:
+    """Return a configuration of `initializer` that JSON can hold and `deserialize` reads.
+
+    One of this package, or registered, can be read without more. Others need `custom_objects` then.
+
+    Args:
+        initializer: An instance of a class with a `get_config` method, a function with a name, or
+            None.
+
+    Returns:
+        A dict with the keys module, class_name, config and registered_name, as Keras writes it; or
+        None for None.
+
+    Raises:
+        TypeError: If `initializer` is something else, such as a lambda or a partial, or its
+            configuration is no dict of plain values.
+    """
+    if initializer is None:
+        return None
+    if isinstance(initializer, FunctionType) and initializer.__name__ != "<lambda>":
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": key_of(initializer, initializer.__name__),
+            "registered_name": "function",
+        }
+    cls = type(initializer)
+    if isinstance(initializer, type) or not hasattr(initializer, "get_config"):
+        raise TypeError(
+            "`initializer` must be an instance with a `get_config` method or a function with a "
+            f"name to be serialized, received: {show(initializer)}"
+        )
+    config = initializer.get_config()
+    if not isinstance(config, dict):
+        raise TypeError(
+            f"`get_config` of {cls.__name__} must return a dict, received: {show(config)}"
+        )
+    key = key_of(cls, cls.__name__)
+    module = PACKAGE if key.startswith(f"{PACKAGE}>") else cls.__module__
+    return {
+        "module": None if module == "__main__" else module,
+        "class_name": cls.__name__,
+        "config": {name: _serialize_value(cls, name, value) for name, value in config.items()},
+        "registered_name": key,
+    }
+
+
+def _serialize_value(cls: type, name: str, value: object) -> Any:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, (np.generic, np.ndarray)):
+        return serialize_array(as_array(name, value))
+    if isinstance(value, (list, tuple)):
+        return [_serialize_value(cls, name, part) for part in value]
+    if isinstance(value, dict):
+        return {key: _serialize_value(cls, name, part) for key, part in value.items()}
+    if isinstance(value, SeedGenerator):
+        return serialize_seed(value)
+    if isinstance(value, FunctionType) or hasattr(value, "get_config"):
+        return serialize(value)
+    raise TypeError(
+        f"`{name}` in the configuration of {cls.__name__} must be a plain value to be serialized, "
+        f"received: {show(value)}"
+    )
+
+
+def deserialize(
+    config: str | dict[str, Any] | None, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Return a new initializer from its configuration.
+
+    Args:
+        config: What `serialize`, Keras 3 or Keras 2 wrote, or a name, or None.
+        custom_objects: Classes and functions that are not registered, by their name.
+
+    Returns:
+        The initializer; None for None.
+
+    Raises:
+        TypeError: If an argument or a part of `config` has a wrong type.
+        ValueError: If `config` lacks a part, has wrong arguments for its class, or names something
+            that is neither part of this package nor registered nor in `custom_objects`.
+    """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise TypeError(f"`custom_objects` must be a dict, received: {show(custom_objects)}")
+    custom = custom_objects or {}
+    if config is None:
+        return None
+    if isinstance(config, str):
+        if config in TORCH_NAMES and config not in custom:
+            return deserialize({"class_name": config})
+        return _instantiate(find(config, custom))
+    if not isinstance(config, dict):
+        raise TypeError(f"`config` must be a dict or a name, received: {show(config)}")
+    name = config.get("class_name")
+    if not isinstance(name, str):
+        raise ValueError(
+            f"`config` must have a string under the key 'class_name', received: {show(config)}"
+        )
+    inner = config.get("config")
+    if name == "function":
+        if not isinstance(inner, str):
+            raise TypeError(f"`config` of a function must be its name, received: {show(inner)}")
+        return _instantiate(find(inner, custom, only_custom=True))
+    inner = {} if inner is None else inner
+    if not isinstance(inner, dict):
+        raise TypeError(f"`config` of {name} must be a dict, received: {show(inner)}")
+    # What says where it is from is somebody's class of that name.
+    if name in TORCH_NAMES and name not in custom and not {"module", "registered_name"} & {*config}:
+        name, given = TORCH_NAMES[name]
+        inner = {**given, **inner}
+    found = _find_class(config, name, custom)
+    # Keras's files hold a long seed of ours here, and a shorter one in `config`.
+    build_config = config.get("build_config")
+    if isinstance(build_config, dict) and config.get("registered_name") == f"{PACKAGE}>{name}":
+        inner = {**inner, **build_config}
+    if not isinstance(found, type):
+        return _instantiate(found)
+    if not hasattr(found, "from_config"):
+        raise TypeError(f"{name} must have a `from_config` method, received: {show(found)}")
+    return _instantiate(found.from_config(inner))
+
+
+def _find_class(config: dict[str, Any], name: str, custom: Mapping[str, Any]) -> Any:
+    registered, module = config.get("registered_name"), config.get("module", "keras")
+    for argument, value in (("registered_name", registered), ("module", module)):
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"`{argument}` of {name} must be a string, received: {show(value)}")
+    if registered is not None and (">" in registered or registered in custom):
+        return find(registered, custom)
+    is_foreign = module is None or module.partition(".")[0] not in _KNOWN_ROOTS
+    return find(name, custom, only_custom=is_foreign)
+
+
+def _instantiate(thing: Any) -> Any:
+    """Return `thing`, or an instance of it if it is a class; it must be callable."""
+    if isinstance(thing, type):
+        try:
+            made = thing()
+        except TypeError as error:
+            raise TypeError(
+                f"{thing.__name__} cannot be made without arguments, received the class: {error}"
+            ) from error
+    else:
+        made = thing
+    if not callable(made):
+        raise TypeError(
+            "`identifier` must be a name, a configuration, a class, a callable, an array or None, "
+            f"received: {show(thing)}"
+        )
+    return made

@@ -1,0 +1,217 @@
+"""The short-time Fourier transform as a convolution kernel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._arguments.checks import check_name, is_masked, show
+from .._arguments.dtypes import DType, look_up
+from .._arguments.number_arrays import deserialize_array
+from .._arguments.shapes import Array, Shape, allocate
+from .._memory.exact_cast import cast_float
+from .base import BuiltIn, Writer
+
+_SIDES = ("real", "imag")
+_SCALINGS = ("density", "spectrum")
+
+# w(t) = a - (1 - a)·cos(2πt/M), for the windows that need no SciPy.
+_COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
+
+# Elements that are computed at a time, so that little memory is needed beside the result.
+_CHUNK = 2**16
+
+
+class STFT(BuiltIn):
+    """Kernel of a convolution that computes a short-time Fourier transform.
+
+    Of the shape (T, 1, K), the element (t, 0, k) is w(t) · cos(2πtk/N) / c for the real side and
+    -w(t) · sin(2πtk/N) / c for the imaginary one, with N = 2(K - 1), the window w and the scaling
+    c: √(Σ w²), Σ |w| or 1. Without a window there is no scaling. The angle is reduced exactly and
+    everything computed in float64, then rounded once; the values are the same on every machine,
+    except with windows from SciPy.
+
+    Args:
+        side: `"real"` or `"imag"`.
+        window: `"hann"` or `"hamming"`; another name that `scipy.signal.get_window` knows (this
+            needs SciPy: `pip install initializers[stft]`); a sequence of T numbers; or None.
+        scaling: `"density"`, `"spectrum"` or None.
+        periodic: Whether a window given by name is periodic, rather than symmetric.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value; on a call, if the shape is not (T, 1, K) with T >= 1
+            and K >= 2, the window has not T values, it cannot be scaled because all are 0, or an
+            element of the whole kernel overflows the dtype.
+        ImportError: If the window needs SciPy, and it is not installed.
+
+    Examples:
+        >>> STFT("imag", window=None)((2, 1, 3), "float64").tolist()
+        [[[0.0, 0.0, 0.0]], [[0.0, -1.0, 0.0]]]
+    """
+
+    side: str
+    window: str | tuple[float, ...] | None
+    scaling: str | None
+    periodic: bool
+
+    def __init__(
+        self,
+        side: str = "real",
+        window: str | Sequence[float] | NDArray[Any] | None = "hann",
+        scaling: str | None = "density",
+        periodic: bool = False,
+    ) -> None:
+        self._keep(side=check_name("side", side, _SIDES))
+        self._keep(scaling=None if scaling is None else check_name("scaling", scaling, _SCALINGS))
+        if not isinstance(periodic, (bool, np.bool_)):
+            raise TypeError(f"`periodic` must be a bool, received: {show(periodic)}")
+        self._keep(periodic=bool(periodic), window=_check_window(window))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as JSON has them."""
+        return {
+            "side": self.side,
+            "window": [*self.window] if isinstance(self.window, tuple) else self.window,
+            "scaling": self.scaling,
+            "periodic": self.periodic,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> STFT:
+        """Return a new initializer from what `get_config` gave, here or in Keras."""
+        if isinstance(config, dict) and "window" in config:
+            config = {**config, "window": deserialize_array("window", config["window"])}
+        return super().from_config(config)
+
+    def _plan(self, shape: Shape, dtype: DType) -> Writer:
+        if len(shape) != 3 or shape[0] < 1 or shape[1] != 1 or shape[2] < 2:
+            raise ValueError(
+                f"`shape` must be (T, 1, K) with T >= 1 and K >= 2 for STFT, received: {shape}"
+            )
+        length = 2 * (shape[2] - 1)
+        # The core would end the process where this raises.
+        allocate((2, length), look_up("float64"), zeros=False)
+        cosines, sines = _core.unit_roots(length)
+        roots = cosines if self.side == "real" else 0.0 - sines  # 0 - 0 is 0 and not -0
+        weights, total = self._weigh(shape[0])
+        if weights is not None:
+            _check_range(np.abs(weights), total, roots, dtype)
+
+        def write(out: Array, start: Shape | None) -> None:
+            first, _, low = start or (0, 0, 0)
+            rows, _, columns = out.shape
+            if not out.size:
+                return
+            frequencies = np.arange(low, low + columns) % length
+            step = max(_CHUNK // columns, 1)
+            for row in range(0, rows, step):
+                times = np.arange(first + row, first + min(row + step, rows))
+                values = roots[np.outer(times % length, frequencies) % length]
+                if weights is not None:
+                    values = values * weights[times, None] / total
+                part = cast_float(values + 0.0, dtype, "window")  # + 0 for the -0 of a weight 0
+                out[row : row + step] = part[:, None, :]
+
+        return write
+
+    def _weigh(self, length: int) -> tuple[NDArray[np.float64] | None, float]:
+        """Return the window of `length` values and the number to divide it by."""
+        if self.window is None:
+            return None, 1.0
+        if isinstance(self.window, str):
+            weights = _make_window(self.window, length, self.periodic)
+        else:
+            weights = np.array(self.window)
+        if weights.shape != (length,):
+            raise ValueError(
+                f"`window` must have as many values as the shape has in dimension 0, {length}, "
+                f"received: {weights.size}"
+            )
+        if self.scaling is None:
+            return weights, 1.0
+        try:
+            with np.errstate(over="ignore"):
+                total = (
+                    math.sqrt(math.fsum(weights * weights))
+                    if self.scaling == "density"
+                    else math.fsum(np.abs(weights))
+                )
+        except OverflowError:
+            total = math.inf
+        if not 0.0 < total < math.inf:
+            raise ValueError(
+                "`window` must have a finite sum other than 0 to be scaled, received: "
+                f"{show(self.window)} of {length} values"
+            )
+        return weights, total
+
+
+def _check_range(
+    sizes: NDArray[np.float64], total: float, roots: NDArray[np.float64], dtype: DType
+) -> None:
+    """Raise ValueError if an element of the whole kernel overflows.
+
+    Row t has weights of the size `sizes[t]`, and the roots number 0, t, 2t, …: the multiples of a
+    divisor of their count. Those beyond half the count, which no column has, only change the sign.
+    """
+    try:
+        cast_float(sizes / total, dtype, "window")  # no root is longer than 1
+    except ValueError:
+        for t, size in enumerate(sizes):
+            longest = np.abs(roots[:: math.gcd(t, len(roots))]).max(keepdims=True)
+            cast_float(longest * size / total, dtype, "window")
+
+
+def _check_window(window: object) -> str | tuple[float, ...] | None:
+    if window is None:
+        return None
+    if isinstance(window, str):
+        if window not in _COSINE_WINDOWS:
+            _make_scipy_window(window, 1, False)
+        return window
+    wanted = "a name, a sequence of finite numbers or None"
+    try:
+        array = np.array(window)
+        valid = not is_masked(window)
+        valid &= array.ndim == 1 and array.size > 0 and array.dtype.kind in "biuf"
+    except ValueError:  # ragged
+        valid = False
+    if not valid:
+        raise TypeError(f"`window` must be {wanted}, received: {show(window)}")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"`window` must be {wanted}, received: {show(window)}")
+    return tuple(array.tolist())
+
+
+def _make_window(name: str, length: int, periodic: bool) -> NDArray[np.float64]:
+    if name not in _COSINE_WINDOWS:
+        return _make_scipy_window(name, length, periodic)
+    if length == 1:
+        return np.ones(1)
+    offset = _COSINE_WINDOWS[name]
+    period = length if periodic else length - 1
+    cosines, _ = _core.unit_roots(period)
+    return offset - (1.0 - offset) * cosines[np.arange(length) % period]
+
+
+def _make_scipy_window(name: str, length: int, periodic: bool) -> NDArray[np.float64]:
+    try:
+        from scipy.signal import get_window  # type: ignore[import-untyped]
+    except ImportError:
+        raise ImportError(
+            f"`window` {name!r} needs SciPy: pip install initializers[stft] "
+            f"(without it there are {', '.join(map(repr, _COSINE_WINDOWS))} and None)"
+        ) from None
+    try:
+        return np.asarray(get_window(name, length, fftbins=periodic), np.float64)
+    except ValueError as error:
+        raise ValueError(
+            f"`window` must be a name that SciPy knows, received: {name!r} ({error})"
+        ) from None

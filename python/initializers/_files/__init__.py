@@ -1,0 +1,1 @@
+"""Layer 5: bytes on a disk. Knows neither recipes nor initializers."""

@@ -1,0 +1,455 @@
+"""Safetensors files: headers read from files that nobody vouches for, and headers written.
+
+The format: 8 bytes with the length n of the header, little-endian; n bytes of JSON that give each
+tensor's dtype, shape and first and last byte; then the data, little-endian and in C order, without
+gaps (https://github.com/huggingface/safetensors). Large models are spread over several files, and
+an index says which tensor lies in which.
+
+Reading takes memory in proportion to the header, which must fit into the file, and checks all that
+the `safetensors` library checks, and that no key stands twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._arguments.checks import show
+from .._arguments.dtypes import NUMBERS
+from .._arguments.shapes import Shape
+from .._classes.conventions import CONVENTIONS, TORCH
+from ..recipe._sources import Spec
+
+SUFFIX = ".safetensors"
+INDEX_SUFFIX = ".safetensors.index.json"
+
+# What a file says of the layout of its weights, where this package wrote it: the names of a
+# convention's weights, as JSON. Every such file has the format "pt", which says nothing then.
+CONVENTION_KEY = "initializers.convention"
+# Rows of padding, which are zero: lists of rows by name, as JSON.
+PADDING_KEY = "initializers.padding"
+
+# The bound of the `safetensors` library.
+_LONGEST_HEADER = 100_000_000
+# More values than any model's header or index has: a bound on the time and memory of reading one.
+_MOST_VALUES = 4_000_000
+# NumPy's bound.
+_MOST_DIMENSIONS = 64
+# Digits of 2**64.
+_LONGEST_NUMBER = 20
+
+# The names of dtypes in the format, ours or else those of `ml_dtypes`, and their sizes in bits.
+_DTYPES = {
+    "BOOL": ("bool", 8),
+    "U8": ("uint8", 8),
+    "I8": ("int8", 8),
+    "F8_E5M2": ("float8_e5m2", 8),
+    "F8_E4M3": ("float8_e4m3fn", 8),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8),
+    "F8_E4M3FNUZ": ("float8_e4m3fnuz", 8),
+    "F8_E8M0": ("float8_e8m0fnu", 8),
+    "F4": ("float4_e2m1fn", 4),
+    "F6_E2M3": ("float6_e2m3fn", 6),
+    "F6_E3M2": ("float6_e3m2fn", 6),
+    "I16": ("int16", 16),
+    "U16": ("uint16", 16),
+    "F16": ("float16", 16),
+    "BF16": ("bfloat16", 16),
+    "I32": ("int32", 32),
+    "U32": ("uint32", 32),
+    "F32": ("float32", 32),
+    "F64": ("float64", 64),
+    "I64": ("int64", 64),
+    "U64": ("uint64", 64),
+    "C64": ("complex64", 64),
+}
+_CODES = {name: code for code, (name, _) in _DTYPES.items()}
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """Where a tensor lies in a file.
+
+    Attributes:
+        dtype: The name of its dtype: one of NumPy's or of `ml_dtypes`.
+        shape: Its shape.
+        file: The file.
+        offset: The place of its first byte in the file.
+        size: The number of its bytes.
+    """
+
+    dtype: str
+    shape: Shape
+    file: Path
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the headers of a checkpoint say.
+
+    Attributes:
+        tensors: All tensors by name: those of one file in the order in which they lie in it.
+        metadata: The strings that the file, or each of several files alike, holds beside them.
+        listed: For each name of the index its file; of a single file without index, None.
+    """
+
+    tensors: dict[str, StoredTensor]
+    metadata: dict[str, str]
+    listed: dict[str, Path] | None = None
+
+
+def find(path: str | os.PathLike[str]) -> Path:
+    """Return the file to begin with: of a folder its `model.safetensors`, or else its index.
+
+    Raises:
+        FileNotFoundError: If the folder has neither.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"`path` must be a path, received: {show(path)}")
+    path = Path(os.fsdecode(path))
+    if not path.is_dir():
+        return path
+    for suffix in (SUFFIX, INDEX_SUFFIX):
+        if (path / f"model{suffix}").exists():
+            return path / f"model{suffix}"
+    raise FileNotFoundError(
+        f"`path` must be a safetensors file, its index or a folder with model{SUFFIX} or "
+        f"model{INDEX_SUFFIX}, received: {str(path)!r}"
+    )
+
+
+def read(path: str | os.PathLike[str]) -> Stored:
+    """Return what is in a safetensors file, or in all files of an index or a folder.
+
+    Raises:
+        ValueError: If a file is malformed; the message says which, and where.
+        OSError: If one cannot be read.
+    """
+    path = find(path)
+    if not path.name.endswith(INDEX_SUFFIX):
+        return _read_file(path)
+    listed = _read_index(path)
+    files = {file: _read_file(file) for file in dict.fromkeys(listed.values())}
+    tensors: dict[str, StoredTensor] = {}
+    for file, stored in files.items():
+        for name, tensor in stored.tensors.items():
+            if name in tensors:
+                raise _malformed(file, f"must not have {show(name)}, which another file has too")
+            tensors[name] = tensor
+    first, *others = [stored.metadata.items() for stored in files.values()] or [{}.items()]
+    return Stored(
+        tensors, dict(item for item in first if all(item in each for each in others)), listed
+    )
+
+
+def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
+    """Return names, shapes and dtypes, of several files in the order of their index.
+
+    Raises:
+        ValueError: If a file is malformed, index and files differ, or a dtype cannot be filled.
+        OSError: If a file cannot be read.
+    """
+    stored = read(path)
+    names = stored.tensors if stored.listed is None else stored.listed
+    for name in {*names, *stored.tensors}:
+        tensor = stored.tensors.get(name)
+        if tensor is None or (stored.listed and stored.listed.get(name) != tensor.file):
+            raise _malformed(find(path), f"must list {show(name)} for the file that it lies in")
+        check_dtype(name, tensor)
+    return list_specs(stored, names)
+
+
+def list_specs(stored: Stored, names: Iterable[str]) -> dict[str, Spec]:
+    """Return the weights of some names, with all that the metadata says of them.
+
+    Raises:
+        ValueError: If the metadata is malformed.
+    """
+    conventions, padding = find_conventions(stored), _find_padding(stored)
+    specs = {}
+    for name in names:
+        tensor = stored.tensors[name]
+        try:
+            specs[name] = Spec(
+                tensor.shape, tensor.dtype, conventions.get(name), padding.get(name, ())
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"weight {show(name)} of {str(tensor.file)!r}: {error}") from None
+    return specs
+
+
+def _find_padding(stored: Stored) -> dict[str, Any]:
+    text = stored.metadata.get(PADDING_KEY)
+    try:
+        found = {} if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"{PADDING_KEY!r} in the metadata of a file must be lists of rows by name, received: "
+            f"{show(text)}"
+        )
+    return found
+
+
+def encode_padding(padding: Mapping[str, tuple[int, ...]]) -> str:
+    """Return rows by name as text."""
+    return json.dumps(padding, ensure_ascii=False)
+
+
+def find_conventions(stored: Stored) -> dict[str, str]:
+    """Return the convention of every tensor that one is known of.
+
+    Raises:
+        ValueError: If the metadata is malformed.
+    """
+    text = stored.metadata.get(CONVENTION_KEY)
+    if text is None:
+        is_ours = any(key.startswith("initializers.") for key in stored.metadata)
+        is_torch = stored.metadata.get("format") == "pt" and not is_ours
+        return dict.fromkeys(stored.tensors, TORCH) if is_torch else {}
+    try:
+        return _decode_conventions(text, stored.tensors)
+    except (ValueError, RecursionError):
+        raise ValueError(
+            f"{CONVENTION_KEY!r} in the metadata of a file must be a convention or lists of names "
+            f"by convention, received: {show(text)}"
+        ) from None
+
+
+def encode_conventions(conventions: Mapping[str, str | None]) -> str:
+    """Return the conventions of weights as text: one for all, or lists of names as JSON."""
+    if len(set(conventions.values())) == 1:
+        return next(iter(conventions.values())) or "none"
+    named = {
+        convention: [name for name, own in conventions.items() if own == convention]
+        for convention in CONVENTIONS
+    }
+    return json.dumps(named, ensure_ascii=False)
+
+
+def _decode_conventions(text: str, names: Iterable[str]) -> dict[str, str]:
+    if text in (*CONVENTIONS, "none"):
+        return {} if text == "none" else dict.fromkeys(names, text)
+    found = json.loads(text)
+    if not isinstance(found, dict) or not {*found} <= {*CONVENTIONS}:
+        raise ValueError
+    listed: dict[str, str] = {}
+    for convention, group in found.items():
+        if not isinstance(group, list) or not all(isinstance(name, str) for name in group):
+            raise ValueError
+        listed.update(dict.fromkeys(group, convention))
+    return {name: listed[name] for name in names if name in listed}
+
+
+def check_dtype(name: str, tensor: StoredTensor) -> None:
+    """Raise ValueError if a tensor has a dtype that cannot be filled."""
+    if tensor.dtype not in NUMBERS:
+        raise ValueError(
+            f"tensor {show(name)} of {str(tensor.file)!r} must have one of the dtypes "
+            f"{', '.join(NUMBERS)}, received: {tensor.dtype}"
+        )
+
+
+def encode_header(
+    tensors: Iterable[tuple[str, str, Shape, int]], metadata: Mapping[str, str], alignment: int = 8
+) -> bytes:
+    """Return the bytes before the data, for tensors (name, dtype, shape, bytes) in their order.
+
+    They are padded with spaces so that the data begins at a multiple of `alignment`, itself one of
+    8, as the format wants it.
+
+    Raises:
+        ValueError: If the format has not the dtype, a name is no tensor's, or there are too many.
+    """
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, dtype, shape, size in tensors:
+        if name == "__metadata__":
+            raise ValueError("a weight of a safetensors file must not have the name '__metadata__'")
+        if dtype not in _CODES:
+            raise ValueError(
+                f"weight {show(name)} must have one of the dtypes of safetensors files, "
+                f"{', '.join(_CODES)}, received: {dtype}"
+            )
+        offsets = [end, end := end + size]
+        entries[name] = {"dtype": _CODES[dtype], "shape": shape, "data_offsets": offsets}
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
+    try:
+        header = text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"a weight's name must be Unicode text, received: {show(text[error.start : error.end])}"
+        ) from None
+    header += b" " * (-(len(header) + 8) % alignment)
+    if len(header) > _LONGEST_HEADER:
+        raise ValueError(
+            f"the header of a safetensors file must have at most {_LONGEST_HEADER} bytes, "
+            f"received weights for {len(header)}"
+        )
+    return len(header).to_bytes(8, "little") + header
+
+
+def _read_file(path: Path) -> Stored:
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8:
+            raise _malformed(path, f"must have 8 bytes with the header's length, received {size}")
+        if length > min(size - 8, _LONGEST_HEADER):
+            raise _malformed(
+                path,
+                f"must have a header of at most {_LONGEST_HEADER} bytes that is inside the file of "
+                f"{size}, received the length {length} in bytes 0 to 7",
+            )
+        header = file.read(length)
+    if header[:1] != b"{":
+        raise _malformed(path, f"must have '{{' at byte 8, received: {show(header[:1])}")
+    entries = _parse(path, header, "a header")
+    metadata = entries.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(
+        isinstance(value, str) for value in metadata.values()
+    ):
+        raise _malformed(path, f"must map strings in __metadata__, received: {show(metadata)}")
+    tensors = [
+        (name, *_check_tensor(path, name, entry, size - 8 - length))
+        for name, entry in entries.items()
+    ]
+    tensors.sort(key=lambda tensor: tensor[3:])
+    found: dict[str, StoredTensor] = {}
+    at = 0
+    for name, dtype, shape, begin, end in tensors:
+        if begin != at:
+            raise _malformed(
+                path,
+                f"must have tensors without gap or overlap: {show(name)} must begin at byte {at} "
+                f"of the data, received: {begin}",
+            )
+        found[name] = StoredTensor(dtype, shape, path, 8 + length + begin, end - begin)
+        at = end
+    if 8 + length + at != size:
+        raise _malformed(
+            path, f"must end with the last tensor, at byte {8 + length + at}, received {size} bytes"
+        )
+    return Stored(found, metadata)
+
+
+def _check_tensor(
+    path: Path, name: str, entry: object, available: int
+) -> tuple[str, Shape, int, int]:
+    """Return dtype, shape, first and last byte that a tensor's entry in the header tells."""
+
+    def fail(wanted: str, received: object) -> ValueError:
+        return _malformed(path, f"tensor {show(name)} must have {wanted}, received: {received}")
+
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise fail("the keys 'dtype', 'shape' and 'data_offsets'", show(entry))
+    code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(code, str) or code not in _DTYPES:
+        raise fail(f"one of the dtypes {', '.join(_DTYPES)}", show(code))
+    if isinstance(shape, list) and len(shape) > _MOST_DIMENSIONS:
+        raise fail(f"a shape of at most {_MOST_DIMENSIONS} dimensions", len(shape))
+    if not _are_sizes(shape):
+        raise fail("a shape of integers >= 0", show(shape))
+    if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise fail("data_offsets of two integers in ascending order", show(offsets))
+    begin, end = offsets
+    if end > available:
+        raise fail(f"data_offsets inside the {available} bytes of data", show(offsets))
+    dtype, bits = _DTYPES[code]
+    # Stops early: the product of untrusted numbers may be as long as the file.
+    elements = 0 if 0 in shape else 1
+    for extent in shape:
+        elements *= extent
+        if elements * bits > 8 * available:
+            break
+    if elements * bits != 8 * (end - begin):
+        raise fail(f"as many bytes as {show(tuple(shape))} of {code} take", end - begin)
+    return dtype, tuple(shape), begin, end
+
+
+def _are_sizes(value: object) -> bool:
+    return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
+
+
+def _read_index(path: Path) -> dict[str, Path]:
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > _LONGEST_HEADER:
+            raise _malformed(path, f"must have at most {_LONGEST_HEADER} bytes, received {size}")
+        index = _parse(path, file.read(), "an index")
+    names = index.get("weight_map")
+    if not isinstance(names, dict):
+        raise _malformed(path, f"must have a mapping 'weight_map', received: {show(names)}")
+    for name, file_name in names.items():
+        # Nothing outside the folder is opened because an index says so.
+        plain = isinstance(file_name, str) and not {"/", "\\", "\0"} & set(file_name)
+        if not plain or not file_name.endswith(SUFFIX):
+            raise _malformed(
+                path,
+                f"must give the plain name of a {SUFFIX} file for {show(name)}, "
+                f"received: {show(file_name)}",
+            )
+    return {name: path.with_name(file_name) for name, file_name in names.items()}
+
+
+def _open(path: Path) -> Any:
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise _malformed(path, "must be a file")
+    return path.open("rb")
+
+
+def _parse(path: Path, data: bytes, part: str) -> dict[str, Any]:
+    values = data.count(b",") + 1
+    if values > _MOST_VALUES:
+        raise _malformed(
+            path, f"must have {part} of at most {_MOST_VALUES} values, received about {values}"
+        )
+    try:
+        parsed = json.loads(data.decode(), object_pairs_hook=_unique, parse_int=_parse_integer)
+    except UnicodeDecodeError as error:
+        raise _malformed(
+            path,
+            f"must have {part} in UTF-8, received bytes that are not at its byte {error.start}",
+        ) from None
+    except RecursionError:
+        raise _malformed(path, f"must have {part} of few levels, received too many") from None
+    except ValueError as error:
+        raise _malformed(path, f"must have {part} of JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise _malformed(path, f"must have {part} that is a mapping, received: {show(parsed)}")
+    return parsed
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    for name in _repeated(pairs) if len(found) < len(pairs) else ():
+        raise ValueError(f"the key {show(name)} stands twice")
+    for name in found:
+        if not name.isascii():
+            name.encode()  # half of a surrogate pair is no text
+    return found
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            yield name
+        seen.add(name)
+
+
+def _parse_integer(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
+
+
+def _malformed(path: Path, what: str) -> ValueError:
+    return ValueError(f"{str(path)!r} {what}")

@@ -1,0 +1,225 @@
+"""Filling memory that is not an array of ours: of any strides, transposed, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._arguments.checks import show
+from ._arguments.dtypes import FLOATS, DType
+from ._arguments.shapes import Array, Shape, fill_pattern
+from ._classes.base import BuiltIn, Writer
+from ._classes.constants import Repeat, leave
+from ._memory.float_mode import standard_float_mode
+
+
+class _Padded:
+    """What knows rows that are zero.
+
+    Attributes:
+        padding: The rows of the tensor to be filled that are zero, whatever is written.
+        is_foreign: Whether the initializer is not of this package: it may yet return a wrong shape.
+    """
+
+    __slots__ = ("is_foreign", "padding")
+
+    padding: tuple[int, ...]
+    is_foreign: bool
+
+    def clear_padding(self, out: Any, start: Shape) -> None:
+        """Set the rows of padding to zero in a block, an array or a tensor of a framework."""
+        for row in self.padding:
+            if 0 <= row - start[0] < out.shape[0]:
+                out[row - start[0]] = 0
+
+
+class Fill(_Padded):
+    """What fills the blocks of one tensor, all of them with one draw.
+
+    Attributes:
+        write: What writes a block into C-contiguous memory.
+        shape: The shape of the whole tensor, as `write` knows it.
+        order: The axes of the tensor to be filled, in the order of that shape; None if they are so.
+        most: The most elements of a block that is written for memory with gaps.
+        transposes: Whether `write` takes matrices in Fortran order as well.
+    """
+
+    __slots__ = ("most", "order", "shape", "transposes", "write")
+
+    def __init__(
+        self,
+        write: Writer,
+        shape: Shape,
+        order: tuple[int, ...] | None,
+        most: int,
+        padding: tuple[int, ...],
+        is_foreign: bool,
+        transposes: bool,
+    ) -> None:
+        self.write, self.shape, self.order, self.most = write, shape, order, most
+        self.transposes = transposes
+        self.padding, self.is_foreign = padding, is_foreign
+
+    def __call__(self, out: Array, start: Shape) -> None:
+        """Fill `out`, memory of any strides, with the block that begins at `start`."""
+        with standard_float_mode():
+            self._fill(out, start)
+        self.clear_padding(out, start)
+
+    def _fill(self, out: Array, start: Shape) -> None:
+        if self.order is not None:
+            out, start = out.transpose(self.order), tuple(start[axis] for axis in self.order)
+        flags = out.flags
+        if flags.c_contiguous or (self.transposes and out.ndim == 2 and flags.f_contiguous):
+            self.write(out, None if out.shape == self.shape else start)
+            return
+        for place in cut(out.shape, self.most):
+            piece = np.empty(tuple(part.stop - part.start for part in place), out.dtype)
+            self.write(piece, move(start, place))
+            out[place] = piece
+
+
+class StackFill(_Padded):
+    """Fills the blocks of a stack of tensors of one shape, each of which has its own draw.
+
+    Args:
+        plan: Returns what fills the tensor at an index of the stacked axes.
+        shape: The shape of the whole stack.
+        axes: The number of leading axes that are stacked.
+        padding: Rows of the stack that are zero.
+
+    Raises:
+        ValueError: If a tensor of the stack cannot be filled.
+    """
+
+    __slots__ = ("_axes", "_plan")
+
+    def __init__(
+        self,
+        plan: Callable[[Shape], Fill],
+        shape: Shape,
+        axes: int,
+        padding: tuple[int, ...] = (),
+    ) -> None:
+        self._axes, self.padding = axes, padding
+        # A block of one tensor after another: an initializer that makes wholes is called once each.
+        self._plan = lru_cache(maxsize=1)(plan)
+        # An error in one is an error in all.
+        self.is_foreign = bool(math.prod(shape[:axes])) and self._plan((0,) * axes).is_foreign
+
+    def __call__(self, out: Array, start: Shape) -> None:
+        """Fill `out`, memory of any strides, with the block that begins at `start`."""
+        for index, fill, begin in self.split(out.shape, start):
+            fill(out[index], begin)
+        self.clear_padding(out, start)
+
+    def split(self, extent: Shape, start: Shape) -> Iterator[tuple[Any, Fill, Shape]]:
+        """Yield where each tensor lies in a block, what fills that part, and where it begins."""
+        for index in np.ndindex(*extent[: self._axes]):
+            place = tuple(low + i for low, i in zip(start, index, strict=False))
+            # With an ellipsis it is a view, of no dimensions too.
+            yield (*index, ...), self._plan(place), start[self._axes :]
+
+
+AnyFill: TypeAlias = "Fill | StackFill"
+
+# Memory with gaps is filled through a buffer of at most so many elements, unless blocks are costly.
+_PIECE = 1 << 20
+
+
+def plan_fill(
+    initializer: Any,
+    shape: Shape,
+    dtype: DType,
+    permute: tuple[int, ...] | None = None,
+    padding: tuple[int, ...] = (),
+) -> Fill:
+    """Return what fills the blocks of one tensor, all of them with one draw.
+
+    With `permute`, the tensor transposed so gets the values of its transposed shape. The rows of
+    `padding`, along the tensor's own first axis, are zero.
+
+    Raises:
+        ValueError: If `initializer` has no values for the shape or dtype. Nothing has been drawn.
+    """
+    order = permute or None  # NumPy does not take the one order of no axes
+    if order is not None:
+        shape = tuple(shape[axis] for axis in order)
+    built_in = isinstance(initializer, BuiltIn)
+    with standard_float_mode():
+        write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
+    most = math.prod(shape) if built_in and initializer._costly_blocks else _PIECE
+    transposes = built_in and initializer._transposes
+    return Fill(write, shape, order, most, padding, not built_in, transposes)
+
+
+def _plan_built_in(initializer: BuiltIn, shape: Shape, dtype: DType) -> Writer:
+    if initializer._floats_only and dtype.kind != "f":
+        raise ValueError(
+            f"{type(initializer).__name__} needs one of the dtypes {', '.join(FLOATS)}, "
+            f"received: {dtype}"
+        )
+    write = initializer._plan(shape, dtype)
+    if write is leave:
+        return Repeat(bytes(1))
+    # Parameters that cannot be are found now, on nothing, before anything is written.
+    write(np.empty((0,) * len(shape), dtype.numpy), (0,) * len(shape))
+    if not initializer._on_zeros:
+        return write
+
+    def write_on_zeros(out: Array, start: Shape | None) -> None:
+        fill_pattern(out, bytes(1))
+        write(out, start)
+
+    return write_on_zeros
+
+
+def _plan_foreign(initializer: Any, shape: Shape, dtype: DType) -> Writer:
+    """Plan with an initializer that only makes whole tensors: one is made, and cut."""
+    whole: list[Array] = []
+
+    def write(out: Array, start: Shape | None) -> None:
+        if not whole:
+            whole.append(_check_whole(initializer, shape, dtype))
+        starts = start or (0,) * out.ndim
+        block = (slice(low, low + size) for low, size in zip(starts, out.shape, strict=True))
+        np.copyto(out, whole[0][tuple(block)])
+
+    return write
+
+
+def _check_whole(initializer: Any, shape: Shape, dtype: DType) -> Array:
+    values = np.asarray(initializer(shape, dtype.name))
+    if values.shape != shape or values.dtype != dtype.numpy:
+        raise ValueError(
+            f"{show(initializer)} must return an array of shape {shape} and dtype {dtype}, "
+            f"received: {show(values)}"
+        )
+    return values
+
+
+def cut(extent: Shape, most: int) -> Iterator[tuple[slice, ...]]:
+    """Cut a block into boxes of at most `most` elements, in C order."""
+    axis = 0
+    while axis < len(extent) - 1 and math.prod(extent[axis + 1 :]) > most:
+        axis += 1
+    if math.prod(extent) == 0:
+        return
+    if not extent:
+        yield ()
+        return
+    rest = tuple(slice(0, size) for size in extent[axis + 1 :])
+    step = max(1, most // math.prod(extent[axis + 1 :]))
+    for outer in np.ndindex(*extent[:axis]):
+        before = tuple(slice(i, i + 1) for i in outer)
+        for low in range(0, extent[axis], step):
+            yield (*before, slice(low, min(low + step, extent[axis])), *rest)
+
+
+def move(start: Shape, place: tuple[slice, ...]) -> Shape:
+    """Return where a box of the block that begins at `start` stands in the tensor."""
+    return tuple(low + part.start for low, part in zip(start, place, strict=True))

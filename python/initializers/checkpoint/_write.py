@@ -1,0 +1,275 @@
+"""Writing a checkpoint, piece by piece."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from .._arguments.checks import show
+from .._arguments.dtypes import look_up
+from .._files import filesystem
+from .._files.direct_writer import BUFFER, Appender
+from .._files.safetensors import read as read_headers
+from ..recipe import Recipe
+from ._shards import PARTIAL, Layout, Shard, add_suffix, lay_out, list_pieces, piece_size, plan
+from ._verify import check_progress, check_recipe, is_whole
+
+Progress: TypeAlias = "Callable[[int, int], None] | None"
+
+
+def write(
+    recipe: Recipe,
+    specs: Any,
+    path: str | os.PathLike[str],
+    *,
+    max_shard_size: int | str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress = None,
+    convention: str | None = None,
+    partial: bool = False,
+) -> Path:
+    """Write the weights that a recipe gives to a model as a safetensors file, or several.
+
+    The values are those of `recipe.init(specs)`, and of the adapters; but they are made and written
+    piece by piece, in about 100 MB of memory however large the model is. Weights whose blocks cost
+    as much as the whole, such as `Orthogonal` and `Sparse`, are made whole one by one: they take
+    their own bytes, twice if the recipe transposes them, and 4 an element (8 of float64) for the
+    work.
+
+    Files are written as `<name>.partial`, and renamed when all of them are on the disk: a crash, a
+    kill or a full disk leaves partial files, which no reader takes for a checkpoint. The metadata
+    of each file has the stream's version, the seed, the recipe and the convention by which the
+    weights are laid out.
+
+    Args:
+        recipe: A `Recipe`.
+        specs: The model: anything that `Recipe.plan` takes.
+        path: The file, which ends with `.safetensors`. Any other path is a folder, which is made if
+            it is missing and gets `model.safetensors`. The folder around it must exist.
+        max_shard_size: The most bytes of weights in one file, a number or a size such as `"5GB"`,
+            unless one weight alone has more. Files are then named
+            `model-00001-of-00003.safetensors`, and `model.safetensors.index.json` says which weight
+            lies in which, as Hugging Face has it; if one file is enough it is named as without.
+            None: one file.
+        resume: Whether to keep the files that an interrupted call with the same arguments finished,
+            or that are all there already. Each is first compared, byte for byte, with the recipe,
+            which takes about as long as making it. A file that was not finished is made anew.
+        overwrite: Whether to replace a checkpoint that is there, all of its files. It stays until
+            the new one is whole.
+        progress: Called as `progress(done, total)` with numbers of bytes, compared or written.
+        convention: How the weights are laid out, if neither the recipe nor `specs` tell: `"torch"`
+            or `"keras"`; it is needed for plain shapes where values depend on it.
+        partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
+
+    Returns:
+        The path of the file, or of the index if there are several.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, a weight cannot be filled, no rule takes it, a
+            rule takes none, or the format lacks a dtype; or to resume would be to discard a
+            finished file of another recipe.
+        FileExistsError: If there is a checkpoint already.
+        FileNotFoundError: If the folder around `path` does not exist.
+        BlockingIOError: If another process or thread is writing it.
+        MemoryError: If a weight that must be made whole takes more memory than there is.
+        OSError: If the disk has not enough space, or a file cannot be written.
+    """
+    check_recipe(recipe)
+    check_progress(progress)
+    for argument, value in (("resume", resume), ("overwrite", overwrite)):
+        if not isinstance(value, bool):
+            raise TypeError(f"`{argument}` must be a bool, received: {show(value)}")
+    found = recipe._read(specs, convention)
+    weights = recipe.plan(found, partial=partial).weights.values()
+    conventions = {name: recipe.convention or spec.convention for name, spec in found.items()}
+    layout = lay_out(recipe, weights, path, max_shard_size, conventions)
+    for weight in weights:
+        plan(weight)
+    if resume and _is_published(layout, progress):
+        return layout.target  # also where nothing can be written
+    layout.base.parent.mkdir(exist_ok=True)
+    with filesystem.lock(add_suffix(layout.base, ".lock")):
+        _write(layout, resume, overwrite, progress)
+    return layout.target
+
+
+def _is_published(layout: Layout, progress: Progress) -> bool:
+    return (
+        layout.find_existing() == layout.files
+        and _has_index(layout)
+        and all(_keeps(shard.file, shard, layout, progress) for shard in layout.shards)
+    )
+
+
+def _has_index(layout: Layout) -> bool:
+    if layout.index is None:
+        return True
+    path, text = layout.index
+    try:
+        return path.is_file() and path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
+def _keeps(path: Path, shard: Shard, layout: Layout, progress: Progress) -> bool:
+    """Return whether a file need not be written: only its bytes tell, not its name or size."""
+
+    def note(done: int, _: int) -> None:
+        if progress is not None:
+            progress(shard.begin + done, layout.total)
+
+    return is_whole(path, shard, note)
+
+
+def _write(layout: Layout, resume: bool, overwrite: bool, progress: Progress) -> None:
+    """Write and publish what is missing, with the lock."""
+    shards = layout.shards
+    finished = {each for each in shards if resume and _keeps(each.file, each, layout, progress)}
+    old = layout.find_existing() - {each.file for each in finished}
+    if layout.index and len(finished) == len(shards) and _has_index(layout):
+        old.discard(layout.index[0])
+    if old and not overwrite:
+        raise FileExistsError(
+            errno.EEXIST,
+            "a checkpoint is there already; `overwrite=True` replaces it",
+            str(min(old)),
+        )
+    partials = layout.find_existing(PARTIAL)
+    if resume:
+        _check_partials(layout, partials)
+    unnamed = [each for each in shards if each not in finished]
+    kept = {
+        each
+        for each in unnamed
+        if resume
+        and filesystem.is_own(each.partial)
+        and _keeps(each.partial, each, layout, progress)
+    }
+    missing = [each for each in unnamed if each not in kept]
+    stale = partials - {each.partial for each in kept}
+    _check_space(layout, missing, stale)
+    done = sum(each.end - each.begin for each in finished | kept)
+    try:
+        for partial in stale:
+            filesystem.remove(partial)
+        for each in kept:
+            filesystem.sync_file(each.partial)
+        for each in missing:
+            _write_shard(each, layout.total, progress)
+            done += each.end - each.begin
+        _publish(layout, unnamed, old)
+    except BaseException as error:
+        _explain(error, layout, done)
+        raise
+
+
+def _check_partials(layout: Layout, partials: set[Path]) -> None:
+    """Raise ValueError if a finished partial file is of something else, and would be discarded."""
+    headers = {shard.partial: shard.header for shard in layout.shards}
+    for partial in sorted(filter(filesystem.is_own, partials)):
+        try:
+            read_headers(partial)  # it has a header only if it is finished
+            with partial.open("rb") as file:
+                header = file.read(8)
+                header += file.read(int.from_bytes(header, "little"))
+        except (OSError, ValueError):
+            continue
+        if header != headers.get(partial):
+            raise ValueError(
+                "`resume` must go on with what was begun: the recipe, the weights or "
+                f"`max_shard_size` differ from those of {str(partial)!r}; without `resume` all is "
+                "written anew"
+            )
+
+
+def _check_space(layout: Layout, missing: list[Shard], stale: set[Path]) -> None:
+    """Raise OSError if the files do not fit on the disk when the stale ones are removed."""
+    needed = sum(shard.size for shard in missing)
+    freed = sum(getattr(os.lstat(path), "st_blocks", 0) * 512 for path in stale)
+    free = shutil.disk_usage(layout.base.parent).free + freed
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"the disk has not enough space: {needed} bytes are needed, {free} are free",
+            str(layout.base.parent),
+        )
+
+
+def _write_shard(shard: Shard, total: int, progress: Progress) -> None:
+    """Write a partial file to the disk."""
+    with filesystem.new_file(shard.partial) as descriptor:
+        filesystem.reserve(descriptor, shard.size)
+        _write_data(shard, descriptor, total, progress)
+        # The header comes last: until then nobody can read the file.
+        filesystem.write_all(descriptor, shard.header, 0)
+
+
+def _write_data(shard: Shard, descriptor: int, total: int, progress: Progress) -> None:
+    appender = Appender(shard.partial, descriptor, len(shard.header))
+    done = shard.begin
+    try:
+        for weight in shard.weights:
+            kind = look_up(weight.dtype)
+            fill = plan(weight)
+            for start, extent, _, length in list_pieces(weight, piece_size(weight, BUFFER)):
+                memory = appender.reserve(length)
+                values = memory.view(kind.numpy).reshape(extent)
+                fill(values, start)
+                if sys.byteorder == "big":
+                    values.byteswap(inplace=True)
+                done += length
+                if progress is not None:
+                    progress(done, total)
+        appender.finish()
+    finally:
+        appender.close()
+
+
+def _publish(layout: Layout, unnamed: list[Shard], old: set[Path]) -> None:
+    """Rename the finished files, the index last.
+
+    Nothing ever leads from an old index to new files: it is gone from the disk before.
+    """
+    folder = layout.base.parent
+    filesystem.sync_folder(folder)  # the new files can be found before anything old goes
+    replaced = {shard.file for shard in unnamed}
+    shards = {path for path in old - replaced if "-of-" in path.name[len(layout.base.stem) :]}
+    leading = old - replaced - shards
+    if leading:
+        for path in leading:
+            filesystem.remove(path)
+        filesystem.sync_folder(folder)
+    for path in shards:
+        filesystem.remove(path)
+    for shard in unnamed:
+        filesystem.rename(shard.partial, shard.file)
+    filesystem.sync_folder(folder)
+    if layout.index and (unnamed or not _has_index(layout)):
+        path, text = layout.index
+        partial = add_suffix(path, PARTIAL)
+        with filesystem.new_file(partial) as descriptor:
+            filesystem.write_all(descriptor, text.encode(), 0)
+        filesystem.rename(partial, path)
+        filesystem.sync_folder(folder)
+
+
+def _explain(error: BaseException, layout: Layout, done: int) -> None:
+    """Let an interruption say what is left, and how to go on."""
+    left = (
+        f"{done} of {layout.total} bytes are kept, `resume=True` goes on"
+        if done
+        else "nothing is left"
+    )
+    if isinstance(error, OSError) and error.errno is not None:
+        raise type(error)(
+            error.errno, f"{error.strerror}; {left}", error.filename or str(layout.base)
+        ) from error
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"{layout.base} is not whole; {left}") from None

@@ -1,0 +1,178 @@
+"""Which rule of a recipe takes which weight of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._arguments.dtypes import look_up
+from .._arguments.shapes import Array, Shape, allocate
+from .._filling import AnyFill, Fill, StackFill, plan_fill
+from ._coverage import NUMBER, merge_names
+from ._recipe_rule import RecipeRule
+from ._rules import Rule, Rules
+from ._sources import Spec
+
+_Row: TypeAlias = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What one weight of a model gets.
+
+    Attributes:
+        name: Its name.
+        shape: Its shape.
+        dtype: The name of its dtype.
+        initializer: Its initializer, with the seed that belongs to the name.
+        permute: The order of axes in which the values are made, or None for that of the shape:
+            `weight.transpose(permute)` holds the values of `initializer`.
+        stack: The number of leading axes along which separate tensors are stacked.
+        parts: Of a stack its tensors, in C order, with the names and seeds that they have by
+            themselves; `initializer` then has no seed, and `permute` is of one of them.
+        padding: The rows that are zero, whatever the initializer says.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    initializer: Any
+    permute: tuple[int, ...] | None = None
+    stack: int = 0
+    parts: tuple[Weight, ...] = ()
+    padding: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes that the values take."""
+        return self.size * look_up(self.dtype).numpy.itemsize
+
+    def plan_fill(self) -> AnyFill:
+        """Return what fills any block of the weight; a seed that counts is drawn from once.
+
+        Raises:
+            ValueError: If the initializer has no values for the shape or the dtype.
+        """
+        try:
+            if self.stack:
+                return StackFill(self._plan_part, self.shape, self.stack, self.padding)
+            kind = look_up(self.dtype)
+            return plan_fill(self.initializer, self.shape, kind, self.permute, self.padding)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"weight {self.name!r} cannot be made: {error}") from None
+
+    def _plan_part(self, index: Shape) -> Fill:
+        flat = int(np.ravel_multi_index(index, self.shape[: self.stack]))
+        part = self.parts[flat]
+        return plan_fill(part.initializer, part.shape, look_up(part.dtype), part.permute)
+
+    def make(self) -> Array:
+        """Return the values, in a new array."""
+        fill = self.plan_fill()
+        array = allocate(self.shape, look_up(self.dtype), zeros=False)
+        fill(array, (0,) * len(self.shape))
+        return array
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which rule of a recipe takes which weight of a model; `str` of it is a table.
+
+    Attributes:
+        weights: What every weight gets, by its name, in the model's order.
+        rules: Each rule, in the recipe's order, with the names of the weights that it takes.
+    """
+
+    weights: dict[str, Weight]
+    rules: tuple[tuple[RecipeRule, tuple[str, ...]], ...]
+
+    @property
+    def size(self) -> int:
+        """The number of elements of all weights."""
+        return sum(weight.size for weight in self.weights.values())
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes that the values of all weights take."""
+        return sum(weight.nbytes for weight in self.weights.values())
+
+    def __str__(self) -> str:
+        table: list[str | _Row] = [("weights", "shape", "dtype", "number", "elements")]
+        for number, (rule, names) in enumerate(self.rules, 1):
+            nothing = "" if names else ": no weight"
+            table.append(f"{number}. {rule.label} → {rule.law}{nothing}")
+            table += group_weights([self.weights[name] for name in names])
+        rows = [line for line in table if isinstance(line, tuple)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [x if isinstance(x, str) else "   " + _align(x, widths) for x in table]
+        line = "─" * (3 + sum(widths) + 2 * (len(widths) - 1))
+        total = f"{len(self.weights)} weights, {self.size:,} elements, {self.nbytes:,} bytes"
+        return "\n".join([lines[0], line, *lines[1:], line, total])
+
+
+def _align(row: _Row, widths: list[int]) -> str:
+    pairs = enumerate(zip(row, widths, strict=True))
+    return "  ".join(text.rjust(n) if axis > 2 else text.ljust(n) for axis, (text, n) in pairs)
+
+
+def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
+    """Yield a row for all weights whose names differ in numbers only."""
+    groups: dict[tuple[Any, ...], list[Weight]] = {}
+    for weight in weights:
+        key = (
+            *(NUMBER.sub("0", weight.name), weight.shape, weight.dtype),
+            *(weight.permute, weight.stack, weight.padding),
+        )
+        groups.setdefault(key, []).append(weight)
+    for (_, shape, dtype, permute, stack, padding), members in groups.items():
+        sizes = " × ".join(map(str, shape)) or "scalar"
+        axes = (f" stack {stack}" if stack else "") + (f" as {permute}" if permute else "")
+        axes += f", rows {', '.join(map(str, padding))} zero" if padding else ""
+        elements = sum(weight.size for weight in members)
+        name = merge_names([weight.name for weight in members])
+        yield name, sizes + axes, dtype, str(len(members)), f"{elements:,}"
+
+
+def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
+    """Return the plan of a recipe for a model, or with `partial` for a part of one.
+
+    Raises:
+        ValueError: If it is none: a weight without a rule or values, or a rule without a weight.
+    """
+    named = [(name, spec.shape, spec.convention) for name, spec in specs.items()]
+    chosen = Rules(recipe, recipe.seed).choose_all(named, partial=partial)
+    taken: list[list[str]] = [[] for _ in recipe.rules]
+    weights: dict[str, Weight] = {}
+    for (name, spec), rule in zip(specs.items(), chosen, strict=True):
+        assert rule is not None
+        place = recipe.find(name)
+        taken[place].append(name)
+        dtype = recipe._choose_dtype(recipe.rules[place], spec.dtype)
+        weights[name] = make_weight(rule, recipe.seed, name, spec, dtype)
+    for weight in weights.values():
+        weight.plan_fill()
+    return Plan(weights, tuple(zip(recipe.rules, map(tuple, taken), strict=True)))
+
+
+def make_weight(rule: Rule, seed: int, name: str, spec: Spec, dtype: str) -> Weight:
+    """Return a weight, or a stack of weights, that a fitted rule fills."""
+    shape = spec.shape
+    names = list(rule.list_names(name, shape))
+    if not rule.stack:
+        initializer = rule.seeded(seed, names[0])
+        return Weight(name, shape, dtype, initializer, rule.permute, padding=spec.padding)
+    parts = tuple(
+        Weight(each, shape[rule.stack :], dtype, rule.seeded(seed, each), rule.permute)
+        for each in names
+    )
+    axes = rule.permute, rule.stack
+    return Weight(name, shape, dtype, rule.initializer, *axes, parts, spec.padding)

@@ -1,0 +1,356 @@
+"""The recipe: rules for weights by name, and one seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from .._arguments.checks import show
+from .._arguments.dtypes import look_up
+from .._arguments.seeds import check_seed_integer
+from .._arguments.shapes import Array, Shape
+from .._classes.conventions import check_convention
+from . import _coverage, _text
+from ._plan import Plan, Weight, make_plan, make_weight
+from ._recipe_rule import RecipeRule, check_comment
+from ._rules import Rule, Rules
+from ._sources import Spec, read_specs
+
+
+class Recipe:
+    """Everything that the first values of a model depend on: rules by name, and one seed.
+
+    The first rule whose pattern matches a weight's whole name says what the weight gets; its seed
+    is `fold_in(seed, name)`. A recipe is data, and nothing in it is ever evaluated or imported: it
+    names initializers of this package, or registered ones, with plain numbers, and is the same as
+    TOML, as JSON and in Python. The torch, JAX and Keras adapters take one wherever they take
+    rules.
+
+    A weight's dtype is the rule's; else the recipe's, if the weight is not of integers; else its
+    own; else float32. The adapters fill the arrays that are there, whose dtypes count.
+
+    Fans and orthogonal matrices depend on which axes are inputs. Without a `convention`, those of
+    what is filled count: of torch modules, tensors and files of the format "pt" a weight is
+    `(outputs, inputs, *kernel)`, of Keras models and JAX trees a kernel `(*kernel, inputs,
+    outputs)`; plain shapes do not say, so `convention` must be given where values depend on it. A
+    recipe for several frameworks states its convention: with it the values are equal in all.
+
+    Of the convention `"torch"`, a weight `(outputs, inputs, *kernel)` of two or more dimensions
+    gets the values of the kernel `(*kernel, inputs, outputs)`, transposed, as by `Rule(initializer,
+    permute=(*range(2, rank), 1, 0))`. What is the same in any layout is made in the weight's own:
+    constants, `Identity`, `RandomNormal`, `RandomUniform`, `TruncatedNormal`, and whatever is told
+    its `input_axes`.
+
+    Args:
+        rules: `RecipeRule`s; or pairs of a pattern (a glob, or an `re.compile`d expression) and an
+            initializer, its name, its configuration, or a `Rule` without a name of its own; or a
+            mapping from globs to such.
+        seed: An integer in `[-2**127, 2**127)`.
+        dtype: The dtype of float weights whose rule has none; None for the weight's own.
+        convention: `"keras"`, kernels `(*kernel, inputs, outputs)`, or `"torch"`, weights
+            `(outputs, inputs, *kernel)`; None: that of what is filled. A rule may have another.
+        comment: What a reader should know, such as a source.
+
+    Attributes:
+        rules: A tuple of `RecipeRule`s.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If it has a wrong value, or two rules have one pattern.
+
+    Examples:
+        >>> recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=1, convention="torch")
+        >>> recipe.init({"dense.weight": (2, 3), "dense.bias": (2,)})["dense.bias"].tolist()
+        [0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, Any] | Iterable[RecipeRule | tuple[Any, Any]],
+        *,
+        seed: int,
+        dtype: str | None = None,
+        convention: str | None = None,
+        comment: str | None = None,
+    ) -> None:
+        self.rules = _make_rules(rules)
+        self.seed = check_seed_integer(seed)
+        self.dtype = None if dtype is None else look_up(dtype).name
+        self.convention = check_convention(convention)
+        self.comment = check_comment(comment)
+
+    @classmethod
+    def for_model(cls, name: str, *, seed: int = 0, **numbers: Any) -> Recipe:
+        """Return the published recipe of an architecture; its comments cite the source.
+
+        Args:
+            name: `"bert"`, `"gpt2"`, `"keras"` (what Keras's layers do without being told),
+                `"llama"`, `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"resnet"`,
+                `"t5"` or `"vit"`; or one of `model_specs`.
+            seed: An integer in `[-2**127, 2**127)`.
+            **numbers: What the recipe is computed from, such as `layers=12`; see `docs/recipes.md`.
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If a name is unknown, or a number out of range.
+
+        Examples:
+            >>> Recipe.for_model("gpt2", layers=24).find("h.0.attn.c_proj.weight")
+            2
+        """
+        from ._published import make_published
+
+        return cls(seed=seed, **make_published(name, numbers))
+
+    def with_seed(self, seed: int) -> Recipe:
+        """Return this recipe with another seed."""
+        return Recipe(
+            self.rules,
+            seed=seed,
+            dtype=self.dtype,
+            convention=self.convention,
+            comment=self.comment,
+        )
+
+    def find(self, name: str) -> int | None:
+        """Return the place in `rules` of the one that takes the weight of that name, or None."""
+        return _coverage.find(self.rules, name)
+
+    def choose(self, name: str, shape: Shape, convention: str | None = None) -> Rule:
+        """Return what the weight of that name and shape gets, as the adapters ask for it.
+
+        Args:
+            name: Its name.
+            shape: Its shape.
+            convention: That of what holds the weight, where the recipe does not state one.
+
+        Raises:
+            ValueError: If no rule takes it, or its values depend on a convention that is unknown.
+        """
+        rule = Rules(self, self.seed).choose(name, tuple(shape), check_convention(convention))
+        assert rule is not None
+        return rule
+
+    def _take(self, place: int) -> tuple[Rule, str | None]:
+        """Return a rule by its place, and the convention that the recipe states."""
+        return self.rules[place].to_rule(), self.convention
+
+    def weight(self, name: str, spec: Any, convention: str | None = None) -> Weight:
+        """Return what one weight gets, with the seed that belongs to its name.
+
+        Args:
+            name: Its name.
+            spec: A `Spec`, a shape, or anything with `shape` and `dtype`.
+            convention: How it is laid out, if neither the recipe nor `spec` tells.
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If no rule takes the weight, or the rule does not fit the shape.
+        """
+        known = self._read({name: spec}, convention)[name]
+        rule = self.choose(name, known.shape, known.convention)
+        place = self.find(name)
+        assert place is not None
+        dtype = self._choose_dtype(self.rules[place], known.dtype)
+        return make_weight(rule, self.seed, name, known, dtype)
+
+    def _read(self, specs: Any, convention: str | None) -> dict[str, Spec]:
+        """Return the weights of a model, in the convention that the caller states."""
+        found = read_specs(specs)
+        if check_convention(convention) is None:
+            return found
+        if self.convention not in (None, convention):
+            raise ValueError(
+                f"`convention` must be the recipe's, {self.convention!r}, received: {convention!r}"
+            )
+        return {name: replace(spec, convention=convention) for name, spec in found.items()}
+
+    def _choose_dtype(self, rule: RecipeRule, given: str | None) -> str:
+        is_float = given is None or look_up(given).kind == "f"
+        return rule.dtype or (self.dtype if is_float else None) or given or "float32"
+
+    def plan(self, specs: Any, convention: str | None = None, partial: bool = False) -> Plan:
+        """Return which rule takes which weight of a model.
+
+        Args:
+            specs: What `read_specs` takes: shapes by name, a file, a model, a tree.
+            convention: How the weights are laid out, if the recipe does not state it; None: as
+                `specs` tells.
+            partial: Whether `specs` are a part of a model, such as a pipeline stage, so that rules
+                may match none of its weights.
+
+        Raises:
+            TypeError: If `specs` is none of that, or another argument has a wrong type.
+            ValueError: If a weight is taken by no rule or has no values by its rule, a rule that
+                is not optional takes no weight, or values depend on a convention that is unknown.
+
+        Examples:
+            >>> print(Recipe({"*": "zeros"}, seed=1).plan({"a.0": (2, 3), "a.1": (2, 3)}))
+               weights  shape  dtype    number  elements
+            ────────────────────────────────────────────
+            1. * → Zeros()
+               a.{0-1}  2 × 3  float32       2        12
+            ────────────────────────────────────────────
+            2 weights, 12 elements, 48 bytes
+        """
+        return make_plan(self, self._read(specs, convention), partial)
+
+    def init(
+        self, specs: Any, convention: str | None = None, partial: bool = False
+    ) -> dict[str, Array]:
+        """Return the first values of all weights of a model, in new arrays.
+
+        Args:
+            specs: As `plan` takes it.
+            convention: As `plan` takes it.
+            partial: As `plan` takes it.
+
+        Raises:
+            TypeError: As `plan`.
+            ValueError: As `plan`. Nothing has been made then.
+            MemoryError: If there is no memory for the result.
+        """
+        plan = self.plan(specs, convention, partial)
+        return {name: weight.make() for name, weight in plan.weights.items()}
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML, comments above what they are about.
+
+        Raises:
+            ValueError: If a registered initializer has a null in its configuration.
+        """
+        return _text.write_toml(self)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return the recipe as JSON, on one line or indented."""
+        return _text.write_json(self, indent)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        """Return a recipe from TOML.
+
+        Raises:
+            TypeError: If `text` is no string.
+            ValueError: If it is malformed, or not a recipe; the message names the place.
+        """
+        return cls._from_text(text, _text.read_toml)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Return a recipe from JSON.
+
+        Raises:
+            TypeError: If `text` is no string.
+            ValueError: If it is malformed, or not a recipe; the message names the place.
+        """
+        return cls._from_text(text, _text.read_json)
+
+    @classmethod
+    def _from_text(cls, text: object, read: Callable[[str], dict[str, Any]]) -> Recipe:
+        if not isinstance(text, str):
+            raise TypeError(f"`text` must be a string, received: {show(text)}")
+        arguments = read(text)
+        try:
+            return cls(**arguments)
+        except TypeError as error:  # of what a file says, a wrong type is a wrong value
+            raise ValueError(str(error)) from None
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Recipe:
+        """Return the recipe of a `.toml` or `.json` file.
+
+        Raises:
+            ValueError: If the file has another suffix or is no recipe; the message names the place.
+            OSError: If it cannot be read.
+        """
+        file = Path(path)
+        read = cls.from_toml if _check_suffix(file) == ".toml" else cls.from_json
+        try:
+            return read(file.read_text(encoding="utf-8-sig"))
+        except ValueError as error:
+            raise ValueError(f"{str(file)!r}: {error}") from None
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the recipe to a `.toml` or `.json` file.
+
+        Raises:
+            ValueError: If the file has another suffix.
+            OSError: If it cannot be written.
+        """
+        file = Path(path)
+        is_toml = _check_suffix(file) == ".toml"
+        text = self.to_toml() if is_toml else self.to_json(indent=2) + "\n"
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+    def _identity(self) -> tuple[Any, ...]:
+        return self.seed, self.dtype, self.convention, self.rules
+
+    # Equal are recipes that give every weight the same values, whatever their comments.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recipe) and self._identity() == other._identity()
+
+    __hash__ = None  # type: ignore[assignment]  # as its rules
+
+    def __repr__(self) -> str:
+        arguments = {"seed": self.seed, "dtype": self.dtype, "convention": self.convention}
+        given = (f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+        return f"Recipe([{', '.join(map(repr, self.rules))}], {', '.join(given)})"
+
+
+def _make_rules(rules: Any) -> tuple[RecipeRule, ...]:
+    pairs = rules.items() if isinstance(rules, Mapping) else rules
+    if isinstance(rules, str) or not isinstance(pairs, Iterable):
+        raise TypeError(
+            "`rules` must be a mapping from patterns to initializers, or a list of RecipeRules or "
+            f"such pairs, received: {show(rules)}"
+        )
+    made = tuple(map(_make_rule, pairs))
+    places: dict[tuple[bool, str], int] = {}
+    for number, rule in enumerate(made, 1):
+        first = places.setdefault((rule.regex, rule.pattern), number)
+        if first != number:
+            raise ValueError(
+                f"`rules` must have different patterns, received {rule.label} as rule {first} and "
+                f"as rule {number}"
+            )
+    return made
+
+
+def _make_rule(given: Any) -> RecipeRule:
+    if isinstance(given, RecipeRule):
+        return given
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise TypeError(
+            "`rules` must be of RecipeRules or pairs of a pattern and an initializer, received "
+            f"among them: {show(given)}"
+        )
+    pattern, initializer = given
+    regex = isinstance(pattern, re.Pattern)
+    if regex and isinstance(pattern.pattern, str):
+        _check_flags(pattern)
+    fields: dict[str, Any] = {}
+    if isinstance(initializer, Rule):
+        keys = ("permute", "name", "stack", "convention", "optional")
+        fields = {key: getattr(initializer, key) for key in keys}
+        initializer = initializer.initializer
+    return RecipeRule(pattern.pattern if regex else pattern, initializer, regex, **fields)
+
+
+def _check_flags(pattern: re.Pattern[str]) -> None:
+    """Refuse flags that the text of a compiled expression does not have: a rule keeps the text."""
+    if re.compile(pattern.pattern).flags != pattern.flags:
+        raise ValueError(
+            "a compiled `regex` must have its flags in its text, such as '(?s)', received: "
+            f"{show(pattern)}"
+        )
+
+
+def _check_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in (".toml", ".json"):
+        raise ValueError(f"`path` must end in .toml or .json, received: {str(path)!r}")
+    return suffix

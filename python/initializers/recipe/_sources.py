@@ -1,0 +1,259 @@
+"""What the weights of a model are: their names, shapes and dtypes, wherever these are written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from .._arguments.checks import check_name, show, to_integer
+from .._arguments.dtypes import look_up
+from .._arguments.shapes import Shape, check_shape
+from .._classes.conventions import KERAS, TORCH, check_convention
+
+_SHAPES = Path(__file__).parent.parent / "data" / "shapes"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The shape and the dtype of one weight.
+
+    Attributes:
+        shape: The shape, integers >= 0.
+        dtype: The name of a dtype, such as `"bfloat16"`, or None where that is not said.
+        convention: `"torch"` for a weight (outputs, inputs, *kernel), `"keras"` for a kernel
+            (*kernel, inputs, outputs), or None where that is not said.
+        padding: The rows, integers >= 0, that are zero whatever a rule says: those of an
+            embedding's `padding_idx`.
+
+    Raises:
+        TypeError: If an attribute has a wrong type.
+        ValueError: If the shape is none, the dtype one that cannot be filled, or the convention
+            unknown.
+
+    Examples:
+        >>> Spec([3, 2], "float32")
+        Spec(shape=(3, 2), dtype='float32', convention=None)
+    """
+
+    shape: Shape
+    dtype: str | None = None
+    convention: str | None = None
+    padding: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_convention(self.convention)
+        object.__setattr__(self, "shape", check_shape(self.shape))
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", look_up(self.dtype).name)
+        object.__setattr__(self, "padding", _check_rows(self.padding, self.shape))
+
+    def __repr__(self) -> str:
+        fields = {"shape": self.shape, "dtype": self.dtype, "convention": self.convention}
+        fields |= {"padding": self.padding} if self.padding else {}
+        return f"Spec({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
+
+
+def _check_rows(rows: Any, shape: Shape) -> tuple[int, ...]:
+    if not isinstance(rows, (tuple, list)) or any(to_integer(row) is None for row in rows):
+        raise TypeError(f"`padding` must be a list of rows, received: {show(rows)}")
+    numbers = sorted({int(row) for row in rows})
+    if numbers and not (shape and 0 <= numbers[0] <= numbers[-1] < shape[0]):
+        raise ValueError(f"`padding` must name rows of shape {shape}, received: {show(rows)}")
+    return tuple(numbers)
+
+
+def read_specs(source: Any) -> dict[str, Spec]:
+    """Return the weights that `source` tells of, in its order.
+
+    Args:
+        source: A mapping from names to `Spec`s, shapes, objects with `shape` and `dtype`, or
+            mappings with these keys and `padding`; the path of a JSON file with such a mapping,
+            with one under the key `"tensors"`, or with a list of `{"name", "shape", "dtype"}`; the
+            path of a safetensors file, of a `*.safetensors.index.json` or of a folder with one; a
+            built Keras model, with the names of `initializers.keras.name_variables`; a torch
+            module, on the device meta too, with the names of its state dict without what wrappers
+            and parametrizations add, tied weights once; or a JAX tree of arrays or
+            `ShapeDtypeStruct`s, with the names of `initializers.jax.init_tree`.
+
+    Returns:
+        A `Spec` for each name. Its convention is that of what holds the weight: `"torch"` of torch
+        modules, tensors and safetensors files of the format "pt" (but `"keras"` of modules that
+        store (inputs, outputs), such as transformers' `Conv1D`), `"keras"` of Keras models and JAX
+        trees (but `"torch"` of the layers of Equinox), and what a JSON file says beside
+        `"tensors"` under `"convention"`. Plain shapes have none.
+
+    Raises:
+        TypeError: If `source` is something else.
+        ValueError: If a name stands twice, a shape or a dtype is wrong, or a file is malformed.
+        OSError: If a file cannot be read.
+
+    Examples:
+        >>> read_specs({"kernel": (3, 2)})
+        {'kernel': Spec(shape=(3, 2), dtype=None, convention=None)}
+    """
+    if isinstance(source, (str, PathLike)):
+        return _read_file(fspath(source))
+    found = _read_framework(source)
+    return _read_structure(source) if found is None else _collect(found)
+
+
+def model_specs(name: str) -> dict[str, Spec]:
+    """Return the weights of a well-known model, as the package has them.
+
+    Args:
+        name: `"gpt2"`, `"llama-3.2-1b"`, `"llama-3.1-8b"`, `"keras-resnet50"`,
+            `"keras-mobilenetv2"` or `"keras-convnexttiny"`.
+
+    Raises:
+        TypeError: If `name` is no string.
+        ValueError: If it is none of them.
+
+    Examples:
+        >>> model_specs("gpt2")["wte.weight"]
+        Spec(shape=(50257, 768), dtype='float32', convention='keras')
+    """
+    return _read_file(str(_SHAPES / f"{check_name('name', name, list_models())}.json"))
+
+
+def list_models() -> list[str]:
+    """Return the names that `model_specs` takes."""
+    return sorted(path.stem for path in _SHAPES.glob("*.json"))
+
+
+def _read_file(path: str) -> dict[str, Spec]:
+    if path.endswith((".safetensors", ".safetensors.index.json")) or Path(path).is_dir():
+        from .._files.safetensors import read_specs as read_headers
+
+        specs: dict[str, Spec] = read_headers(path)
+        return specs
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return _read_structure(json.loads(text, object_pairs_hook=_no_duplicates))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path!r} must be a JSON file of weights: {error}") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(_unique(pairs))
+
+
+def _read_structure(source: Any) -> dict[str, Spec]:
+    """Read mappings and lists, as Python or JSON has them."""
+    convention = None
+    if isinstance(source, Mapping) and isinstance(source.get("tensors"), (Mapping, list)):
+        convention = check_convention(source.get("convention"))
+        source = source["tensors"]
+    if isinstance(source, Mapping):
+        return _collect((name, *_split(name, value, convention)) for name, value in source.items())
+    if isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
+        return _collect(_split_entry(entry, convention) for entry in source)
+    raise TypeError(
+        "`specs` must be a mapping from names to shapes, a list of them, a path, a Keras model, a "
+        f"torch module or a JAX tree, received: {show(source)}"
+    )
+
+
+def _split(name: object, value: Any, convention: str | None) -> tuple[Any, Any, str | None, Any]:
+    """Return the shape, dtype, convention and rows of padding that a value of a mapping tells."""
+    if isinstance(value, Mapping):
+        unknown = [key for key in value if key not in ("shape", "dtype", "padding")]
+        if unknown or "shape" not in value:
+            raise ValueError(
+                f"weight {show(name)} must have the key 'shape' and may have 'dtype' and "
+                f"'padding', received: {show(value)}"
+            )
+        return value["shape"], value.get("dtype"), convention, value.get("padding", ())
+    if isinstance(value, Spec):
+        return value.shape, value.dtype, convention or value.convention, value.padding
+    if hasattr(value, "shape"):
+        return value.shape, getattr(value, "dtype", None), convention or _convention_of(value), ()
+    return value, None, convention, ()
+
+
+def _convention_of(value: Any) -> str | None:
+    """Return the convention of the framework that an array is of."""
+    for place, kinds, convention in _ARRAYS:
+        loaded = sys.modules.get(place)
+        if loaded is not None and any(isinstance(value, getattr(loaded, kind)) for kind in kinds):
+            return convention
+    return None
+
+
+# A variable of Keras comes first: on torch's backend it is no tensor, but may look like one.
+_ARRAYS = (
+    ("keras", ("Variable",), KERAS),
+    ("flax.nnx", ("Variable",), KERAS),
+    ("flax.core.meta", ("AxisMetadata",), KERAS),
+    ("torch", ("Tensor",), TORCH),
+    ("jax", ("Array", "ShapeDtypeStruct"), KERAS),
+)
+
+
+def _split_entry(entry: object, convention: str | None) -> tuple[Any, ...]:
+    if not isinstance(entry, Mapping) or "name" not in entry:
+        raise ValueError(
+            "a list of weights must be of {'name', 'shape', 'dtype'}, "
+            f"received in it: {show(entry)}"
+        )
+    rest = {key: value for key, value in entry.items() if key != "name"}
+    return (entry["name"], *_split(entry["name"], rest, convention))
+
+
+def _collect(weights: Iterable[tuple[Any, ...]]) -> dict[str, Spec]:
+    return dict(_unique((weight[0], _make(*weight)) for weight in weights))
+
+
+def _make(name: object, shape: Any, dtype: Any, convention: str | None, padding: Any = ()) -> Spec:
+    if not isinstance(name, str):
+        raise TypeError(f"a weight's name must be a string, received: {show(name)}")
+    if str(dtype).startswith("torch."):
+        dtype = str(dtype).removeprefix("torch.")
+    try:
+        return Spec(shape, dtype, convention, padding)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"weight {name!r}: {error}") from None
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    seen: set[str] = set()
+    for name, value in pairs:
+        if name in seen:
+            raise ValueError(f"a name must stand once, received twice: {show(name)}")
+        seen.add(name)
+        yield name, value
+
+
+def _read_framework(source: Any) -> Iterable[tuple[Any, ...]] | None:
+    """Read a model, or return None; a framework that is not loaded has made none."""
+    keras, torch, jax = (sys.modules.get(name) for name in ("keras", "torch", "jax"))
+    if keras is not None and isinstance(source, keras.Layer):
+        from ..keras._names import name_variables
+
+        named = name_variables(source).items()
+        return [(name, each.shape, each.dtype, KERAS) for name, each in named]
+    if torch is not None and isinstance(source, torch.nn.Module):
+        from ..torch._weights import list_specs
+
+        return list_specs(source)
+    if jax is not None and not _is_flat(source):
+        from ..jax._tree import list_arrays
+
+        return [
+            (name, each.shape, each.dtype, convention)
+            for name, each, convention in list_arrays(source)
+        ] or None
+    return None
+
+
+def _is_flat(source: Any) -> bool:
+    """Whether `source` is what `_read_structure` reads, and no tree."""
+    if isinstance(source, Mapping):
+        values = source.values()
+        return all(not isinstance(value, Mapping) or "shape" in value for value in values)
+    rows = source if isinstance(source, Sequence) else [None]
+    return all(isinstance(row, Mapping) and "name" in row for row in rows)
