@@ -27,21 +27,24 @@ mod error;
 mod fill;
 mod float;
 mod matrix;
+mod memory;
 #[cfg(feature = "python")]
 mod python;
+mod roots;
 mod samplers;
 mod stream;
 
 pub use cpu::dispatch::Simd;
 pub use cpu::threads::{num_threads, set_num_threads};
 pub use error::Error;
-pub use fill::groups::Sampler;
-pub use float::double::unit_roots;
 pub use float::element::{Compute, Element, F8E4M3FN, F8E5M2};
 pub use matrix::orthogonal::Orthogonal;
 pub use matrix::orthogonalize::orthogonalize;
+pub use roots::unit_roots;
+pub use samplers::Sampler;
 pub use samplers::constant::fill_constant;
 pub use samplers::normal::Normal;
 pub use samplers::truncated_normal::TruncatedNormal;
 pub use samplers::uniform::Uniform;
-pub use stream::words::{STREAM_VERSION, Seed, Stream};
+pub use stream::seed::Seed;
+pub use stream::words::{STREAM_VERSION, Stream};

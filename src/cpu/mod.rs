@@ -3,5 +3,6 @@
 pub(crate) mod dispatch;
 pub(crate) mod float_mode;
 pub(crate) mod fused;
+pub(crate) mod fused_check;
 pub(crate) mod threads;
 pub(crate) mod vectors;

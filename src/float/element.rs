@@ -3,7 +3,7 @@
 //! float16, bfloat16 and the two float8 types are the f32 value rounded once, to nearest even, with
 //! integer operations (`docs/stream.md`, section 7), so that no flag of the processor and no library has a say.
 
-use crate::matrix::gemm::Lanes;
+use crate::float::lanes::Lanes;
 use crate::samplers::normal::BoxMuller;
 use crate::samplers::truncated_normal::Truncated;
 use crate::samplers::uniform::Unit;

@@ -3,4 +3,5 @@
 pub(crate) mod coefficients;
 pub(crate) mod double;
 pub(crate) mod element;
+pub(crate) mod lanes;
 pub(crate) mod quantile;

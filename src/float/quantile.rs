@@ -1,8 +1,8 @@
 //! The upper tail of the standard normal distribution and its inverse, in f64 (`docs/stream.md`, section 5).
 
-use crate::fill::groups::GROUP;
 use crate::float::coefficients::{A, B, CC, D, E, F, SPLIT};
 use crate::float::double::{horner, ln};
+use crate::stream::words::GROUP;
 
 /// A rational of degree 7 over 7, lowest order first.
 struct Rational {

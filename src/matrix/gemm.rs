@@ -9,57 +9,19 @@
 use crate::cpu::fused::Fused;
 use crate::error::Error;
 use crate::float::element::Compute;
+use crate::float::lanes::Lanes;
 #[cfg(feature = "python")]
 use {
     crate::cpu::dispatch::dispatch,
     crate::cpu::float_mode::in_standard_mode,
-    crate::cpu::fused::{WithFused, check},
-    crate::fill::groups::{try_collect, zeros_2d},
+    crate::cpu::fused::WithFused,
+    crate::cpu::fused_check::check,
+    crate::memory::{try_collect, zeros_2d},
     ndarray::{Array2, ArrayRef2, Axis},
 };
 
 /// A row of a strip.
 pub(crate) type Row<S, T> = [<T as Lanes>::Vector<S>; 2];
-
-/// The vectors of a computing type.
-pub trait Lanes: bytemuck::Pod {
-    /// As many elements as the instruction set S has lanes.
-    type Vector<S: Fused>: bytemuck::Pod + Send + Sync;
-
-    /// x in every lane.
-    fn splat<S: Fused>(simd: S, x: Self) -> Self::Vector<S>;
-
-    /// a·b + c, rounded once.
-    fn fused_vectors<S: Fused>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
-
-    /// a·b + c, rounded once.
-    fn fused<S: Fused>(simd: S, a: Self, b: Self, c: Self) -> Self;
-}
-
-macro_rules! lanes {
-    ($float:ty, $vector:ident, $splat:ident, $fused_vectors:ident, $fused:ident) => {
-        impl Lanes for $float {
-            type Vector<S: Fused> = S::$vector;
-
-            #[inline(always)]
-            fn splat<S: Fused>(simd: S, x: Self) -> S::$vector {
-                simd.$splat(x)
-            }
-
-            #[inline(always)]
-            fn fused_vectors<S: Fused>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
-                simd.$fused_vectors(a, b, c)
-            }
-
-            #[inline(always)]
-            fn fused<S: Fused>(simd: S, a: Self, b: Self, c: Self) -> Self {
-                simd.$fused(a, b, c)
-            }
-        }
-    };
-}
-lanes!(f32, F32s, splat_f32s, fused_f32s, fused_f32);
-lanes!(f64, F64s, splat_f64s, fused_f64s, fused_f64);
 
 /// Columns of a strip.
 pub(crate) const fn strip_width<S: Fused, T: Lanes>() -> usize {

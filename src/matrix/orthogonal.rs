@@ -5,17 +5,18 @@
 
 use crate::cpu::dispatch::dispatch;
 use crate::cpu::float_mode::in_standard_mode;
-use crate::cpu::fused::{Fused, WithFused, check};
+use crate::cpu::fused::{Fused, WithFused};
+use crate::cpu::fused_check::check;
 use crate::cpu::threads::{for_each, num_threads};
 use crate::error::{Error, finite};
 use crate::fill::block::Block;
-use crate::fill::groups::{try_collect, zeros_2d};
 use crate::float::element::{Compute, Element, fits};
 use crate::matrix::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
 use crate::matrix::reflectors::{PANEL, Panel, Reflectors};
-use crate::stream::words::Seed;
+use crate::memory::{try_collect, zeros_2d};
+use crate::stream::seed::Seed;
 use bytemuck::Zeroable;
 use ndarray::{Array2, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Axis, Dimension};
 use std::ops::Range;

@@ -5,16 +5,17 @@
 
 use crate::cpu::dispatch::dispatch;
 use crate::cpu::float_mode::in_standard_mode;
-use crate::cpu::fused::{Fused, WithFused, check};
+use crate::cpu::fused::{Fused, WithFused};
+use crate::cpu::fused_check::check;
 use crate::cpu::threads::{Poll, for_each};
 use crate::error::Error;
-use crate::fill::groups::{try_collect, zeros, zeros_2d};
 use crate::float::element::Compute;
 use crate::matrix::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
 use crate::matrix::orthogonal::{multiply_out, threads_for};
 use crate::matrix::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, block_sums, sum_blocks};
+use crate::memory::{try_collect, zeros, zeros_2d};
 use bytemuck::Zeroable;
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
 use pulp::NullaryFnOnce;

@@ -9,11 +9,12 @@ use crate::cpu::dispatch::dispatch;
 use crate::cpu::fused::{Fused, WithFused, square};
 use crate::cpu::threads::for_each;
 use crate::error::Error;
-use crate::fill::groups::{fill_run, try_collect, zeros};
+use crate::fill::view::fill_run;
 use crate::float::element::Compute;
 use crate::matrix::gemm::{Row, add_transposed_product, elements, elements_mut, strip_width};
+use crate::memory::{try_collect, zeros};
 use crate::samplers::normal::NormalKernel;
-use crate::stream::words::Seed;
+use crate::stream::seed::Seed;
 use bytemuck::Zeroable;
 
 /// Reflectors in a panel. It decides how sums are grouped, and so the bits: it never changes.

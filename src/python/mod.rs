@@ -10,12 +10,13 @@ use crate::cpu::float_mode::{self, in_standard_mode};
 use crate::cpu::threads;
 use crate::error::Error;
 use crate::fill::block::Block;
-use crate::fill::groups::{Sampler, fill_slice};
-use crate::float::double;
+use crate::fill::view::fill_slice;
 use crate::float::element::{Compute, Element, F8E4M3FN, F8E5M2};
 use crate::matrix::gemm;
 use crate::matrix::orthogonalize::orthogonalize_into;
 use crate::python::law::{Describe, Law};
+use crate::roots;
+use crate::samplers::Sampler;
 use crate::samplers::constant;
 use crate::{Normal, Orthogonal, Seed, Simd, Stream, TruncatedNormal, Uniform};
 use bytemuck::Pod;
@@ -373,7 +374,7 @@ mod _core {
 
     #[pyfunction]
     fn unit_roots(py: Python<'_>, n: u64) -> PyResult<(Roots<'_>, Roots<'_>)> {
-        let (cos, sin) = py.detach(|| double::unit_roots(n))?;
+        let (cos, sin) = py.detach(|| roots::unit_roots(n))?;
         Ok((PyArray1::from_vec(py, cos), PyArray1::from_vec(py, sin)))
     }
 

@@ -4,3 +4,88 @@ pub(crate) mod constant;
 pub(crate) mod normal;
 pub(crate) mod truncated_normal;
 pub(crate) mod uniform;
+
+use crate::cpu::float_mode::in_standard_mode;
+use crate::error::Error;
+use crate::fill::block::Block;
+use crate::fill::view::{fill_slice, fill_view};
+use crate::float::element::Element;
+use crate::memory::zeros;
+use crate::stream::seed::Seed;
+use ndarray::{Array, ArrayViewMut, Dimension, IntoDimension};
+
+pub(crate) mod sealed {
+    use crate::error::Error;
+    use crate::fill::groups::Kernel;
+    use crate::float::element::{Compute, Element};
+
+    /// A distribution whose parameters can be made ready for an element type.
+    pub trait Sampler {
+        /// The parameters as the kernel needs them.
+        type Kernel<C: Compute>: Kernel<C>;
+
+        /// Rounds the parameters to the computing type and checks that the values fit T.
+        fn kernel<T: Element>(&self) -> Result<Self::Kernel<T::Compute>, Error>;
+    }
+}
+
+/// A distribution that fills tensors.
+///
+/// The value of an element depends on the seed, the distribution, the element type and the element's
+/// C-order number in the whole tensor; not on the layout, block or thread that it is made in.
+pub trait Sampler: sealed::Sampler {
+    /// Fills a whole tensor, in any memory layout.
+    ///
+    /// # Errors
+    /// [`Error::Reach`] when not every value fits the element type, [`Error::Threads`] when the environment
+    /// variable is wrong. Nothing is written then.
+    fn fill<T: Element, D: Dimension>(&self, seed: impl Into<Seed>, out: ArrayViewMut<'_, T, D>) -> Result<(), Error> {
+        let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
+        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::whole(&shape)?, out, &mut || false))
+    }
+
+    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same
+    /// values as that slice of the whole tensor.
+    ///
+    /// ```
+    /// use initializers::{Normal, Sampler};
+    /// use ndarray::{Array2, s};
+    ///
+    /// let normal = Normal::new(0.0, 1.0)?;
+    /// let whole: Array2<f32> = normal.sample(3, (100, 100))?;
+    /// let mut rows = Array2::<f32>::zeros((10, 100));
+    /// normal.fill_block(3, &[100, 100], &[50, 0], rows.view_mut())?;
+    /// assert_eq!(rows, whole.slice(s![50..60, ..]));
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Sampler::fill`], and [`Error::Block`] when the block is not inside the tensor or the tensor has
+    /// 2^63 elements or more.
+    fn fill_block<T: Element, D: Dimension>(
+        &self,
+        seed: impl Into<Seed>,
+        shape: &[u64],
+        start: &[u64],
+        out: ArrayViewMut<'_, T, D>,
+    ) -> Result<(), Error> {
+        let extent: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
+        in_standard_mode(|| {
+            fill_view(&self.kernel::<T>()?, seed.into(), &Block::new(shape, start, &extent)?, out, &mut || false)
+        })
+    }
+
+    /// A new tensor of `shape`.
+    ///
+    /// # Errors
+    /// As [`Sampler::fill`], [`Error::Memory`] when there is no memory for it, and [`Error::Block`] when `ndarray` has no
+    /// array of that shape: it counts the sizes beside a zero.
+    fn sample<T: Element, S: IntoDimension>(&self, seed: impl Into<Seed>, shape: S) -> Result<Array<T, S::Dim>, Error> {
+        let shape = shape.into_dimension();
+        let sizes: Vec<u64> = shape.slice().iter().map(|&size| size as u64).collect();
+        let block = Block::whole(&sizes)?;
+        let mut values = zeros(block.len())?;
+        in_standard_mode(|| fill_slice(&self.kernel::<T>()?, seed.into(), &block, &mut values, &mut || false))?;
+        Array::from_shape_vec(shape, values).map_err(|error| Error::Block(format!("shape {sizes:?}: {error}")))
+    }
+}

@@ -5,10 +5,11 @@
 //! words: any vector up to 32 lanes wide loads without a shuffle.
 
 use crate::error::{Error, finite};
-use crate::fill::groups::{Kernel, Sampler, sealed};
+use crate::fill::groups::Kernel;
 use crate::float::coefficients::{C, HI, LO, P, S, S0, S0LO};
 use crate::float::double::{self, horner};
 use crate::float::element::{Compute, Element, FromWord, fits};
+use crate::samplers::{Sampler, sealed};
 
 /// The parameters, in an error.
 pub(crate) const NAMES: &str = "`mean` and `stddev`";

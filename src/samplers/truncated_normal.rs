@@ -4,12 +4,14 @@
 //! by the exact inverse in f64, bounds that no normal reaches by the normal sampler itself.
 
 use crate::error::Error;
-use crate::fill::groups::{GROUP, Kernel, Sampler, sealed};
+use crate::fill::groups::Kernel;
 use crate::float::coefficients::{INSIDE, P2, Q2};
 use crate::float::double::horner;
 use crate::float::element::{Compute, Element};
 use crate::float::quantile::{upper_quantiles, upper_tail};
 use crate::samplers::normal::{BoxMuller, NAMES, Normal, NormalKernel};
+use crate::samplers::{Sampler, sealed};
+use crate::stream::words::GROUP;
 
 /// A normal distribution cut at bounds given in standard deviations from the mean.
 ///
@@ -309,7 +311,7 @@ mod tests {
 
     #[test]
     fn tails_that_overflow() {
-        use crate::fill::groups::Sampler as _;
+        use crate::samplers::Sampler as _;
         // Words from 0 on give z in [30, 30.76].
         let tail = |stddev| TruncatedNormal::with_bounds(0.0, stddev, 30.0, f64::INFINITY).unwrap();
         let draw = |stddev| tail(stddev).sample::<half::f16, _>(1, 1000);

@@ -1,8 +1,9 @@
 //! Uniform values in [minval, maxval) (`docs/stream.md`, section 3).
 
 use crate::error::{Error, finite};
-use crate::fill::groups::{Kernel, Sampler, sealed};
+use crate::fill::groups::Kernel;
 use crate::float::element::{Compute, Element, FromWord, fits};
+use crate::samplers::{Sampler, sealed};
 
 /// The uniform distribution on [minval, maxval).
 ///

@@ -1,4 +1,5 @@
 //! The keystream of a seed.
 
 pub(crate) mod chacha;
+pub(crate) mod seed;
 pub(crate) mod words;

@@ -5,6 +5,7 @@
 use crate::cpu::dispatch::{WithVectors, with_vectors};
 use crate::cpu::vectors::Vectors;
 use crate::stream::chacha::{ChaCha8, ChaChaBlock};
+use crate::stream::seed::Seed;
 use bytemuck::Pod;
 use rand_core::block::{BlockRng, Generator};
 use rand_core::{Infallible, TryRng};
@@ -12,51 +13,8 @@ use rand_core::{Infallible, TryRng};
 /// The version of every value that this crate gives. A change of any value is a bug, or version 2.
 pub const STREAM_VERSION: u32 = 1;
 
-/// The last 16 bytes of every key: no other use of `ChaCha8` with small integer seeds shares our stream.
-const KEY_SUFFIX: &[u8; 16] = b"initializers v01";
-
-/// What makes one draw differ from another: an integer seed and a stream id.
-///
-/// Every `i128` is a seed. The stream id is 0 unless set: draw k of a generator has stream id k, so
-/// that no generator overlaps another seed.
-///
-/// ```
-/// use initializers::Seed;
-/// assert_eq!(Seed::from(7), Seed::from(7).with_stream(0));
-/// assert_ne!(Seed::from(7), Seed::from(7).with_stream(1));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Seed {
-    value: i128,
-    stream: u64,
-}
-
-impl Seed {
-    /// The same seed with another stream id.
-    #[must_use]
-    pub fn with_stream(self, stream: u64) -> Self {
-        Self { stream, ..self }
-    }
-
-    /// The blocks that its words stand in.
-    pub(crate) fn blocks(self) -> ChaCha8 {
-        let mut key = [0; 32];
-        key[..16].copy_from_slice(&self.value.to_le_bytes());
-        key[16..].copy_from_slice(KEY_SUFFIX);
-        ChaCha8::new(key, self.stream)
-    }
-}
-
-macro_rules! seed_from {
-    ($($integer:ty)*) => {$(
-        impl From<$integer> for Seed {
-            fn from(value: $integer) -> Self {
-                Self { value: value as i128, stream: 0 }
-            }
-        }
-    )*};
-}
-seed_from!(i32 u32 i64 u64 i128);
+/// Elements that are made together; a group begins at every multiple of it in the global numbering.
+pub(crate) const GROUP: usize = 64;
 
 /// The words of one seed: a `rand_core` generator that can be placed at any word.
 ///
@@ -182,6 +140,7 @@ impl Word for u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::seed::KEY_SUFFIX;
     use chacha20::ChaCha8Rng;
     use proptest::prelude::*;
     use rand_core::{Rng, SeedableRng};
