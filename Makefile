@@ -35,6 +35,7 @@ lint: $(BIN)/.built ## formatting, clippy, ruff, mypy, stubtest
 	cargo fmt --check && \
 	cargo clippy --locked --all-targets -- -D warnings && \
 	cargo clippy --locked --all-targets --features python -- -D warnings && \
+	$(BIN)/python tools/check_layers_rust.py && \
 	$(BIN)/ruff format --check . && \
 	$(BIN)/ruff check . && \
 	$(BIN)/mypy && \

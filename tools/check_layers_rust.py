@@ -1,0 +1,107 @@
+"""Check that folders of src/ import only from those above them, and that no files form a circle.
+
+`LAYERS` is the order; `docs/contributing.md` says what each folder holds. Unit tests may import
+anything. `make lint` runs this.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import re
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+
+# Each may import from those before it. `lib.rs` imports from all.
+LAYERS = (
+    "error",
+    "memory",
+    "cpu",
+    "stream",
+    "float",
+    "fill",
+    "samplers",
+    "matrix",
+    "roots",
+    "python",
+)
+
+# (file, folder that it may import from all the same)
+EXCEPTIONS = frozenset({("float/element.rs", "samplers")})
+
+_TESTS = re.compile(r"^#\[cfg\((all\()?test\b.*$", re.MULTILINE)
+_COMMENT = re.compile(r"//.*$", re.MULTILINE)
+# `crate::` and the path after it, up to a group in braces or to the end of the name.
+_PATH = re.compile(r"\bcrate::((?:\w+::)*)(?:(\w+)|\{([^;]*?)\};)")
+
+
+def read(path: Path) -> str:
+    """Return a file without its comments and its unit tests, which stand last."""
+    return _COMMENT.sub("", _TESTS.split(path.read_text())[0])
+
+
+def find_reexports() -> dict[str, str]:
+    """Return the module that defines each name which `lib.rs` exports."""
+    names = {}
+    for module, name, group in re.findall(
+        r"^pub use ((?:\w+::)+)(?:(\w+)|\{(.*)\});", read(SOURCE / "lib.rs"), re.MULTILINE
+    ):
+        for each in (name or group).split(","):
+            names[each.strip()] = module.removesuffix("::")
+    return names
+
+
+def find_imports(path: Path, reexports: dict[str, str]) -> set[str]:
+    """Return the modules that a file names, as `folder::file` or `folder`."""
+    modules = set()
+    for prefix, name, group in _PATH.findall(read(path)):
+        if prefix:
+            modules.add("::".join(prefix.split("::")[:2]).removesuffix("::"))
+        else:
+            for each in re.findall(r"\w+", name or group):
+                modules.add(reexports.get(each, each))
+    return modules
+
+
+def name_of(path: Path) -> str:
+    """Return a file's name as a module: `cpu::threads` for `src/cpu/threads.rs`."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return "::".join(part for part in parts if part != "mod")
+
+
+def main() -> int:
+    """Print what breaks the rule; return 1 if anything does."""
+    reexports = find_reexports()
+    files = sorted(path for path in SOURCE.rglob("*.rs") if path != SOURCE / "lib.rs")
+    names = {name_of(path) for path in files}
+    errors, used, graph = [], set(), {}
+    for path in files:
+        file = path.relative_to(SOURCE).as_posix()
+        own = name_of(path).split("::")[0]
+        graph[name_of(path)] = set()
+        if own not in LAYERS:
+            errors.append(f"src/{file}: `{own}` is not in LAYERS")
+            continue
+        for module in sorted(find_imports(path, reexports)):
+            folder = module.split("::")[0]
+            if folder not in LAYERS:
+                errors.append(f"src/{file}: `crate::{module}` is in no layer")
+            elif LAYERS.index(folder) <= LAYERS.index(own):
+                graph[name_of(path)].add(module if module in names else folder)
+                graph[name_of(path)].discard(name_of(path))  # a macro names its own path
+            elif (file, folder) in EXCEPTIONS:
+                used.add((file, folder))
+            else:
+                errors.append(f"src/{file}: `{own}` imports `crate::{module}`, which is below it")
+    errors += [f"EXCEPTIONS: {entry} is not needed" for entry in sorted(EXCEPTIONS - used)]
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        errors.append("circle: " + " -> ".join(error.args[1]))
+    print("\n".join(errors), end="\n" if errors else "")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
