@@ -30,7 +30,7 @@ define timed
 	echo "== $(1): $$(( (end - start) / 60 )) min $$(( (end - start) % 60 )) s"
 endef
 
-lint: $(BIN)/.built ## formatting, clippy, ruff, mypy, stubtest
+lint: $(BIN)/.built ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(call timed,lint,\
 	cargo fmt --check && \
 	cargo clippy --locked --all-targets -- -D warnings && \
@@ -38,6 +38,7 @@ lint: $(BIN)/.built ## formatting, clippy, ruff, mypy, stubtest
 	$(BIN)/python tools/check_layers_rust.py && \
 	$(BIN)/ruff format --check . && \
 	$(BIN)/ruff check . && \
+	$(BIN)/lint-imports --no-cache --no-logo && \
 	$(BIN)/mypy && \
 	$(PYRIGHT) $(BIN)/python $(PLAIN_EXAMPLES) && \
 	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)

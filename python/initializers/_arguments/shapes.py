@@ -1,4 +1,4 @@
-"""Shapes, blocks of them, and the memory that takes one."""
+"""Shapes, blocks of tensors, and arrays to fill, as arguments."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from .. import _core
-from .._memory.limit import exceeds_memory
 from .checks import show, to_integer
 from .dtypes import DType, look_up
 
@@ -17,7 +15,7 @@ Shape: TypeAlias = tuple[int, ...]
 ShapeLike: TypeAlias = "SupportsIndex | Iterable[SupportsIndex]"
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
-_MOST_ELEMENTS = 2**63
+MOST_ELEMENTS = 2**63
 # Python can iterate over these, but not over anything that is a shape.
 _NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)
 
@@ -33,10 +31,10 @@ def check_shape(shape: ShapeLike) -> Shape:
         shape = tuple(shape)
     if type(shape) is tuple:
         for size in shape:
-            if type(size) is not int or not 0 <= size < _MOST_ELEMENTS:
+            if type(size) is not int or not 0 <= size < MOST_ELEMENTS:
                 break
         else:
-            if math.prod(shape) < _MOST_ELEMENTS:
+            if math.prod(shape) < MOST_ELEMENTS:
                 return shape
     return _check_any_shape(shape)
 
@@ -52,7 +50,7 @@ def _check_any_shape(shape: object) -> Shape:
     if sizes is None:
         raise TypeError(f"`shape` must be a tuple of integers, received: {show(shape)}")
     checked = tuple(_check_size(axis, size, sizes) for axis, size in enumerate(sizes))
-    if math.prod(checked) >= _MOST_ELEMENTS:
+    if math.prod(checked) >= MOST_ELEMENTS:
         raise ValueError(f"`shape` must have fewer than 2**63 elements, received: {show(checked)}")
     return checked
 
@@ -62,7 +60,7 @@ def _check_size(axis: int, size: object, sizes: object) -> int:
     received = f"received: {show(size)} in {show(sizes)}"
     if number is None:
         raise TypeError(f"dimension {axis} of `shape` must be an integer, {received}")
-    if not 0 <= number < _MOST_ELEMENTS:
+    if not 0 <= number < MOST_ELEMENTS:
         raise ValueError(f"dimension {axis} of `shape` must be in [0, 2**63), {received}")
     return number
 
@@ -147,36 +145,3 @@ def check_out(out: object, dtype: object, extent: Shape) -> DType:
     if dtype is not None and look_up(dtype) is not found:
         raise ValueError(f"`out` must have the dtype {look_up(dtype)}, received: {show(out)}")
     return found
-
-
-def allocate(extent: Shape, dtype: DType, *, zeros: bool) -> Array:
-    """Return new memory for a block: zeros, which cost nothing until touched, or anything.
-
-    Raises:
-        MemoryError: If there is not that much memory.
-        ValueError: If NumPy has no array of this shape.
-    """
-    try:
-        size = math.prod(extent) * dtype.numpy.itemsize
-        # Where the system promises more than it has, filling the array would end the process.
-        if not zeros and exceeds_memory(size):
-            raise MemoryError
-        return (np.zeros if zeros else np.empty)(extent, dtype.numpy)
-    except MemoryError:
-        raise _no_memory(extent, dtype) from None
-    except (ValueError, OverflowError) as error:
-        if math.prod(extent) * dtype.numpy.itemsize >= _MOST_ELEMENTS:
-            raise _no_memory(extent, dtype) from None
-        raise ValueError(
-            f"`shape` must be one that NumPy has arrays of, received: {show(extent)} ({error})"
-        ) from None
-
-
-def fill_pattern(out: Array, pattern: bytes) -> None:
-    """Repeat the bytes of one element over all of `out`, which is C-contiguous."""
-    _core.fill_bytes(out.reshape(-1).view(np.uint8), pattern)
-
-
-def _no_memory(extent: Shape, dtype: DType) -> MemoryError:
-    size = math.prod(extent) * dtype.numpy.itemsize
-    return MemoryError(f"no memory for shape {show(extent)} of {dtype}: {size} bytes are needed")

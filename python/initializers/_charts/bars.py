@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cli._output import number
 from .laws import Law
 from .statistics import Distribution, Floats
+from .text import number
 
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 _LENGTHS = " ▏▎▍▌▋▊▉█"

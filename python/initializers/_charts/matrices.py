@@ -9,8 +9,8 @@ import numpy as np
 
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
-from ..cli._output import number
 from .statistics import Statistics
+from .text import number
 
 # Columns that are compared: orthogonal ones are so in any number.
 _COLUMNS = 32

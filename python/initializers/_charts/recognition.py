@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
 from .._classes.fans import fans_of
-from ..cli._output import number
 from . import laws, matrices
 from .statistics import Distribution, Statistics
+from .text import number
 
 # Fewer values tell no distribution from another.
 _FEWEST = 30

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import Constant, Ones, Orthogonal, Zeros, _core
+from .. import _core
 from .._arguments.shapes import Shape
+from .._classes.constants import Constant, Ones, Zeros
 from .._classes.distributions import RandomInitializer
+from .._classes.orthogonal import Orthogonal
 from . import laws
 from .laws import Law
 

@@ -14,16 +14,8 @@ from .. import _core
 from .._arguments.checks import construct, explain_arguments, show
 from .._arguments.dtypes import FLOATS, DType, look_up
 from .._arguments.seeds import SeedGenerator, check_seed
-from .._arguments.shapes import (
-    Array,
-    Shape,
-    ShapeLike,
-    allocate,
-    check_index,
-    check_out,
-    check_shape,
-    fill_pattern,
-)
+from .._arguments.shapes import Array, Shape, ShapeLike, check_index, check_out, check_shape
+from .._memory.allocation import allocate, fill_pattern
 from .._memory.float_mode import standard_float_mode
 
 Self = TypeVar("Self", bound="Initializer")

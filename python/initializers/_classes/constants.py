@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments.checks import check_real, show
 from .._arguments.dtypes import DType
 from .._arguments.number_arrays import as_array, deserialize_array, serialize_array
-from .._arguments.shapes import Array, Shape, fill_pattern
+from .._arguments.shapes import Array, Shape
+from .._memory.allocation import fill_pattern
 from .._memory.exact_cast import cast
 from .base import BuiltIn, Writer
 

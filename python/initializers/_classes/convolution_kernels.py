@@ -17,7 +17,8 @@ from .. import _core
 from .._arguments.checks import check_real, check_real_where, show, to_integer
 from .._arguments.dtypes import DType, look_up
 from .._arguments.seeds import SeedLike, fold_in
-from .._arguments.shapes import Array, Shape, allocate
+from .._arguments.shapes import Array, Shape
+from .._memory.allocation import allocate
 from .._memory.exact_cast import cast
 from .base import BuiltIn, Writer
 from .distributions import Law, RandomInitializer

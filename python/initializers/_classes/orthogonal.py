@@ -16,7 +16,8 @@ from .. import _core
 from .._arguments.checks import check_real, is_masked, show, to_integer
 from .._arguments.dtypes import DType, look_up
 from .._arguments.seeds import SeedLike
-from .._arguments.shapes import Array, Shape, allocate
+from .._arguments.shapes import Array, Shape
+from .._memory.allocation import allocate
 from .._memory.limit import exceeds_memory
 from .base import Writer
 from .distributions import Law, RandomInitializer

@@ -13,7 +13,8 @@ from .. import _core
 from .._arguments.checks import check_name, is_masked, show
 from .._arguments.dtypes import DType, look_up
 from .._arguments.number_arrays import deserialize_array
-from .._arguments.shapes import Array, Shape, allocate
+from .._arguments.shapes import Array, Shape
+from .._memory.allocation import allocate
 from .._memory.exact_cast import cast_float
 from .base import BuiltIn, Writer
 

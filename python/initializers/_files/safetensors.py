@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from .._arguments.checks import show
+from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.dtypes import NUMBERS
 from .._arguments.shapes import Shape
-from .._classes.conventions import CONVENTIONS, TORCH
-from ..recipe._sources import Spec
+from .._arguments.specs import Spec
 
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"

@@ -1,17 +1,55 @@
-"""Memory that frameworks take over without a copy, or never do."""
+"""New memory for a tensor, and memory that frameworks take over without a copy."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from .. import _core
+from .._arguments.checks import show
 from .._arguments.dtypes import DType, look_up
-from .._arguments.shapes import Array, Shape, allocate
+from .._arguments.shapes import MOST_ELEMENTS, Array, Shape
+from .limit import exceeds_memory
 from .mmap_pool import CAN_KEEP, map_memory
 
 # JAX and TensorFlow copy what is not aligned as far as their widest vectors want.
 _ALIGNMENT = 64
 # NumPy asks for huge pages from 4 MiB on: an array that begins with one has no others.
 _HUGE_PAGE = 2**21
+
+
+def allocate(extent: Shape, dtype: DType, *, zeros: bool) -> Array:
+    """Return new memory for a block: zeros, which cost nothing until touched, or anything.
+
+    Raises:
+        MemoryError: If there is not that much memory.
+        ValueError: If NumPy has no array of this shape.
+    """
+    try:
+        size = math.prod(extent) * dtype.numpy.itemsize
+        # Where the system promises more than it has, filling the array would end the process.
+        if not zeros and exceeds_memory(size):
+            raise MemoryError
+        return (np.zeros if zeros else np.empty)(extent, dtype.numpy)
+    except MemoryError:
+        raise _no_memory(extent, dtype) from None
+    except (ValueError, OverflowError) as error:
+        if math.prod(extent) * dtype.numpy.itemsize >= MOST_ELEMENTS:
+            raise _no_memory(extent, dtype) from None
+        raise ValueError(
+            f"`shape` must be one that NumPy has arrays of, received: {show(extent)} ({error})"
+        ) from None
+
+
+def fill_pattern(out: Array, pattern: bytes) -> None:
+    """Repeat the bytes of one element over all of `out`, which is C-contiguous."""
+    _core.fill_bytes(out.reshape(-1).view(np.uint8), pattern)
+
+
+def _no_memory(extent: Shape, dtype: DType) -> MemoryError:
+    size = math.prod(extent) * dtype.numpy.itemsize
+    return MemoryError(f"no memory for shape {show(extent)} of {dtype}: {size} bytes are needed")
 
 
 def allocate_aligned(

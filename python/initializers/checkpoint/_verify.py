@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .._arguments.checks import show
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
+from .._arguments.specs import Spec
 from .._core import STREAM_VERSION
 from .._files.safetensors import (
     Stored,
@@ -31,7 +32,7 @@ from .._files.workers import Workers
 from .._filling import AnyFill
 from ..recipe import Recipe
 from ..recipe._plan import Weight
-from ..recipe._sources import Spec, read_specs
+from ..recipe._sources import read_specs
 from ._shards import RECIPE_KEY, VERSION_KEY, Shard, is_made_whole, list_pieces, piece_size, plan
 
 Kind: TypeAlias = tuple[Shape, str]

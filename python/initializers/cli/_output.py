@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -51,18 +51,6 @@ def clean(text: str) -> str:
     )
 
 
-def align(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> list[str]:
-    """Return a line for each row; the cells of the columns `right` end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:>{width}}" if place in right else f"{cell:<{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
 def write_json(payload: Any) -> None:
     """Print one JSON document; inf and nan are null, a complex number is [real, imaginary]."""
     json.dump(_to_json(payload), sys.stdout, indent=2, allow_nan=False)
@@ -79,38 +67,6 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_to_json(part) for part in value]
     return value
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """Return a statistic as a table shows it."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.{digits}g}".replace("-", "−")
-
-
-def flow(parts: list[str], width: int) -> list[str]:
-    """Return lines of parts, none of which is broken."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + 2 + len(part) <= width:
-            lines[-1] += f"  {part}"
-        else:
-            lines.append(part)
-    return lines
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """Return `"3 × 4"` for (3, 4), and `"scalar"` for ()."""
-    return " × ".join(map(str, shape)) or "scalar"
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes in decimal units, as disks are sold."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 @contextmanager

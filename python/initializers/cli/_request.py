@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from .._arguments.conventions import CONVENTIONS
 from .._arguments.seeds import check_seed_integer
-from .._classes.conventions import CONVENTIONS
+from .._arguments.specs import Spec
 from ..recipe import Recipe
-from ..recipe._sources import Spec, list_models, model_specs, read_specs
+from ..recipe._sources import list_models, model_specs, read_specs
 from ._command import Decorator
 from ._errors import Mistake, mistakes_of
 

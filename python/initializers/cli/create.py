@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from .. import checkpoint
+from .._charts.text import size_text
 from ._command import make_command
 from ._errors import Failure, describe_os_error, mistakes_of
-from ._output import clean, make_console, progress_bar, size_text, write_json
+from ._output import clean, make_console, progress_bar, write_json
 from ._request import request_options, resolve
 
 

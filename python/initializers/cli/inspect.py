@@ -16,19 +16,10 @@ from rich.text import Text
 from .._charts.bars import bars, spark
 from .._charts.recognition import Guess, recognize
 from .._charts.statistics import Statistics, measure
+from .._charts.text import flow, number, shape_text, size_text
 from ._command import make_command
 from ._errors import Mistake
-from ._output import (
-    Advance,
-    clean,
-    flow,
-    make_console,
-    number,
-    progress_bar,
-    shape_text,
-    size_text,
-    write_json,
-)
+from ._output import Advance, clean, make_console, progress_bar, write_json
 from ._pictures import draw_histograms, make_title, plot_option
 from ._tensors import Tensor, open_tensors
 

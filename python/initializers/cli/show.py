@@ -20,11 +20,12 @@ from .._arguments.shapes import Array
 from .._charts.bars import bars
 from .._charts.laws import Law, distance
 from .._charts.statistics import BLOCK, Statistics, measure
+from .._charts.text import align, number, shape_text
 from .._charts.theory import p_value, singular_value, theory
 from .._classes.base import BuiltIn
 from ._command import make_command
 from ._errors import Mistake, mistakes_of
-from ._output import align, make_console, number, shape_text, write_json
+from ._output import make_console, write_json
 from ._pictures import draw_histograms, draw_singular_values, make_title, plot_option
 from ._request import seed_option
 

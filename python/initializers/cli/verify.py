@@ -10,10 +10,11 @@ import click
 from rich.text import Text
 
 from .. import checkpoint
+from .._charts.text import size_text
 from ..recipe._sources import model_specs, read_specs
 from ._command import make_command
 from ._errors import DIFFERS, mistakes_of
-from ._output import clean, make_console, progress_bar, size_text, write_json
+from ._output import clean, make_console, progress_bar, write_json
 from ._request import load_recipe, request_options, with_options
 
 

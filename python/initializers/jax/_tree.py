@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec, Sharding
 
 from .._arguments.checks import show
+from .._arguments.conventions import KERAS, TORCH
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
-from .._classes.conventions import KERAS, TORCH
 from ..recipe._rules import Rule, Rules
 from ._array import check_sharding, is_compiling, make_blocks, place_whole
 
@@ -126,11 +126,13 @@ def _plan(
     return lambda: make_blocks(fill, shape, kind, sharding)
 
 
-def list_arrays(tree: Any) -> Iterator[tuple[str, Any, str]]:
-    """Yield what tells shape and dtype in a tree, by the names of `init_tree`, and its layout."""
-    for name, leaf, convention in _list_leaves(tree):
-        if _is_array(leaf):
-            yield name, leaf, convention
+def list_specs(tree: Any) -> list[tuple[Any, ...]]:
+    """Return the name, shape, dtype and convention of each array, or shape and dtype, in a tree."""
+    return [
+        (name, leaf.shape, leaf.dtype, convention)
+        for name, leaf, convention in _list_leaves(tree)
+        if _is_array(leaf)
+    ]
 
 
 def _list_leaves(tree: Any) -> Iterator[tuple[str, Any, str]]:

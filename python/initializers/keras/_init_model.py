@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
+from .._arguments.conventions import KERAS
 from .._arguments.dtypes import look_up
-from .._classes.conventions import KERAS
 from .._memory.allocation import allocate_aligned
 from ..recipe._rules import Rule, Rules
 from ._names import name_variables

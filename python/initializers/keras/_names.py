@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import keras
 from keras.src.utils.naming import to_snake_case
 
+from .._arguments.conventions import KERAS
+
 T = TypeVar("T")
 
 
@@ -45,6 +47,11 @@ def name_variables(model: keras.Layer) -> dict[str, Any]:
                 seen.add(id(variable))
                 named[f"{path}/{label}" if path else label] = variable
     return named
+
+
+def list_specs(model: keras.Layer) -> list[tuple[Any, ...]]:
+    """Return the name, shape, dtype and convention of each weight, as `read_specs` reads them."""
+    return [(name, each.shape, each.dtype, KERAS) for name, each in name_variables(model).items()]
 
 
 def label_variables(layer: Any) -> dict[str, Any]:

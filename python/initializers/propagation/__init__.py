@@ -7,17 +7,16 @@ deep into rectifiers.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from .._arguments.checks import show
+from .._arguments.conventions import KERAS
 from .._arguments.seeds import check_seed_integer, no_seeds_drawn
 from .._classes.base import Initializer
-from .._classes.conventions import KERAS
+from .._frameworks import find_adapter, load_adapter
 from .._public import publish
 from ..recipe._rules import Rule, Rules
 from ._inputs import make_normal
@@ -25,16 +24,6 @@ from ._result import Layer, Propagation, summarise
 from ._stack import check_activation, check_widths, pass_through
 
 __all__ = ["Layer", "Propagation", "propagate"]
-
-# A model's class, by the module that has to be loaded for there to be one, and who measures it.
-# Keras comes first: with torch's backend its layers are torch's too.
-_ADAPTERS = (
-    ("keras", "Layer", "keras"),
-    ("torch.nn", "Module", "torch"),
-    ("flax.linen", "Module", "jax"),
-    ("flax.nnx", "Module", "jax"),
-    ("equinox", "Module", "jax"),
-)
 
 
 def propagate(
@@ -105,12 +94,11 @@ def propagate(
     seed = check_seed_integer(seed)
     if loss is not None and not callable(loss):
         raise TypeError(f"`loss` must be a function of the output or None, received: {show(loss)}")
-    for place, kind, adapter in _ADAPTERS:
-        loaded = sys.modules.get(place)
-        if loaded is not None and isinstance(model, getattr(loaded, kind)):
-            measure_model = import_module(f"initializers.{adapter}._propagation").measure_model
-            chosen = None if rules is None else _make_rules(rules, seed)
-            return _summarise(measure_model(model, inputs, loss, chosen, seed, training), loss)
+    adapter = find_adapter(model)
+    if adapter is not None:
+        measure_model = load_adapter(adapter, "_propagation").measure_model
+        chosen = None if rules is None else _make_rules(rules, seed)
+        return _summarise(measure_model(model, inputs, loss, chosen, seed, training), loss)
     if rules is not None or not _is_recipe(model):
         raise TypeError(
             "`model` must be a model of Keras, torch, Flax or Equinox, or (without `rules`) a "

@@ -1,10 +1,11 @@
 """A model's initialization in one small piece of data: which weight gets what, and one seed."""
 
+from .._arguments.specs import Spec
 from .._public import publish
 from ._plan import Plan, Weight
 from ._recipe import Recipe
 from ._recipe_rule import RecipeRule
-from ._sources import Spec, list_models, model_specs, read_specs
+from ._sources import list_models, model_specs, read_specs
 
 __all__ = [
     "Plan",

@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._arguments.dtypes import look_up
-from .._arguments.shapes import Array, Shape, allocate
+from .._arguments.shapes import Array, Shape
+from .._arguments.specs import Spec
 from .._filling import AnyFill, Fill, StackFill, plan_fill
+from .._memory.allocation import allocate
 from ._coverage import NUMBER, merge_names
 from ._recipe_rule import RecipeRule
 from ._rules import Rule, Rules
-from ._sources import Spec
 
 _Row: TypeAlias = tuple[str, str, str, str, str]
 

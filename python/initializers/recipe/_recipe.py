@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from .._arguments.checks import show
+from .._arguments.conventions import check_convention
 from .._arguments.dtypes import look_up
 from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Array, Shape
-from .._classes.conventions import check_convention
+from .._arguments.specs import Spec
 from . import _coverage, _text
 from ._plan import Plan, Weight, make_plan, make_weight
 from ._recipe_rule import RecipeRule, check_comment
 from ._rules import Rule, Rules
-from ._sources import Spec, read_specs
+from ._sources import read_specs
 
 
 class Recipe:

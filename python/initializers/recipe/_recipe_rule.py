@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from .. import _core
 from .._arguments.checks import show
+from .._arguments.conventions import check_convention
 from .._arguments.dtypes import look_up
-from .._classes.conventions import check_convention
 from .._classes.registry import key_of
 from .._classes.serialization import get, serialize
 from ._rules import Rule

@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._arguments.checks import show, to_integer
+from .._arguments.conventions import check_convention
 from .._arguments.dtypes import DType
 from .._arguments.seeds import check_seed_integer, fold_in
 from .._arguments.shapes import Shape
+from .._classes.axis_order import find_order
 from .._classes.base import Initializer
-from .._classes.conventions import check_convention, find_order
 from .._classes.serialization import get
 from .._classes.variance_scaling import VarianceScaling
 from .._filling import AnyFill, Fill, StackFill, plan_fill

@@ -5,66 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from .._arguments.checks import check_name, show, to_integer
-from .._arguments.dtypes import look_up
-from .._arguments.shapes import Shape, check_shape
-from .._classes.conventions import KERAS, TORCH, check_convention
+from .._arguments.checks import check_name, show
+from .._arguments.conventions import KERAS, TORCH, check_convention
+from .._arguments.specs import Spec
+from .._frameworks import find_adapter, load_adapter
+
+# Where an adapter lists the name, shape, dtype and convention of each weight.
+_LISTS = {"jax": "_tree", "keras": "_names", "torch": "_weights"}
 
 _SHAPES = Path(__file__).parent.parent / "data" / "shapes"
-
-
-@dataclass(frozen=True)
-class Spec:
-    """The shape and the dtype of one weight.
-
-    Attributes:
-        shape: The shape, integers >= 0.
-        dtype: The name of a dtype, such as `"bfloat16"`, or None where that is not said.
-        convention: `"torch"` for a weight (outputs, inputs, *kernel), `"keras"` for a kernel
-            (*kernel, inputs, outputs), or None where that is not said.
-        padding: The rows, integers >= 0, that are zero whatever a rule says: those of an
-            embedding's `padding_idx`.
-
-    Raises:
-        TypeError: If an attribute has a wrong type.
-        ValueError: If the shape is none, the dtype one that cannot be filled, or the convention
-            unknown.
-
-    Examples:
-        >>> Spec([3, 2], "float32")
-        Spec(shape=(3, 2), dtype='float32', convention=None)
-    """
-
-    shape: Shape
-    dtype: str | None = None
-    convention: str | None = None
-    padding: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_convention(self.convention)
-        object.__setattr__(self, "shape", check_shape(self.shape))
-        if self.dtype is not None:
-            object.__setattr__(self, "dtype", look_up(self.dtype).name)
-        object.__setattr__(self, "padding", _check_rows(self.padding, self.shape))
-
-    def __repr__(self) -> str:
-        fields = {"shape": self.shape, "dtype": self.dtype, "convention": self.convention}
-        fields |= {"padding": self.padding} if self.padding else {}
-        return f"Spec({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
-
-
-def _check_rows(rows: Any, shape: Shape) -> tuple[int, ...]:
-    if not isinstance(rows, (tuple, list)) or any(to_integer(row) is None for row in rows):
-        raise TypeError(f"`padding` must be a list of rows, received: {show(rows)}")
-    numbers = sorted({int(row) for row in rows})
-    if numbers and not (shape and 0 <= numbers[0] <= numbers[-1] < shape[0]):
-        raise ValueError(f"`padding` must name rows of shape {shape}, received: {show(rows)}")
-    return tuple(numbers)
 
 
 def read_specs(source: Any) -> dict[str, Spec]:
@@ -229,25 +182,13 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def _read_framework(source: Any) -> Iterable[tuple[Any, ...]] | None:
-    """Read a model, or return None; a framework that is not loaded has made none."""
-    keras, torch, jax = (sys.modules.get(name) for name in ("keras", "torch", "jax"))
-    if keras is not None and isinstance(source, keras.Layer):
-        from ..keras._names import name_variables
-
-        named = name_variables(source).items()
-        return [(name, each.shape, each.dtype, KERAS) for name, each in named]
-    if torch is not None and isinstance(source, torch.nn.Module):
-        from ..torch._weights import list_specs
-
-        return list_specs(source)
-    if jax is not None and not _is_flat(source):
-        from ..jax._tree import list_arrays
-
-        return [
-            (name, each.shape, each.dtype, convention)
-            for name, each, convention in list_arrays(source)
-        ] or None
-    return None
+    """Read a model or a tree of arrays, or return None if `source` is neither."""
+    adapter = find_adapter(source)
+    if adapter is None and "jax" in sys.modules and not _is_flat(source):
+        adapter = "jax"
+    if adapter is None:
+        return None
+    return load_adapter(adapter, _LISTS[adapter]).list_specs(source) or None
 
 
 def _is_flat(source: Any) -> bool:

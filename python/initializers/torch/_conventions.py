@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn import Module
 
-from .._classes.conventions import KERAS, TORCH
+from .._arguments.conventions import KERAS, TORCH
 
 # Class names, by the modules (or the packages) that define them; a class that inherits from one is
 # one. By name, so that nothing is imported.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from .._arguments.checks import check_name, show
+from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.seeds import SeedGenerator, check_seed
-from .._classes.conventions import CONVENTIONS, TORCH
 from .._filling import plan_fill
 from ..recipe._rules import Rule
 from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write

@@ -332,7 +332,7 @@ def _bits(x, DTYPE: tl.constexpr):
 
 @triton.jit
 def _round(bits, EXPONENT: tl.constexpr, MANTISSA: tl.constexpr, OVERFLOW: tl.constexpr):
-    """Round f32 bits to a sign, EXPONENT and MANTISSA bits, as `round_small` of src/float/element.rs."""
+    """Round f32 bits to EXPONENT and MANTISSA bits: `round_small` of src/float/element.rs."""
     bias: tl.constexpr = (1 << (EXPONENT - 1)) - 1
     cut: tl.constexpr = 23 - MANTISSA
     half: tl.constexpr = (1 << (cut - 1)) - 1

@@ -14,8 +14,8 @@ from torch.nn import Embedding, EmbeddingBag, Module, Parameter
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
+from .._arguments.conventions import KERAS, TORCH
 from .._arguments.shapes import Array
-from .._classes.conventions import KERAS, TORCH
 from ._conventions import convention_of
 from ._names import is_wrapper, join, named_modules
 from ._parametrizations import Computed, find_computed

@@ -1,29 +1,21 @@
-"""Which axes of a weight are inputs and outputs: the conventions of Keras and of torch."""
+"""The order of axes in which a weight's values are made, by its convention."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._arguments.checks import check_name, show
+from .._arguments.checks import show
+from .._arguments.conventions import TORCH
 from .._arguments.shapes import Shape
 from .constants import Constant, Identity, Ones, Zeros
 from .distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .variance_scaling import VarianceScaling
-
-# A kernel (*kernel, inputs, outputs), and a weight (outputs, inputs, *kernel).
-KERAS, TORCH = "keras", "torch"
-CONVENTIONS = (KERAS, TORCH)
 
 # One distribution at every place of a weight, or laid out as given. The transpose of an identity is
 # the identity of the transposed shape.
 _WITHOUT_LAYOUT = (
     *(Constant, Identity, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros),
 )
-
-
-def check_convention(convention: object) -> str | None:
-    """Return a convention, or None where none is given."""
-    return None if convention is None else check_name("convention", convention, CONVENTIONS)
 
 
 def find_order(
