@@ -37,5 +37,5 @@ def find_tests(mutant: Mutant) -> list[tuple[str, str]]:
     name = words[-1].rpartition("::")[2]
     if "--test" in words:
         return [(f"tests/{words[words.index('--test') + 1]}.rs", name)]
-    module = words[-1].partition("::")[0]
+    module = words[-1].partition("::tests::")[0].replace("::", "/")
     return [(f"src/{module}.rs", name)]
