@@ -27,9 +27,6 @@ LAYERS = (
     "python",
 )
 
-# (file, folder that it may import from all the same)
-EXCEPTIONS = frozenset({("float/element.rs", "samplers")})
-
 _TESTS = re.compile(r"^#\[cfg\((all\()?test\b.*$", re.MULTILINE)
 _COMMENT = re.compile(r"//.*$", re.MULTILINE)
 # `crate::` and the path after it, up to a group in braces or to the end of the name.
@@ -75,7 +72,7 @@ def main() -> int:
     reexports = find_reexports()
     files = sorted(path for path in SOURCE.rglob("*.rs") if path != SOURCE / "lib.rs")
     names = {name_of(path) for path in files}
-    errors, used, graph = [], set(), {}
+    errors, graph = [], {}
     for path in files:
         file = path.relative_to(SOURCE).as_posix()
         own = name_of(path).split("::")[0]
@@ -90,11 +87,8 @@ def main() -> int:
             elif LAYERS.index(folder) <= LAYERS.index(own):
                 graph[name_of(path)].add(module if module in names else folder)
                 graph[name_of(path)].discard(name_of(path))  # a macro names its own path
-            elif (file, folder) in EXCEPTIONS:
-                used.add((file, folder))
             else:
                 errors.append(f"src/{file}: `{own}` imports `crate::{module}`, which is below it")
-    errors += [f"EXCEPTIONS: {entry} is not needed" for entry in sorted(EXCEPTIONS - used)]
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

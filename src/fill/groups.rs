@@ -3,7 +3,7 @@
 use crate::cpu::dispatch::WithVectors;
 use crate::cpu::vectors::Vectors;
 use crate::fill::block::Block;
-use crate::float::element::{Compute, Element, FromWord};
+use crate::float::element::{Compute, Element};
 use crate::stream::chacha::ChaCha8;
 use crate::stream::seed::Seed;
 use crate::stream::words::{GROUP, Word};
@@ -11,7 +11,7 @@ use crate::stream::words::{GROUP, Word};
 /// Groups whose words are drawn at once: words and values stay in the first-level cache.
 const PIECE: usize = 4;
 
-type WordOf<T> = <<T as Element>::Compute as FromWord>::Word;
+type WordOf<T> = <<T as Element>::Compute as Compute>::Word;
 
 /// What turns the words of a group into values. Inlined into the vectorised fill.
 pub trait Kernel<C: Compute>: Sync {

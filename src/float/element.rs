@@ -4,10 +4,7 @@
 //! integer operations (`docs/stream.md`, section 7), so that no flag of the processor and no library has a say.
 
 use crate::float::lanes::Lanes;
-use crate::samplers::normal::BoxMuller;
-use crate::samplers::truncated_normal::Truncated;
-use crate::samplers::uniform::Unit;
-use crate::stream::words::Word;
+use crate::stream::words::{GROUP, Word};
 use bytemuck::{Pod, Zeroable};
 use half::{bf16, f16};
 use std::ops::{Add, Mul, Neg, Sub};
@@ -49,13 +46,9 @@ pub trait Element: Pod + Default + Send + Sync + private::Sealed {
     }
 }
 
-/// What one element is made from.
-pub trait FromWord: Copy {
-    /// u32 for f32, u64 for f64.
-    type Word: Word;
-}
-
-/// A type that samplers compute in: f32 or f64.
+/// A type that samplers compute in, f32 or f64: its arithmetic and its elementary functions.
+///
+/// The functions use `+ − × ÷` and the square root in a fixed order: `single.rs` has those of f32, `double.rs` those of f64.
 pub trait Compute:
     Element<Compute = Self>
     + PartialOrd
@@ -63,11 +56,11 @@ pub trait Compute:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Neg<Output = Self>
-    + Unit
-    + BoxMuller
-    + Truncated
     + Lanes
 {
+    /// One element is computed from one word of the stream: u32 for f32, u64 for f64.
+    type Word: Word;
+
     /// A bound that no standard normal of this type reaches (6.66 and 8.65 are reached).
     const NORMAL_REACH: f64;
 
@@ -84,58 +77,39 @@ pub trait Compute:
     fn parameter(value: f64) -> Self {
         Self::from_f64(value) + Self::default()
     }
+
+    /// The upper bits of a word as a fraction: one of the multiples of 2^-24 (f64: 2^-53) in [0, 1).
+    #[must_use]
+    fn unit(word: Self::Word) -> Self;
+
+    /// The middle of the word's cell in (0, 1], rounded: fl(bits)·2^-n + 2^-(n+1).
+    #[must_use]
+    fn cell_middle(word: Self::Word) -> Self;
+
+    /// A fraction u in (0, 1), in f64: u and 1 − u are exact.
+    #[must_use]
+    fn open_unit(word: Self::Word) -> f64;
+
+    /// The natural logarithm of x, for x in (0, 1].
+    #[must_use]
+    fn ln(x: Self) -> Self;
+
+    /// The square root of x, correctly rounded.
+    #[must_use]
+    fn sqrt(x: Self) -> Self;
+
+    /// The cosine and the sine of the angle 2π·word·2^-n, n being the bits of a word.
+    #[must_use]
+    fn cos_sin(word: Self::Word) -> (Self, Self);
+
+    /// The `finish` of standard normals z between −2 and 2, one a word; |z| < 2 always.
+    fn quantiles_within_2(words: &[Self::Word; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self);
 }
 
 /// Whether `value`, computed in f64, rounds to a finite value of `T`.
 pub(crate) fn fits<T: Element>(value: f64) -> bool {
     T::round(T::Compute::from_f64(value)).widen().to_f64().is_finite()
 }
-
-macro_rules! compute_type {
-    ($float:ident, $word:ident, $name:literal, $reach:literal) => {
-        impl Element for $float {
-            type Compute = Self;
-            const NAME: &'static str = $name;
-
-            #[inline(always)]
-            fn round(value: Self) -> Self {
-                value
-            }
-
-            fn widen(self) -> Self {
-                self
-            }
-
-            fn next_down(self) -> Self {
-                Self::next_down(self)
-            }
-
-            fn as_compute(slice: &mut [Self]) -> Option<&mut [Self]> {
-                Some(slice)
-            }
-        }
-
-        impl FromWord for $float {
-            type Word = $word;
-        }
-
-        impl Compute for $float {
-            const NORMAL_REACH: f64 = $reach;
-
-            fn from_f64(value: f64) -> Self {
-                value as Self
-            }
-
-            fn to_f64(self) -> f64 {
-                self as f64
-            }
-        }
-
-        impl private::Sealed for $float {}
-    };
-}
-compute_type!(f32, u32, "float32", 6.67);
-compute_type!(f64, u64, "float64", 8.66);
 
 macro_rules! rounded_type {
     ($float:ident, $bits:ident, $name:literal, $round:expr, $widen:expr, $from:expr, $to:expr) => {
@@ -227,7 +201,8 @@ fn widen_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> f32 {
     if bits >> (EXPONENT + MANTISSA) == 1 { -value } else { value }
 }
 
-mod private {
+pub(crate) mod private {
+    /// Keeps other crates from adding element types.
     pub trait Sealed {}
 }
 

@@ -4,4 +4,6 @@ pub(crate) mod coefficients;
 pub(crate) mod double;
 pub(crate) mod element;
 pub(crate) mod lanes;
+pub(crate) mod polynomial;
 pub(crate) mod quantile;
+pub(crate) mod single;

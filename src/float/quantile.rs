@@ -1,7 +1,8 @@
 //! The upper tail of the standard normal distribution and its inverse, in f64 (`docs/stream.md`, section 5).
 
 use crate::float::coefficients::{A, B, CC, D, E, F, SPLIT};
-use crate::float::double::{horner, ln};
+use crate::float::element::Compute;
+use crate::float::polynomial::horner;
 use crate::stream::words::GROUP;
 
 /// A rational of degree 7 over 7, lowest order first.
@@ -45,7 +46,7 @@ fn rational<const BEYOND_5: bool>(q: f64, root: f64) -> f64 {
 pub(crate) fn upper_quantiles(p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; GROUP]) {
     let (mut roots, mut beyond_5) = ([0.0; GROUP], false);
     for (root, &p) in roots.iter_mut().zip(p) {
-        *root = (-ln(p)).sqrt();
+        *root = (-<f64 as Compute>::ln(p)).sqrt();
         beyond_5 |= *root > 5.0;
     }
     let elements = z.iter_mut().zip(q.iter().zip(&roots));
@@ -58,7 +59,7 @@ pub(crate) fn upper_quantiles(p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; 
 
 /// [`upper_quantiles`] of one element.
 fn upper_quantile(p: f64) -> f64 {
-    rational::<true>(0.5 - p, (-ln(p)).sqrt())
+    rational::<true>(0.5 - p, (-<f64 as Compute>::ln(p)).sqrt())
 }
 
 /// The probability that a standard normal exceeds t ≥ 0: the inverse of [`upper_quantile`], by bisecting the bits of p.

@@ -6,9 +6,7 @@
 
 use crate::error::{Error, finite};
 use crate::fill::groups::Kernel;
-use crate::float::coefficients::{C, HI, LO, P, S, S0, S0LO};
-use crate::float::double::{self, horner};
-use crate::float::element::{Compute, Element, FromWord, fits};
+use crate::float::element::{Compute, Element, fits};
 use crate::samplers::{Sampler, sealed};
 
 /// The parameters, in an error.
@@ -90,75 +88,19 @@ impl<C: Compute> Kernel<C> for NormalKernel<C> {
         let (radii, angles) = words.split_at(32);
         let (cosines, sines) = out.split_at_mut(32);
         for j in 0..32 {
-            let (cos, sin) = C::polar(radii[j], angles[j]);
+            let (cos, sin) = box_muller::<C>(radii[j], angles[j]);
             cosines[j] = self.mean + self.stddev * cos;
             sines[j] = self.mean + self.stddev * sin;
         }
     }
 }
 
-/// Two independent standard normals from two words.
-pub trait BoxMuller: FromWord {
-    /// Radius √(−2 ln u) times the cosine and the sine of the angle.
-    fn polar(radius: Self::Word, angle: Self::Word) -> (Self, Self);
-
-    /// The middle of the word's cell in (0, 1], rounded: fl(bits)·2^-n + 2^-(n+1).
-    fn cell_middle(word: Self::Word) -> Self;
-}
-
-impl BoxMuller for f32 {
-    #[inline(always)]
-    fn polar(radius: u32, angle: u32) -> (f32, f32) {
-        let r = (-2.0 * ln(Self::cell_middle(radius))).sqrt();
-        let (cos, sin) = cos_sin_of_word(angle);
-        (r * cos, r * sin)
-    }
-
-    #[inline(always)]
-    fn cell_middle(word: u32) -> f32 {
-        (word >> 1) as i32 as f32 * f32::from_bits((127 - 31) << 23) + f32::from_bits((127 - 32) << 23)
-    }
-}
-
-impl BoxMuller for f64 {
-    #[inline(always)]
-    fn polar(radius: u64, angle: u64) -> (f64, f64) {
-        let r = (-2.0 * double::ln(Self::cell_middle(radius))).sqrt();
-        let (cos, sin) = double::cos_sin_of_word(angle);
-        (r * cos, r * sin)
-    }
-
-    #[inline(always)]
-    fn cell_middle(word: u64) -> f64 {
-        (word >> 11) as i64 as f64 * f64::from_bits((1023 - 53) << 52) + f64::from_bits((1023 - 54) << 52)
-    }
-}
-
-/// ln u for u in (0, 1]; ln 1 is 0.
+/// Two independent standard normals from two words: the radius √(−2 ln u) times the cosine and the sine of the angle.
 #[inline(always)]
-fn ln(u: f32) -> f32 {
-    // u = 2^e·m with m in [√½, √2): 3f3504f3 is √½.
-    let bits = u.to_bits() as i32;
-    let exponent = (bits - 0x3f3504f3) >> 23;
-    let f = f32::from_bits((bits - (exponent << 23)) as u32) - 1.0;
-    let e = exponent as f32;
-    let z = f * f;
-    let p = horner!(f, P[0], P[1], P[2], P[3], P[4], P[5], P[6], P[7]);
-    (f + (((f * z) * p + e * LO) - 0.5 * z)) + e * HI
-}
-
-/// Cosine and sine of the angle 2π·w·2^-32.
-#[inline(always)]
-fn cos_sin_of_word(w: u32) -> (f32, f32) {
-    // The nearest quarter turn, and the rest in [-1/8, 1/8) turns, exact up to the conversion.
-    let quarter = w.wrapping_add(1 << 29) >> 30;
-    let t = w.wrapping_sub(quarter << 30) as i32 as f32 * f32::from_bits((127 - 32) << 23);
-    let z = t * t;
-    let sin = t * (S0 + horner!(z, S0LO, S[0], S[1], S[2]));
-    let cos = horner!(z, 1.0, C[0], C[1], C[2], C[3]);
-    let (c, s) = if quarter & 1 == 0 { (cos, sin) } else { (sin, cos) };
-    let flip = |x: f32, negative: u32| f32::from_bits(x.to_bits() ^ (negative & 1) << 31);
-    (flip(c, (quarter + 1) >> 1), flip(s, quarter >> 1))
+fn box_muller<C: Compute>(radius: C::Word, angle: C::Word) -> (C, C) {
+    let r = C::sqrt(C::from_f64(-2.0) * C::ln(C::cell_middle(radius)));
+    let (cos, sin) = C::cos_sin(angle);
+    (r * cos, r * sin)
 }
 
 #[cfg(test)]
@@ -168,20 +110,11 @@ mod tests {
 
     #[test]
     fn extreme_words() {
-        assert_eq!(f32::cell_middle(0), 2f32.powi(-32));
-        assert_eq!(f64::cell_middle(0), 2f64.powi(-54));
-        assert_eq!(f32::cell_middle(u32::MAX), 1.0);
-        assert_eq!(f64::cell_middle(u64::MAX), 1.0);
-        assert_eq!(f32::polar(u32::MAX, 5).0, 0.0);
-        let (reach, zero) = f32::polar(0, 0);
+        assert_eq!(box_muller::<f32>(u32::MAX, 5).0, 0.0);
+        let (reach, zero) = box_muller::<f32>(0, 0);
         assert!(reach > 6.66 && reach < 6.67 && zero == 0.0, "{reach}");
-        let (reach, _) = f64::polar(0, 0);
+        let (reach, _) = box_muller::<f64>(0, 0);
         assert!(reach > 8.65 && reach < 8.66, "{reach}");
-        for quarter in 0..4u32 {
-            let (cos, sin) = cos_sin_of_word(quarter << 30);
-            let expected = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][quarter as usize];
-            assert_eq!((cos, sin), expected);
-        }
     }
 
     #[test]

@@ -5,11 +5,9 @@
 
 use crate::error::Error;
 use crate::fill::groups::Kernel;
-use crate::float::coefficients::{INSIDE, P2, Q2};
-use crate::float::double::horner;
 use crate::float::element::{Compute, Element};
 use crate::float::quantile::{upper_quantiles, upper_tail};
-use crate::samplers::normal::{BoxMuller, NAMES, Normal, NormalKernel};
+use crate::samplers::normal::{NAMES, Normal, NormalKernel};
 use crate::samplers::{Sampler, sealed};
 use crate::stream::words::GROUP;
 
@@ -119,7 +117,7 @@ impl<C: Compute> Kernel<C> for TruncatedKernel<C> {
     fn group(&self, words: &[C::Word; 64], out: &mut [C; 64]) {
         match *self {
             Self::Unreached(normal) => normal.group(words, out),
-            Self::TwoSigma { mean, stddev } => C::two_sigma(words, out, |z| mean + stddev * z),
+            Self::TwoSigma { mean, stddev } => C::quantiles_within_2(words, out, |z| mean + stddev * z),
             Self::Inverse { mean, stddev, inverse } => {
                 let mut u = [0.0; GROUP];
                 for (u, &word) in u.iter_mut().zip(words) {
@@ -130,55 +128,6 @@ impl<C: Compute> Kernel<C> for TruncatedKernel<C> {
                 }
             }
         }
-    }
-}
-
-/// What truncation needs of a word.
-pub trait Truncated: BoxMuller {
-    /// The `finish` of standard normals z between −2 and 2; |z| < 2 always.
-    fn two_sigma(words: &[Self::Word; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self);
-
-    /// u in (0, 1); it and 1 − u are exact.
-    fn open_unit(word: Self::Word) -> f64;
-}
-
-impl Truncated for f32 {
-    #[inline(always)]
-    fn two_sigma(words: &[u32; GROUP], out: &mut [f32; GROUP], finish: impl Fn(f32) -> f32) {
-        for (out, &word) in out.iter_mut().zip(words) {
-            let x = Self::cell_middle(word);
-            let v = 1.0 - x * x;
-            let p = horner!(v, P2[0], P2[1], P2[2], P2[3], P2[4]);
-            let q = horner!(v, Q2[0], Q2[1], Q2[2], Q2[3], Q2[4]);
-            *out = finish(f32::from_bits((x * (p / q)).to_bits() ^ word << 31));
-        }
-    }
-
-    #[inline(always)]
-    fn open_unit(word: u32) -> f64 {
-        (word as f64 * 2.0 + 1.0) * f64::from_bits((1023 - 33) << 52)
-    }
-}
-
-impl Truncated for f64 {
-    #[inline(always)]
-    fn two_sigma(words: &[u64; GROUP], out: &mut [f64; GROUP], finish: impl Fn(f64) -> f64) {
-        // x in (0, 1] is this part of the way from the median to the bound.
-        let (mut p, mut q, mut z) = ([0.0; GROUP], [0.0; GROUP], [0.0; GROUP]);
-        for ((p, q), &word) in p.iter_mut().zip(&mut q).zip(words) {
-            *q = Self::cell_middle(word) * INSIDE;
-            *p = 0.5 - *q;
-        }
-        upper_quantiles(&p, &q, &mut z);
-        for ((out, z), &word) in out.iter_mut().zip(z).zip(words) {
-            let below_2 = if z < 2.0 { z } else { 2.0f64.next_down() };
-            *out = finish(f64::from_bits(below_2.to_bits() ^ word << 63));
-        }
-    }
-
-    #[inline(always)]
-    fn open_unit(word: u64) -> f64 {
-        ((word >> 12) as i64 as f64 * 2.0 + 1.0) * f64::from_bits((1023 - 53) << 52)
     }
 }
 
@@ -266,22 +215,6 @@ impl Inverse {
 mod tests {
     use super::*;
     use sealed::Sampler;
-
-    #[test]
-    fn two_sigma_stays_inside() {
-        for word in [0, 1, 2, 3, u32::MAX, u32::MAX - 1, 1 << 31] {
-            let mut z = [0.0; GROUP];
-            f32::two_sigma(&[word; GROUP], &mut z, |z| z);
-            let z = z[GROUP - 1];
-            assert!(z.abs() < 2.0 && (z > 0.0) == (word & 1 == 0), "{word:#x}: {z}");
-        }
-        for word in [0, 1, u64::MAX, u64::MAX - 1, 1 << 63] {
-            let mut z = [0.0; GROUP];
-            f64::two_sigma(&[word; GROUP], &mut z, |z| z);
-            let z = z[GROUP - 1];
-            assert!(z.abs() < 2.0 && (z > 0.0) == (word & 1 == 0), "{word:#x}: {z}");
-        }
-    }
 
     #[test]
     fn quantiles_between_bounds() {

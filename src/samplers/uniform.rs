@@ -2,7 +2,7 @@
 
 use crate::error::{Error, finite};
 use crate::fill::groups::Kernel;
-use crate::float::element::{Compute, Element, FromWord, fits};
+use crate::float::element::{Compute, Element, fits};
 use crate::samplers::{Sampler, sealed};
 
 /// The uniform distribution on [minval, maxval).
@@ -83,26 +83,6 @@ impl<C: Compute> Kernel<C> for UniformKernel<C> {
     }
 }
 
-/// The multiples of 2^-24 or 2^-53 in [0, 1).
-pub trait Unit: FromWord {
-    /// The upper bits of the word as a fraction.
-    fn unit(word: Self::Word) -> Self;
-}
-
-impl Unit for f32 {
-    #[inline(always)]
-    fn unit(word: u32) -> f32 {
-        (word >> 8) as i32 as f32 * f32::from_bits((127 - 24) << 23)
-    }
-}
-
-impl Unit for f64 {
-    #[inline(always)]
-    fn unit(word: u64) -> f64 {
-        (word >> 11) as i64 as f64 * f64::from_bits((1023 - 53) << 52)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,8 +92,6 @@ mod tests {
 
     #[test]
     fn the_ends() {
-        assert_eq!((f32::unit(0), f32::unit(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
-        assert_eq!((f64::unit(0), f64::unit(u64::MAX)), (0.0, 1.0 - 2f64.powi(-53)));
         let drawn = |kernel: UniformKernel<f32>, word| {
             let mut out = [0.0; 64];
             kernel.group(&[word; 64], &mut out);
