@@ -53,7 +53,7 @@ def test_a_block_of_a_wide_sparse_matrix_draws_its_own_columns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = Sparse(0.5, seed=3)((6, 5000))
-    monkeypatch.setattr("initializers._classes.convolution_kernels._WORDS", 1000)
+    monkeypatch.setattr("initializers._classes.sparse._WORDS", 1000)
     block = Sparse(0.5, seed=3)((6, 5000), index=(slice(1, 4), slice(77, 301)))
     np.testing.assert_array_equal(block, whole[1:4, 77:301])
     assert Sparse(0.5, seed=3)((2, 2**46), index=(slice(0, 2), slice(5, 8))).shape == (2, 3)

@@ -72,7 +72,8 @@ def main() -> int:
     reexports = find_reexports()
     files = sorted(path for path in SOURCE.rglob("*.rs") if path != SOURCE / "lib.rs")
     names = {name_of(path) for path in files}
-    errors, graph = [], {}
+    errors: list[str] = []
+    graph: dict[str, set[str]] = {}
     for path in files:
         file = path.relative_to(SOURCE).as_posix()
         own = name_of(path).split("::")[0]

@@ -20,13 +20,13 @@ from ._classes.convolution_kernels import (
     ConvolutionOrthogonal3D,
     DeltaOrthogonal,
     Dirac,
-    Sparse,
 )
 from ._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from ._classes.fans import calculate_gain, compute_fans
 from ._classes.orthogonal import Orthogonal, orthogonalize
 from ._classes.registry import register
 from ._classes.serialization import deserialize, get, serialize
+from ._classes.sparse import Sparse
 from ._classes.stft import STFT
 from ._classes.variance_scaling import (
     GlorotNormal,

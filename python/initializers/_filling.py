@@ -12,8 +12,8 @@ import numpy as np
 from ._arguments.checks import show
 from ._arguments.dtypes import FLOATS, DType
 from ._arguments.shapes import Array, Shape
-from ._classes.base import BuiltIn, Writer
-from ._classes.constants import Repeat, leave
+from ._classes.base import BuiltIn
+from ._classes.writers import Repeat, Writer, leave
 from ._memory.allocation import fill_pattern
 from ._memory.float_mode import standard_float_mode
 

@@ -8,8 +8,8 @@ from typing import Any
 from .. import _core
 from .._arguments.shapes import Shape
 from .._classes.constants import Constant, Ones, Zeros
-from .._classes.distributions import RandomInitializer
 from .._classes.orthogonal import Orthogonal
+from .._classes.random_base import RandomInitializer
 from . import laws
 from .laws import Law
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -17,13 +17,11 @@ from .._arguments.seeds import SeedGenerator, check_seed
 from .._arguments.shapes import Array, Shape, ShapeLike, check_index, check_out, check_shape
 from .._memory.allocation import allocate, fill_pattern
 from .._memory.float_mode import standard_float_mode
+from .writers import Writer
 
 Self = TypeVar("Self", bound="Initializer")
 
 _PACKAGE = "initializers"
-
-# Writes the block that begins at `start` (None: the whole tensor) into the memory it is given.
-Writer: TypeAlias = Callable[[Array, "Shape | None"], None]
 
 
 class Initializer:

@@ -12,9 +12,9 @@ from .._arguments.checks import check_real, show
 from .._arguments.dtypes import DType
 from .._arguments.number_arrays import as_array, deserialize_array, serialize_array
 from .._arguments.shapes import Array, Shape
-from .._memory.allocation import fill_pattern
 from .._memory.exact_cast import cast
-from .base import BuiltIn, Writer
+from .base import BuiltIn
+from .writers import Repeat, Writer, leave
 
 
 class Zeros(BuiltIn):
@@ -152,25 +152,6 @@ class Identity(BuiltIn):
                 out.reshape(-1)[i * columns + j :: columns + 1][:count] = gain
 
         return write
-
-
-def leave(out: Array, start: Shape | None) -> None:
-    """Leave the zeros as they are."""
-
-
-class Repeat:
-    """Writes the same element everywhere: a `Writer` that tells which.
-
-    Attributes:
-        pattern: Its bytes; for zeros one is enough.
-    """
-
-    def __init__(self, pattern: bytes) -> None:
-        self.pattern = pattern
-
-    def __call__(self, out: Array, start: Shape | None) -> None:
-        """Fill `out`."""
-        fill_pattern(out, self.pattern)
 
 
 def _fill_with(number: NDArray[Any], dtype: DType, argument: str) -> Writer:

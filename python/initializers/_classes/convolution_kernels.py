@@ -1,27 +1,26 @@
 """Convolution kernels that preserve norms or do nothing, and sparse matrices.
 
 Kernels have Keras's layout: the spatial dimensions, then input and output channels. About seeds see
-`initializers._classes.distributions`; further draws use seeds that `fold_in` derives from the first
+`random_base`; further draws use seeds that `fold_in` derives from the first
 (`docs/stream.md`, section 12).
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arguments.checks import check_real, check_real_where, show, to_integer
-from .._arguments.dtypes import DType, look_up
+from .._arguments.checks import check_real, show, to_integer
+from .._arguments.dtypes import DType
 from .._arguments.seeds import SeedLike, fold_in
 from .._arguments.shapes import Array, Shape
-from .._memory.allocation import allocate
 from .._memory.exact_cast import cast
-from .base import BuiltIn, Writer
-from .distributions import Law, RandomInitializer
+from .base import BuiltIn
+from .random_base import RandomInitializer, draw_words
+from .writers import Law, Writer
 
 
 class _OrthogonalKernel(RandomInitializer):
@@ -121,7 +120,7 @@ class _ConvolutionOrthogonal(_OrthogonalKernel):
             for axis in range(len(places)):
                 purposed = fold_in(seed, "initializers", "matrix", number)
                 half = _orthogonal((outputs, outputs), name, purposed, stream)
-                mask = _words(outputs, fold_in(seed, "initializers", "mask", number), stream)
+                mask = draw_words(outputs, fold_in(seed, "initializers", "mask", number), stream)
                 half[:, mask >= 2**31] = 0
                 projected = _core.multiply(
                     kernel.reshape(-1, outputs), _core.multiply(half, np.ascontiguousarray(half.T))
@@ -243,91 +242,6 @@ class Dirac(BuiltIn):
             out[place][inputs[here], outputs[here]] = 1
 
         return write
-
-
-class Sparse(RandomInitializer):
-    """Normal matrix with a share of zeros in every column, at random rows.
-
-    Martens (2010), Deep learning via Hessian-free optimization; `torch.nn.init.sparse_`. A block
-    costs the random words of the whole matrix.
-
-    Args:
-        sparsity: The share of zeros, in [0, 1]: each column has ceil(sparsity * rows) of them.
-        stddev: The standard deviation of the other elements, a finite number >= 0.
-        seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-
-    Raises:
-        TypeError: If an argument is no number.
-        ValueError: If it is out of range; on a call, if the shape has not two dimensions, or values
-            could overflow the dtype.
-
-    Examples:
-        >>> (Sparse(0.7, seed=1)((10, 4)) == 0).sum(0).tolist()
-        [7, 7, 7, 7]
-    """
-
-    _costly_blocks = True
-
-    sparsity: float
-    stddev: float
-
-    def __init__(self, sparsity: float, stddev: float = 0.01, seed: SeedLike = None) -> None:
-        share = check_real_where("sparsity", sparsity, "in [0, 1]", lambda x: 0 <= x <= 1)
-        self._keep(sparsity=share)
-        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
-        super().__init__(seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
-        return {"sparsity": self.sparsity, "stddev": self.stddev, **super().get_config()}
-
-    def _plan(self, shape: Shape, dtype: DType) -> Writer:
-        if len(shape) != 2:
-            raise ValueError(f"`shape` must have 2 dimensions for Sparse, received: {shape}")
-        law: Law = _core.fill_normal, (0.0, self.stddev)
-        self._check(law, dtype)
-        seed, stream = self._draw()
-        fill = self._fill(law, shape, dtype, seed, stream)
-        zeros = math.ceil(self.sparsity * shape[0])
-        purposed = fold_in(seed, "initializers", "mask", 0)
-
-        def write(out: Array, start: Shape | None) -> None:
-            if zeros == 0 or not out.size:
-                fill(out, start)
-                return
-            row, column = start or (0, 0)
-            # Words of whole columns, whatever the block; allocated first, so that a lack of memory
-            # is found before anything is written.
-            words = allocate((shape[0], out.shape[1]), look_up("uint32"), zeros=False)
-            fill(out, start)
-            if shape[1] > _WORDS:
-                for i, part in enumerate(words):
-                    part[:] = _words(len(part), purposed, stream, i * shape[1] + column)
-            else:
-                step = _WORDS // shape[1]
-                for low in range(0, shape[0], step):
-                    part = words[low : low + step]
-                    drawn = _words(len(part) * shape[1], purposed, stream, low * shape[1])
-                    part[:] = drawn.reshape(len(part), -1)[:, column : column + out.shape[1]]
-            last = np.partition(words, zeros - 1, axis=0)[zeros - 1]
-            chosen = words <= last
-            # Words that are equal are rare; of them the lower rows are taken.
-            for j in np.flatnonzero(np.count_nonzero(chosen, axis=0) > zeros):
-                order = np.argsort(words[:, j], kind="stable")
-                chosen[order[zeros:], j] = False
-            out[chosen[row : row + out.shape[0]]] = 0
-
-        return write
-
-
-# Words that are drawn at once.
-_WORDS = 1 << 20
-
-
-def _words(count: int, seed: int, stream: int, first: int = 0) -> NDArray[np.uint32]:
-    words = np.empty(count, np.uint32)
-    _core.fill_words(words, seed, stream, first)
-    return words
 
 
 def _orthogonal(shape: Shape, name: str, seed: int, stream: int) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """Orthogonal matrices: random ones, and those of given matrices.
 
-About seeds see `initializers._classes.distributions`. Matrices are computed in float32 (float64 for
+About seeds see `random_base`. Matrices are computed in float32 (float64 for
 float64) and rounded once: an orthogonal bfloat16 tensor is the float32 one, rounded.
 """
 
@@ -19,8 +19,8 @@ from .._arguments.seeds import SeedLike
 from .._arguments.shapes import Array, Shape
 from .._memory.allocation import allocate
 from .._memory.limit import exceeds_memory
-from .base import Writer
-from .distributions import Law, RandomInitializer
+from .random_base import RandomInitializer
+from .writers import Law, Writer
 
 
 class Orthogonal(RandomInitializer):

@@ -22,10 +22,10 @@ from .convolution_kernels import (
     ConvolutionOrthogonal3D,
     DeltaOrthogonal,
     Dirac,
-    Sparse,
 )
 from .distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .orthogonal import Orthogonal
+from .sparse import Sparse
 from .stft import STFT
 from .variance_scaling import (
     GlorotNormal,

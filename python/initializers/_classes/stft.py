@@ -16,7 +16,8 @@ from .._arguments.number_arrays import deserialize_array
 from .._arguments.shapes import Array, Shape
 from .._memory.allocation import allocate
 from .._memory.exact_cast import cast_float
-from .base import BuiltIn, Writer
+from .base import BuiltIn
+from .writers import Writer
 
 _SIDES = ("real", "imag")
 _SCALINGS = ("density", "spectrum")

@@ -10,8 +10,9 @@ from .. import _core
 from .._arguments.checks import check_name, check_real_where
 from .._arguments.seeds import SeedLike
 from .._arguments.shapes import Shape
-from .distributions import Law, RandomInitializer
 from .fans import check_axes, fans_of
+from .random_base import RandomInitializer
+from .writers import Law
 
 _MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")

@@ -12,7 +12,7 @@ from .._arguments.dtypes import look_up
 from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Shape, ShapeLike, check_shape
 from .._classes.base import BuiltIn
-from .._classes.distributions import RandomInitializer
+from .._classes.random_base import RandomInitializer
 from .._memory.allocation import allocate_aligned
 from ._naming import Building, Draws, current
 from ._seeds import (

@@ -17,6 +17,7 @@ from .._classes import (
     convolution_kernels,
     distributions,
     orthogonal,
+    sparse,
     stft,
     variance_scaling,
 )
@@ -259,7 +260,7 @@ class Dirac(Adapter, convolution_kernels.Dirac, keras.Initializer):
     """
 
 
-class Sparse(RandomAdapter, convolution_kernels.Sparse, keras.Initializer):
+class Sparse(RandomAdapter, sparse.Sparse, keras.Initializer):
     """`initializers.Sparse` in Keras, which has no such class.
 
     >>> layer = keras.layers.Dense(2, kernel_initializer=Sparse(0.5, seed=1))

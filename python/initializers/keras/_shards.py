@@ -11,7 +11,7 @@ import keras
 from .._arguments.checks import show
 from .._arguments.dtypes import DType
 from .._arguments.shapes import Shape, check_index
-from .._classes.base import Writer
+from .._classes.writers import Writer
 from .._memory.allocation import allocate_aligned
 
 

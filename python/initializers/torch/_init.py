@@ -21,10 +21,11 @@ from .._arguments.checks import check_name, check_real, check_real_where, show, 
 from .._arguments.seeds import SeedGenerator
 from .._arguments.shapes import Array, Shape
 from .._classes.constants import Constant, Identity, Ones, Zeros
-from .._classes.convolution_kernels import Dirac, Sparse
+from .._classes.convolution_kernels import Dirac
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._classes.fans import calculate_gain as calculate_gain
 from .._classes.orthogonal import Orthogonal
+from .._classes.sparse import Sparse
 from .._memory.exact_cast import cast
 from ._fill import fill, fill_seeded
 from ._tensor import check_tensor, dtype_of

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from .._arguments.seeds import key_of
 from .._arguments.shapes import Shape
-from .._classes.constants import Repeat
-from .._classes.distributions import Draw
+from .._classes.writers import Draw, Repeat
 from .._filling import Fill, cut, move
 from .._memory.float_mode import standard_float_mode
 

@@ -1,0 +1,111 @@
+"""Seeds of random initializers.
+
+With an integer seed, every call with the same arguments returns the same values. Without a seed
+(None), one integer is drawn from `random.randint(1, 10**9)` when the initializer is created. With a
+`SeedGenerator`, every call returns fresh values. The value of an element depends only on the seed,
+the shape, its position in the shape and the parameters: not on the machine, the number of threads
+or the requested block. bfloat16, float16 and float8 values are the float32 values rounded once;
+float64 values are drawn separately.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._arguments.dtypes import DType
+from .._arguments.seeds import SeedGenerator, SeedLike, check_seed, draw_seed, serialize_seed
+from .._arguments.shapes import Array, Shape
+from .base import BuiltIn
+from .writers import Draw, Law, Writer
+
+Self = TypeVar("Self", bound="RandomInitializer")
+
+# A shape of so many elements takes memory that is worth some microseconds.
+_MUCH = 2**16
+
+
+class RandomInitializer(BuiltIn):
+    """Base of the initializers with a seed.
+
+    Attributes:
+        seed: The integer or generator that the values are drawn from.
+    """
+
+    seed: int | SeedGenerator
+    _init_seed: int | SeedGenerator | None
+
+    # How the argument is read and written; an adapter knows the generators of its framework too.
+    _check_seed = staticmethod(check_seed)
+    _serialize_seed = staticmethod(serialize_seed)
+
+    def __init__(self, seed: SeedLike = None) -> None:
+        # Kept apart, so that a clone of an unseeded initializer draws a seed of its own.
+        given = None if seed is None else self._check_seed(seed)
+        self._keep(_init_seed=given, seed=draw_seed() if given is None else given)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as JSON has them; None for a seed that was drawn."""
+        return {"seed": self._serialize_seed(self._init_seed)}
+
+    def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
+        """Return a copy with another seed, an integer or a `SeedGenerator`."""
+        result = copy.copy(self)
+        checked = self._check_seed(seed)
+        result._keep(_init_seed=checked, seed=checked)
+        return result
+
+    def _identity(self) -> dict[str, Any]:
+        return {**self.get_config(), "seed": self.seed}
+
+    def _law(self, shape: Shape) -> Law:
+        """Return the sampler for a tensor of this shape."""
+        raise NotImplementedError
+
+    def _plan(self, shape: Shape, dtype: DType) -> Writer:
+        law = self._law(shape)
+        # Before a generator moves on, or much memory is asked for; else the fill itself checks.
+        if isinstance(self.seed, SeedGenerator) or math.prod(shape) >= _MUCH:
+            self._check(law, dtype)
+        return self._fill(law, shape, dtype, *self._draw())
+
+    def _plan_without_draw(self, shape: Shape, dtype: DType) -> Writer | None:
+        if not isinstance(self.seed, SeedGenerator):
+            return self._plan(shape, dtype)
+        self.with_seed(0)._plan(shape, dtype)
+        return None
+
+    def _check(self, law: Law, dtype: DType) -> None:
+        """Let the core check the parameters, on nothing."""
+        fill, parameters = law
+        nothing = np.empty((0, 0), dtype.raw or dtype.name)  # a matrix, as orthogonal ones must be
+        self._call(fill, nothing, dtype.name, 0, 0, None, *parameters)
+
+    def _draw(self) -> tuple[int, int]:
+        """Return the seed and the stream of one tensor."""
+        return self.seed.next() if isinstance(self.seed, SeedGenerator) else (self.seed, 0)
+
+    def _fill(self, law: Law, shape: Shape, dtype: DType, seed: int, stream: int) -> Writer:
+        return Draw(self, law, shape, dtype, seed, stream)
+
+    def _call(self, fill: Callable[..., None], out: Array, name: str, *arguments: Any) -> None:
+        try:
+            fill(out, name, *arguments)
+        except ValueError as error:
+            raise self._refusal(name, error) from None
+
+    def _refusal(self, name: str, error: ValueError) -> ValueError:
+        return ValueError(f"{self!r} cannot fill {name}: {error}")
+
+
+def draw_words(count: int, seed: int, stream: int, first: int = 0) -> NDArray[np.uint32]:
+    """Return words of a stream, from number `first` on."""
+    words = np.empty(count, np.uint32)
+    _core.fill_words(words, seed, stream, first)
+    return words

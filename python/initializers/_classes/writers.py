@@ -1,0 +1,95 @@
+"""What is handed to Rust: functions that fill a block of one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from .. import _core
+from .._arguments.dtypes import DType
+from .._arguments.shapes import Array, Shape
+from .._memory.allocation import fill_pattern
+
+if TYPE_CHECKING:
+    from .random_base import RandomInitializer
+
+# Writes the block that begins at `start` (None: the whole tensor) into the memory it is given.
+Writer: TypeAlias = Callable[[Array, "Shape | None"], None]
+
+# A sampler of the core, and the parameters that stand last in its call.
+Law: TypeAlias = tuple[Callable[..., None], tuple[float, ...]]
+
+# Sampler → function that returns its formula's name and its rounded parameters.
+_DESCRIPTIONS: dict[Callable[..., None], Callable[..., tuple[str, list[float]]]] = {
+    _core.fill_uniform: _core.describe_uniform,
+    _core.fill_normal: _core.describe_normal,
+    _core.fill_truncated_normal: _core.describe_truncated_normal,
+}
+
+
+class Draw:
+    """Writes the blocks of one tensor: a `Writer` that tells what it writes.
+
+    Attributes:
+        shape: The shape of the whole tensor.
+        dtype: Its dtype.
+        seed: An integer in `[-2**127, 2**127)`.
+        stream: An integer in `[0, 2**64)`.
+    """
+
+    __slots__ = ("_initializer", "_law", "dtype", "seed", "shape", "stream")
+
+    def __init__(
+        self,
+        initializer: RandomInitializer,
+        law: Law,
+        shape: Shape,
+        dtype: DType,
+        seed: int,
+        stream: int,
+    ) -> None:
+        self._initializer, self._law = initializer, law
+        self.shape, self.dtype, self.seed, self.stream = shape, dtype, seed, stream
+
+    def __call__(self, out: Array, start: Shape | None) -> None:
+        """Fill `out`, the block that begins at `start`."""
+        fill, parameters = self._law
+        if self.dtype.raw is not None:
+            out = out.view(self.dtype.raw)
+        block = None if start is None else (self.shape, start)
+        self._initializer._call(
+            fill, out, self.dtype.name, self.seed, self.stream, block, *parameters
+        )
+
+    def describe(self) -> tuple[str, list[float]] | None:
+        """Return the formula's name and its parameters; None if elements depend on each other.
+
+        Raises:
+            ValueError: If values could overflow the dtype.
+        """
+        fill, parameters = self._law
+        if fill not in _DESCRIPTIONS:
+            return None
+        try:
+            return _DESCRIPTIONS[fill](self.dtype.name, *parameters)
+        except ValueError as error:
+            raise self._initializer._refusal(self.dtype.name, error) from None
+
+
+def leave(out: Array, start: Shape | None) -> None:
+    """Leave the zeros as they are."""
+
+
+class Repeat:
+    """Writes the same element everywhere: a `Writer` that tells which.
+
+    Attributes:
+        pattern: Its bytes; for zeros one is enough.
+    """
+
+    def __init__(self, pattern: bytes) -> None:
+        self.pattern = pattern
+
+    def __call__(self, out: Array, start: Shape | None) -> None:
+        """Fill `out`."""
+        fill_pattern(out, self.pattern)
