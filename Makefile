@@ -175,7 +175,7 @@ fuzz: $(BIN)/.built ## random requests, right and wrong: 10^8 of the crate, 10^6
 	FUZZ_CASES=100000000 cargo test --locked --release --test fuzz -- --nocapture
 
 hostile: $(BIN)/.built ## forks, threads, signals, little memory, odd memory, hostile files; then make fuzz
-	$(BIN)/python -m pytest tests/test_hostile.py tests/test_concurrency.py tests/test_security.py
+	$(BIN)/python -m pytest tests/python/hostile/test_hostile.py tests/python/hostile/test_concurrency.py tests/python/hostile/test_security.py
 	$(MAKE) fuzz
 
 mutants: $(BIN)/.built ## break the code in each way of tests/mutants, and see that a test fails; builds the crate often

@@ -4,7 +4,7 @@ Each file tests/mutants/*.patch is one mutant: a line that says what it breaks, 
 the test which must fail, then the difference as `git diff -U1` writes it.
 
     # Draws of one generator in several threads take the same stream.
-    # test: python -m pytest tests/test_seeds.py::test_every_draw_is_taken_by_one_thread
+    # test: python -m pytest tests/python/arguments/test_seeds.py::test_every_draw_is_taken_once
     diff --git a/python/initializers/_arguments/seeds.py b/python/initializers/_arguments/seeds.py
     ...
 

@@ -24,7 +24,7 @@ CROSS = ROOT / "target" / "crossarch" / "dist"
 PAGE = ROOT / "docs" / "reproducibility.md"
 BEGIN, END = "<!-- wheels -->\n", "<!-- /wheels -->"
 BIN = Path(sys.executable).parent
-TESTS = ["tests/test_golden.py", "tests/test_float_mode.py"]
+TESTS = ["tests/python/classes/test_golden.py", "tests/python/memory/test_float_mode.py"]
 # Where it comes from, so that a package of the same name on the path is not tested instead.
 ASK = (
     "import initializers as i, ml_dtypes as m, numpy as n, platform as p, sys;"
@@ -118,7 +118,7 @@ def try_on_arm() -> str:
     script = "tools/wheel_arm.sh"
     cells = run(script, "-c", ASK.replace("sys.prefix", "sys.path[1]")).split()
     # It starts a second interpreter, which the emulator does not see.
-    without = ["--deselect", "tests/test_golden.py::test_files_are_the_references"]
+    without = ["--deselect", "tests/python/classes/test_golden.py::test_files_are_the_references"]
     tests = run(script, "-m", "pytest", "-p", "no:cacheprovider", *TESTS, *without)
     selftest = run(script, "-m", "initializers", "selftest", "--json")
     return f"| {' | '.join(cells)} | {count_passed(tests)} | {describe_selftest(selftest)} |"

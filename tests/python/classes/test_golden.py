@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from test_reference import core_range
 
 import initializers
 from reference import DTYPES
-from test_reference import core_range
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 PARAMETERS = {
     "uniform": ["minval", "maxval"],
     "normal": ["mean", "stddev"],

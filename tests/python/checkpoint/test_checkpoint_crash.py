@@ -23,7 +23,7 @@ from initializers import checkpoint
 from initializers._files import filesystem
 from initializers.checkpoint import _write as module
 
-SCRIPT = Path(__file__).with_name("checkpoints.py")
+SCRIPT = Path(__file__).parents[2] / "checkpoints.py"
 MOST = 250_000  # three files
 
 

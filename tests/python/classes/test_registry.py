@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_config import FULL
 
 import initializers
 from cases import RANDOM, same_bits
@@ -27,7 +28,6 @@ from initializers import (
     serialize,
 )
 from initializers._classes import registry as registry
-from test_config import FULL
 
 # The keys of keras.initializers (3.15).
 CLASSES = [

@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
-
-from initializers import SeedGenerator, fold_in
 from test_distribution import (
     ALPHA,
     COARSE,
@@ -32,6 +30,8 @@ from test_distribution import (
     every_law,
     family_p,
 )
+
+from initializers import SeedGenerator, fold_in
 
 # All lags up to two groups of normal values, whose elements j and j + 32 are a cosine and a sine
 # of one angle and radius; and powers of two, up to the 2 MiB that one thread fills at a time.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-DIST = Path(__file__).parent.parent / "dist"
+DIST = Path(__file__).parents[3] / "dist"
 
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
 

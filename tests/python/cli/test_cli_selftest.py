@@ -15,7 +15,7 @@ from initializers import _core, get_num_threads
 from initializers._classes.registry import CLASSES
 from initializers.cli import selftest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def test_this_machine(command: Command) -> None:
