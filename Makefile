@@ -10,6 +10,8 @@ UV := .uv/bin/uv
 # Types as an editor sees them: each example where its framework is.
 PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
+# In two processes; what goes by the clock runs alone.
+PYTEST := -m pytest -n 2
 
 .PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
@@ -52,12 +54,14 @@ lapack: ## orthogonal matrices against LAPACK, where OpenBLAS is installed
 	else echo "left out: it needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
 
 python: $(BIN)/.built ## tests of the package
-	$(call timed,python,$(BIN)/python -m pytest -m "not wheel")
+	$(call timed,python,\
+	$(BIN)/python $(PYTEST) -m "not wheel and not clock" && \
+	$(BIN)/python -m pytest -m clock)
 
 torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment that has torch; a short torch-zoo
 	$(call timed,torch,\
 	$(PYRIGHT) $(ENVS)/torch/bin/python examples/torch_*.py && \
-	$(ENVS)/torch/bin/python -m pytest tests/with_torch && \
+	$(ENVS)/torch/bin/python $(PYTEST) tests/with_torch && \
 	$(ENVS)/torch/bin/python tools/torch_zoo.py --short)
 
 torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built and from meta; table into docs/torch.md; minutes
@@ -66,7 +70,7 @@ torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built an
 jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has JAX
 	$(call timed,jax,\
 	$(PYRIGHT) $(ENVS)/jax/bin/python examples/jax_*.py examples/keras_*.py && \
-	$(ENVS)/jax/bin/python -m pytest tests/with_jax)
+	$(ENVS)/jax/bin/python $(PYTEST) tests/with_jax)
 
 jax-peers: $(ENVS)/jax/.built ## JAX's and Flax's own cases for initializers, on theirs and ours; prints a table
 	$(ENVS)/jax/bin/python tools/jax_peers.py
@@ -75,10 +79,10 @@ jax-peers: $(ENVS)/jax/.built ## JAX's and Flax's own cases for initializers, on
 keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, TensorFlow, NumPy, PyTorch
 	$(call timed,keras,\
 	export TF_CPP_MIN_LOG_LEVEL=3 XLA_FLAGS=--xla_force_host_platform_device_count=8 && \
-	KERAS_BACKEND=jax $(ENVS)/jax/bin/python -m pytest tests/with_keras && \
-	KERAS_BACKEND=tensorflow $(ENVS)/jax/bin/python -m pytest tests/with_keras && \
-	MALLOC_PERTURB_=128 KERAS_BACKEND=numpy $(ENVS)/jax/bin/python -m pytest tests/with_keras && \
-	KERAS_BACKEND=torch $(ENVS)/torch/bin/python -m pytest tests/with_keras)
+	KERAS_BACKEND=jax $(ENVS)/jax/bin/python $(PYTEST) tests/with_keras && \
+	KERAS_BACKEND=tensorflow $(ENVS)/jax/bin/python $(PYTEST) tests/with_keras && \
+	MALLOC_PERTURB_=128 KERAS_BACKEND=numpy $(ENVS)/jax/bin/python $(PYTEST) tests/with_keras && \
+	KERAS_BACKEND=torch $(ENVS)/torch/bin/python $(PYTEST) tests/with_keras)
 
 docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs the notebooks
 	$(call timed,docs,\

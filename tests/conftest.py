@@ -21,6 +21,13 @@ collect_ignore = [f"with_{name}" for name in ("jax", "keras", "torch") if find_s
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run again, up to three times, what goes by the clock."""
+    for item in items:
+        if item.get_closest_marker("clock"):
+            item.add_marker(pytest.mark.flaky(reruns=3))
+
+
 @pytest.fixture
 def fresh_registry() -> Iterator[None]:
     """Forget, after the test, what it registered."""

@@ -93,6 +93,18 @@ def check_real_where(
     return number
 
 
+def check_nonnegative(argument: str, value: object) -> float:
+    """Return `value` as a finite Python float >= 0."""
+    return check_real_where(argument, value, ">= 0", lambda number: number >= 0)
+
+
+def check_bool(argument: str, value: object) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{argument}` must be a bool, received: {show(value)}")
+    return value
+
+
 def to_float(argument: str, value: object, wanted: str) -> float:
     """Return `value`, any real number or 0-d array of one, as a Python float, finite or not."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")

@@ -6,10 +6,9 @@ import numpy as np
 
 from .laws import Law
 from .statistics import Distribution, Floats
-from .text import number
+from .text import draw_bar, number
 
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
-_LENGTHS = " ▏▎▍▌▋▊▉█"
 
 
 def linear_edges(counts: Distribution, bins: int) -> Floats:
@@ -60,7 +59,7 @@ def bars(counts: Distribution, width: int, rows: int = 17, law: Law | None = Non
     lines = []
     for place, (middle, part) in enumerate(zip(middles, parts, strict=True)):
         eighths = round(part / most * room * 8)
-        bar = "█" * (eighths // 8) + _LENGTHS[eighths % 8].strip()
+        bar = draw_bar(eighths)
         if expected is not None:
             at = min(round(expected[place] / most * room), room - 1)
             bar = f"{bar:<{at + 1}}"

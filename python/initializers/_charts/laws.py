@@ -10,8 +10,7 @@ import numpy as np
 
 from .statistics import Distribution, Floats
 
-# The standard deviation and the excess kurtosis of a standard normal variable truncated to (-2, 2).
-TRUNCATED_STD = 0.87962566103423978
+# The excess kurtosis of a standard normal variable truncated to (-2, 2).
 # The complement of the error function, for arrays.
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 

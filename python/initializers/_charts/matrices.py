@@ -9,15 +9,13 @@ import numpy as np
 
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
-from .statistics import Statistics
+from .statistics import ROUNDING_UNITS, Statistics
 from .text import number
 
 # Columns that are compared: orthogonal ones are so in any number.
 _COLUMNS = 32
 # Rows that are read at once.
 _ROWS = 1 << 16
-# The rounding errors of types of one and two bytes.
-_UNITS = {1: 2.0**-3, 2: 2.0**-8}
 # How far cosines may be from 0, and squares of lengths from one another, in wider types. The cosine
 # of two random columns of n elements is about 1/√n.
 _FLATNESS = 1e-4
@@ -96,7 +94,7 @@ def _measure_columns(matrix: Array, dtype: str) -> tuple[str, str] | None:
         matrix = matrix.T
     longer, shorter = matrix.shape
     columns = min(shorter, _COLUMNS)
-    unit = _UNITS.get(look_up(dtype).numpy.itemsize, 0.0)
+    unit = ROUNDING_UNITS.get(look_up(dtype).numpy.itemsize, 0.0)
     if columns < (8 if unit > 0.1 else 2):  # so few may well be nearly orthogonal by chance
         return None
     gram = np.zeros((columns, columns))

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
 from .._classes.fans import fans_of
+from .._classes.variance_scaling import TRUNCATED_STDDEV
 from . import laws, matrices
-from .statistics import Distribution, Statistics
+from .statistics import ROUNDING_UNITS, Distribution, Statistics
 from .text import number
 
 # Fewer values tell no distribution from another.
@@ -106,14 +107,14 @@ def _fit(
     centre = 0.0 if abs(mean) <= error else mean
     farthest = max(found.max - centre, centre - found.min) / std
     itemsize = look_up(dtype).numpy.itemsize
-    slack = 1 + _ERRORS * math.sqrt(0.5 / n) + {1: 2.0**-3, 2: 2.0**-8}.get(itemsize, 1e-6)
+    slack = 1 + _ERRORS * math.sqrt(0.5 / n) + ROUNDING_UNITS.get(itemsize, 1e-6)
     half = math.sqrt(3) * std
     candidates = [
         ("uniform", laws.uniform(centre - half, centre + half), math.sqrt(3)),
         (
             "truncated_normal",
-            laws.truncated_normal(centre, std / laws.TRUNCATED_STD),
-            2 / laws.TRUNCATED_STD,
+            laws.truncated_normal(centre, std / TRUNCATED_STDDEV),
+            2 / TRUNCATED_STDDEV,
         ),
         ("normal", laws.normal(centre, std), math.inf),
     ]
@@ -230,7 +231,7 @@ def _plain_name(fit: _Fit, found: Statistics, dtype: str) -> str:
         return f"random_uniform({number(fit.mean - half, 4)}, {number(fit.mean + half, 4)})"
     if fit.family == "normal":
         return f"random_normal({mean}stddev={number(_round_within(fit.std, tolerance), 4)})"
-    std = _round_within(fit.std / laws.TRUNCATED_STD, tolerance)
+    std = _round_within(fit.std / TRUNCATED_STDDEV, tolerance)
     return f"truncated_normal({mean}stddev={number(std, 4)})"
 
 

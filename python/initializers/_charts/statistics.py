@@ -28,6 +28,8 @@ Floats: TypeAlias = NDArray[np.float64]
 # Elements of a block: its float64 copies stay in a processor's cache.
 BLOCK = 1 << 18
 _PATTERNS = 1 << 16
+# Bytes of a type → its rounding unit: of float8_e5m2 and of bfloat16, the coarser of each size.
+ROUNDING_UNITS = {1: 2.0**-3, 2: 2.0**-8}
 
 
 @dataclass(frozen=True)

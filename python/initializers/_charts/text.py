@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
 
 def align(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> list[str]:
     """Return a line for each row; the cells of the columns `right` end together."""
@@ -16,6 +18,11 @@ def align(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> li
         ).rstrip()
         for row in rows
     ]
+
+
+def draw_bar(eighths: int) -> str:
+    """Return a bar whose length is given in eighths of a character."""
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
 def number(value: float | None, digits: int = 4) -> str:

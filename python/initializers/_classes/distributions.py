@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arguments.checks import check_real, check_real_where, show, to_float
+from .._arguments.checks import check_nonnegative, check_real, check_real_where, show, to_float
 from .._arguments.seeds import SeedLike
 from .._arguments.shapes import Shape
 from .random_base import RandomInitializer
@@ -42,7 +42,7 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None) -> None:
         self._keep(mean=check_real("mean", mean))
-        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
+        self._keep(stddev=check_nonnegative("stddev", stddev))
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class TruncatedNormal(RandomInitializer):
         bounds: tuple[float, float] = (-2.0, 2.0),
     ) -> None:
         self._keep(mean=check_real("mean", mean))
-        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
+        self._keep(stddev=check_nonnegative("stddev", stddev))
         self._keep(bounds=_check_bounds(bounds))
         super().__init__(seed)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arguments.checks import check_real_where
+from .._arguments.checks import check_nonnegative, check_real_where
 from .._arguments.dtypes import DType, look_up
 from .._arguments.seeds import SeedLike, fold_in
 from .._arguments.shapes import Array, Shape
@@ -49,7 +49,7 @@ class Sparse(RandomInitializer):
     def __init__(self, sparsity: float, stddev: float = 0.01, seed: SeedLike = None) -> None:
         share = check_real_where("sparsity", sparsity, "in [0, 1]", lambda x: 0 <= x <= 1)
         self._keep(sparsity=share)
-        self._keep(stddev=check_real_where("stddev", stddev, ">= 0", lambda x: x >= 0))
+        self._keep(stddev=check_nonnegative("stddev", stddev))
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 
 # The standard deviation of a standard normal variable that is truncated to (-2, 2).
-_TRUNCATED_STDDEV = 0.87962566103423978
+TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class VarianceScaling(RandomInitializer):
@@ -96,7 +96,7 @@ class VarianceScaling(RandomInitializer):
             return _core.fill_uniform, (-limit, limit)
         if self.distribution == "untruncated_normal":
             return _core.fill_normal, (0.0, math.sqrt(variance))
-        stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
+        stddev = math.sqrt(variance) / TRUNCATED_STDDEV
         return _core.fill_truncated_normal, (0.0, stddev, -2.0, 2.0)
 
     def _fan(self, shape: Shape) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.dtypes import NUMBERS
 from .._arguments.shapes import Shape
 from .._arguments.specs import Spec
+from .._arguments.unique_json import read_json
 
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
@@ -412,7 +413,7 @@ def _parse(path: Path, data: bytes, part: str) -> dict[str, Any]:
             path, f"must have {part} of at most {_MOST_VALUES} values, received about {values}"
         )
     try:
-        parsed = json.loads(data.decode(), object_pairs_hook=_unique, parse_int=_parse_integer)
+        parsed = read_json(data.decode(), _parse_integer)
     except UnicodeDecodeError as error:
         raise _malformed(
             path,
@@ -425,24 +426,6 @@ def _parse(path: Path, data: bytes, part: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise _malformed(path, f"must have {part} that is a mapping, received: {show(parsed)}")
     return parsed
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    for name in _repeated(pairs) if len(found) < len(pairs) else ():
-        raise ValueError(f"the key {show(name)} stands twice")
-    for name in found:
-        if not name.isascii():
-            name.encode()  # half of a surrogate pair is no text
-    return found
-
-
-def _repeated(pairs: list[tuple[str, Any]]) -> Iterator[str]:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            yield name
-        seen.add(name)
 
 
 def _parse_integer(digits: str) -> int:

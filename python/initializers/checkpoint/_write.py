@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .._arguments.checks import show
+from .._arguments.checks import check_bool
 from .._arguments.dtypes import look_up
 from .._files import filesystem
 from .._files.direct_writer import BUFFER, Appender
@@ -84,8 +84,7 @@ def write(
     check_recipe(recipe)
     check_progress(progress)
     for argument, value in (("resume", resume), ("overwrite", overwrite)):
-        if not isinstance(value, bool):
-            raise TypeError(f"`{argument}` must be a bool, received: {show(value)}")
+        check_bool(argument, value)
     found = recipe._read(specs, convention)
     weights = recipe.plan(found, partial=partial).weights.values()
     conventions = {name: recipe.convention or spec.convention for name, spec in found.items()}

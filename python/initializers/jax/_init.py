@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 
-from .._arguments.checks import check_name, check_real_where, show, to_integer
+from .._arguments.checks import check_name, check_nonnegative, show, to_integer
 from .._arguments.shapes import Shape, check_shape
 from .._classes.constants import Constant, Ones, Zeros
 from .._classes.convolution_kernels import DeltaOrthogonal
@@ -78,14 +78,14 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
 def uniform(scale: float = 1e-2, dtype: Any = None) -> Initializer:
     """Values uniform on [0, scale), scale >= 0."""
     scale, factor = _split_traced("scale", scale)
-    high = _check_nonnegative("scale", scale)
+    high = check_nonnegative("scale", scale)
     return _returning(lambda shape, seed: RandomUniform(0.0, high, seed), dtype, factor=factor)
 
 
 def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
     """Normal values of mean 0 and standard deviation `stddev` >= 0."""
     stddev, factor = _split_traced("stddev", stddev)
-    width = _check_nonnegative("stddev", stddev)
+    width = check_nonnegative("stddev", stddev)
     return _returning(lambda shape, seed: RandomNormal(0.0, width, seed), dtype, factor=factor)
 
 
@@ -100,7 +100,7 @@ def truncated_normal(
                 f"received: {show(bound)}"
             )
     stddev, factor = _split_traced("stddev", stddev)
-    width = _check_nonnegative("stddev", stddev)
+    width = check_nonnegative("stddev", stddev)
     base = TruncatedNormal(0.0, width, 0, (lower, upper))
     return _returning(lambda shape, seed: base.with_seed(seed), dtype, factor=factor)
 
@@ -267,10 +267,6 @@ def _split_traced(argument: str, value: Any) -> tuple[Any, Any]:
     if value.shape != ():
         raise ValueError(f"`{argument}` must be one number, received: {show(value)}")
     return 1.0, value
-
-
-def _check_nonnegative(argument: str, value: object) -> float:
-    return check_real_where(argument, value, ">= 0", lambda x: x >= 0)
 
 
 def _check_axes(**arguments: object) -> dict[str, tuple[int, ...]]:

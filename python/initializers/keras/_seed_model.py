@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 import keras
 from keras.src.utils.python_utils import is_default
 
-from .._arguments.checks import show
+from .._arguments.checks import check_bool, show
 from .._arguments.seeds import check_seed_integer
 from ._hook import as_ours, put_hook
 from ._names import label_variables, name_variables, walk_layers
@@ -70,8 +70,7 @@ def seed_model(
         []
     """
     seed = check_seed_integer(seed)
-    if not isinstance(report, bool):
-        raise TypeError(f"`report` must be a bool, received: {show(report)}")
+    check_bool("report", report)
     built, building = build(model)
     variables = name_variables(built)
     _add_missing(building, built)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .._arguments.checks import show, to_integer
+from .._charts.text import draw_bar
 
 if TYPE_CHECKING:
     from ._result import Layer, Propagation
 
 _NARROWEST, _WIDEST = 72, 140
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _NUMBER = 8
 
 
@@ -113,7 +113,7 @@ class _Scale:
         eighths = max(1, round(share * bar * 8))
         if plain:
             return "#" * max(1, round(eighths / 8))
-        return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+        return draw_bar(eighths)
 
 
 def _check_width(width: object) -> int:

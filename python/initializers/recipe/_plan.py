@@ -12,6 +12,7 @@ import numpy as np
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
 from .._arguments.specs import Spec
+from .._charts.text import align, shape_text
 from .._filling import AnyFill, Fill, StackFill, plan_fill
 from .._memory.allocation import allocate
 from ._coverage import NUMBER, merge_names
@@ -112,17 +113,12 @@ class Plan:
             nothing = "" if names else ": no weight"
             table.append(f"{number}. {rule.label} → {rule.law}{nothing}")
             table += group_weights([self.weights[name] for name in names])
-        rows = [line for line in table if isinstance(line, tuple)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [x if isinstance(x, str) else "   " + _align(x, widths) for x in table]
-        line = "─" * (3 + sum(widths) + 2 * (len(widths) - 1))
+        rows = align([row for row in table if isinstance(row, tuple)], right=(3, 4))
+        aligned = iter(rows)
+        lines = [row if isinstance(row, str) else f"   {next(aligned)}" for row in table]
+        line = "─" * (3 + len(rows[0]))
         total = f"{len(self.weights)} weights, {self.size:,} elements, {self.nbytes:,} bytes"
         return "\n".join([lines[0], line, *lines[1:], line, total])
-
-
-def _align(row: _Row, widths: list[int]) -> str:
-    pairs = enumerate(zip(row, widths, strict=True))
-    return "  ".join(text.rjust(n) if axis > 2 else text.ljust(n) for axis, (text, n) in pairs)
 
 
 def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
@@ -135,7 +131,7 @@ def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
         )
         groups.setdefault(key, []).append(weight)
     for (_, shape, dtype, permute, stack, padding), members in groups.items():
-        sizes = " × ".join(map(str, shape)) or "scalar"
+        sizes = shape_text(shape)
         axes = (f" stack {stack}" if stack else "") + (f" as {permute}" if permute else "")
         axes += f", rows {', '.join(map(str, padding))} zero" if padding else ""
         elements = sum(weight.size for weight in members)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
@@ -12,6 +11,7 @@ from typing import Any
 from .._arguments.checks import check_name, show
 from .._arguments.conventions import KERAS, TORCH, check_convention
 from .._arguments.specs import Spec
+from .._arguments.unique_json import read_json
 from .._frameworks import find_adapter, load_adapter
 
 # Where an adapter lists the name, shape, dtype and convention of each weight.
@@ -86,13 +86,9 @@ def _read_file(path: str) -> dict[str, Spec]:
         return specs
     try:
         text = Path(path).read_text(encoding="utf-8")
-        return _read_structure(json.loads(text, object_pairs_hook=_no_duplicates))
+        return _read_structure(read_json(text))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path!r} must be a JSON file of weights: {error}") from None
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return dict(_unique(pairs))
 
 
 def _read_structure(source: Any) -> dict[str, Spec]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import Any
 
+from .._arguments import unique_json
 from .._arguments.checks import hint, show
 from .._core import STREAM_VERSION
 from ._recipe_rule import RecipeRule
@@ -157,16 +158,7 @@ def _check_keys(what: str, table: Mapping[str, Any], known: tuple[str, ...]) -> 
 
 def read_json(text: str) -> dict[str, Any]:
     """Return the arguments of a recipe from JSON."""
-    return read_dict(_parse("JSON", lambda: json.loads(text, object_pairs_hook=_make_object)))
-
-
-def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {show(key)} must stand once in an object")
-        found[key] = value
-    return found
+    return read_dict(_parse("JSON", lambda: unique_json.read_json(text)))
 
 
 def read_toml(text: str) -> dict[str, Any]:

@@ -17,7 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._arguments.checks import check_name, check_real, check_real_where, show, to_float
+from .._arguments.checks import (
+    check_name,
+    check_nonnegative,
+    check_real,
+    check_real_where,
+    show,
+    to_float,
+)
 from .._arguments.seeds import SeedGenerator
 from .._arguments.shapes import Array, Shape
 from .._classes.constants import Constant, Identity, Ones, Zeros
@@ -60,7 +67,7 @@ def normal_(
     seed: Seed = None,
 ) -> Tensor:
     """Fill with normal values of mean `mean` and standard deviation `std` >= 0."""
-    centre, width = check_real("mean", mean), _check_nonnegative("std", std)
+    centre, width = check_real("mean", mean), check_nonnegative("std", std)
     return fill_seeded(tensor, lambda s: RandomNormal(centre, width, s), seed, generator)
 
 
@@ -177,7 +184,7 @@ def sparse_(
     Martens (2010), Deep learning via Hessian-free optimization.
     """
     _check_rank(tensor, (2,))
-    width = _check_nonnegative("std", std)
+    width = check_nonnegative("std", std)
     return fill_seeded(tensor, lambda s: Sparse(sparsity, width, s), seed, generator)
 
 
@@ -189,7 +196,7 @@ def xavier_uniform_(
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
     networks.
     """
-    scale = _check_nonnegative("gain", gain)
+    scale = check_nonnegative("gain", gain)
     fan_in, fan_out = _compute_fans(tensor)
     if fan_in + fan_out == 0:
         return tensor
@@ -204,7 +211,7 @@ def xavier_normal_(
 
     Not truncated, unlike `GlorotNormal`. Glorot and Bengio (2010), as above.
     """
-    scale = _check_nonnegative("gain", gain)
+    scale = check_nonnegative("gain", gain)
     fan_in, fan_out = _compute_fans(tensor)
     if fan_in + fan_out == 0:
         return tensor
@@ -293,7 +300,3 @@ def _check_rank(tensor: Tensor, ranks: tuple[int, ...]) -> None:
             f"`tensor` must have {' or '.join(map(str, ranks))} dimensions, "
             f"received: shape {tuple(tensor.shape)}"
         )
-
-
-def _check_nonnegative(argument: str, value: object) -> float:
-    return check_real_where(argument, value, ">= 0", lambda x: x >= 0)

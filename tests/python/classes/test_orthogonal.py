@@ -254,7 +254,7 @@ print(peak() - before - out.nbytes)"""
     assert int(result.stdout) - reflectors <= 32 * 2**20
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_interrupt() -> None:
     """Ctrl-C ends even a matrix that takes minutes."""
     code = """

@@ -166,7 +166,7 @@ def test_a_pipe_that_closes() -> None:
     assert process.wait() == 141
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_an_interrupt_ends_quietly() -> None:
     code = (
         "import sys\nfrom initializers import cli\nprint('ready', flush=True)\n"

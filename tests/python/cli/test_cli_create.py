@@ -242,7 +242,7 @@ def test_other_errors(command: Command, folder: Path) -> None:
     assert "numbers are for published recipes" in command.fails("recipe", path, "--set", "layers=3")
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_an_interrupt_says_what_is_left(folder: Path) -> None:
     """Of 4 GB, at most the first moments are written."""
     specs = {f"layers.{i}.weight": [4096, 4096] for i in range(64)}

@@ -78,7 +78,7 @@ def test_callers_share_one_output() -> None:
     np.testing.assert_array_equal(out, whole)
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_the_interpreter_runs_while_a_fill_does() -> None:
     window: list[float] = []
 
@@ -99,7 +99,7 @@ def test_the_interpreter_runs_while_a_fill_does() -> None:
     assert len(inside) >= 10, f"{len(inside)} ticks in a fill of {window[1] - window[0]:.3f} s"
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_a_short_fill_does_not_wait_for_a_long_one() -> None:
     initializers.set_num_threads(2)
     done = threading.Event()
@@ -117,7 +117,7 @@ def test_a_short_fill_does_not_wait_for_a_long_one() -> None:
     assert finished_first
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_one_output_cannot_be_filled_twice_at_once() -> None:
     initializers.set_num_threads(1)
     out = np.empty(1 << 26, np.float32)
@@ -129,7 +129,7 @@ def test_one_output_cannot_be_filled_twice_at_once() -> None:
     worker.join()
 
 
-@pytest.mark.flaky(reruns=3)  # by the clock: a busy machine may come between
+@pytest.mark.clock
 def test_an_interrupt_ends_a_long_fill() -> None:
     class Alarm(Exception):
         pass

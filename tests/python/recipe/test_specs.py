@@ -57,7 +57,7 @@ def test_files(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "line 1 column 1"),
-        ('{"a": [2],\n"a": [3]}', "received twice: 'a'"),
+        ('{"a": [2],\n"a": [3]}', "the key 'a' must stand once"),
         ('[{"name": "a", "shape": [2]}, {"name": "a", "shape": [2]}]', "received twice: 'a'"),
         ('{"a": {"shap": [2]}}', "weight 'a' must have the key 'shape'"),
         ('{"a": {"shape": [2], "offset": 3}}', "weight 'a' must have the key 'shape' and may"),
