@@ -19,11 +19,11 @@ from ._memory.float_mode import standard_float_mode
 
 
 class _Padded:
-    """What knows rows that are zero.
+    """Base of fills: keeps the rows that are zero.
 
     Attributes:
-        padding: The rows of the tensor to be filled that are zero, whatever is written.
-        is_foreign: Whether the initializer is not of this package: it may yet return a wrong shape.
+        padding: The rows of the tensor that are set to zero after each write.
+        is_foreign: Whether the initializer is of another package, and may return a wrong shape.
     """
 
     __slots__ = ("is_foreign", "padding")
@@ -39,10 +39,10 @@ class _Padded:
 
 
 class Fill(_Padded):
-    """What fills the blocks of one tensor, all of them with one draw.
+    """Fills the blocks of one tensor, all of them from one draw.
 
     Attributes:
-        write: What writes a block into C-contiguous memory.
+        write: Writes a block into C-contiguous memory.
         shape: The shape of the whole tensor, as `write` knows it.
         order: The axes of the tensor to be filled, in the order of that shape; None if they are so.
         most: The most elements of a block that is written for memory with gaps.

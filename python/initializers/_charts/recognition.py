@@ -34,7 +34,7 @@ _ERRORS = 4.0
 
 @dataclass(frozen=True)
 class Guess:
-    """What a tensor looks like.
+    """The initializer that a tensor looks like.
 
     Attributes:
         name: An initializer, or `"none known"`.
@@ -238,7 +238,7 @@ def _plain_name(fit: _Fit, found: Statistics, dtype: str) -> str:
 def _round_within(value: float, tolerance: float) -> float:
     """Return a number of one digit within a relative tolerance, or of two within a thousandth.
 
-    Of more digits, or of two within more, one would nearly always be found by chance.
+    With more digits, or a larger tolerance for two, a match by chance would be nearly certain.
     """
     for digits, most in ((0, tolerance), (1, min(tolerance, 1e-3))):
         rounded = float(f"{value:.{digits}e}")

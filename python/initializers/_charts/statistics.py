@@ -61,7 +61,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is known of the values of a tensor: moments are those of the finite ones.
+    """Statistics of a tensor; its moments are those of the finite values.
 
     Attributes:
         count: The number of elements.

@@ -1,4 +1,4 @@
-"""What theory says of the values of an initializer of this package."""
+"""The distribution of the values of an initializer of this package, by theory."""
 
 from __future__ import annotations
 

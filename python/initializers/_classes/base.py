@@ -1,4 +1,4 @@
-"""What every initializer is, and the one call path of those in this package."""
+"""The base class of all initializers, and the one call path of those in this package."""
 
 from __future__ import annotations
 

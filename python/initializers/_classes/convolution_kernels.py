@@ -81,8 +81,8 @@ class DeltaOrthogonal(_OrthogonalKernel):
 class _ConvolutionOrthogonal(_OrthogonalKernel):
     """An orthogonal matrix convolved, in each spatial dimension, with k - 1 kernels of two places.
 
-    Those are P and 1 - P, where P projects onto about half of the columns of another orthogonal
-    matrix, chosen at random.
+    Their two places hold P and 1 - P. P projects onto about half of the columns of another
+    orthogonal matrix, chosen at random.
     """
 
     _dimensions: ClassVar[int]

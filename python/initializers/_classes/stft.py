@@ -32,7 +32,7 @@ _CHUNK = 2**16
 class STFT(BuiltIn):
     """Kernel of a convolution that computes a short-time Fourier transform.
 
-    Of the shape (T, 1, K), the element (t, 0, k) is w(t) · cos(2πtk/N) / c for the real side and
+    For the shape (T, 1, K), the element (t, 0, k) is w(t) · cos(2πtk/N) / c for the real side and
     -w(t) · sin(2πtk/N) / c for the imaginary one, with N = 2(K - 1), the window w and the scaling
     c: √(Σ w²), Σ |w| or 1. Without a window there is no scaling. The angle is reduced exactly and
     everything computed in float64, then rounded once; the values are the same on every machine,

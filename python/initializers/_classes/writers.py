@@ -1,4 +1,4 @@
-"""What is handed to Rust: functions that fill a block of one tensor."""
+"""Writers: functions that fill a block of one tensor, mostly by the Rust core."""
 
 from __future__ import annotations
 

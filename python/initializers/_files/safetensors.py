@@ -92,7 +92,7 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the headers of a checkpoint say.
+    """The contents of a checkpoint's headers.
 
     Attributes:
         tensors: All tensors by name: those of one file in the order in which they lie in it.

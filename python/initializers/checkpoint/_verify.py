@@ -65,7 +65,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Report:
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes:
         path: The file, or the index of several.
@@ -131,7 +131,7 @@ def verify(
         partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
 
     Returns:
-        What was found; its `ok` is True if all is as it should be.
+        A report; its `ok` is True if the checkpoint matches.
 
     Raises:
         TypeError: If an argument has a wrong type.

@@ -22,7 +22,7 @@ class Mistake(click.ClickException):
 
 
 class Failure(click.ClickException):
-    """What was asked for is fine, but could not be done here."""
+    """A valid request that failed here."""
 
     exit_code = FAILED
 

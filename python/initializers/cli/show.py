@@ -145,7 +145,7 @@ def _seed(made: Initializer, seed: int | None) -> Any:
 
 
 class _Report:
-    """What is known of one tensor."""
+    """The statistics of one tensor."""
 
     def __init__(
         self, made: Any, values: Array, found: Statistics, law: Law | None, gain: float | None

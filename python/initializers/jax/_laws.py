@@ -1,4 +1,4 @@
-"""What theory knows of the layers of Flax and Equinox."""
+"""Theory of the layers of Flax and Equinox."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def measure_model(
 
 
 class _Adapter:
-    """What differs between the libraries.
+    """The differences between Flax and Equinox.
 
     Attributes:
         weights: A tree of the arrays to differentiate by.

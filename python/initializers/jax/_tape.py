@@ -1,4 +1,4 @@
-"""What passes through the layers of a model that JAX traces, and the gradients there."""
+"""Records signals and gradients of the layers of a model that JAX traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes an initializer of this package one of Keras's."""
+"""Base classes that turn an initializer of this package into a Keras initializer."""
 
 from __future__ import annotations
 

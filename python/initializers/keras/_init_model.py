@@ -25,7 +25,7 @@ def init_model(
 ) -> keras.Layer:
     """Give every weight of a model its first value again, by its name and rules.
 
-    What the layers' own initializers are plays no part: see `seed_model` for those. The values of a
+    The layers' own initializers are not used: see `seed_model` for those. The values of a
     variable depend on `seed`, its name, its shape and what `rules` say, and are the same on every
     backend, device and layout. Names are those of `name_variables`.
 

@@ -1,4 +1,4 @@
-"""What theory knows of the layers of Keras."""
+"""Theory of the layers of Keras."""
 
 from __future__ import annotations
 

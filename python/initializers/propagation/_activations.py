@@ -1,4 +1,4 @@
-"""What an elementwise nonlinearity does to the scale of a signal, and how it is recognised."""
+"""Elementwise nonlinearities: recognized, and their effect on the scale of a signal."""
 
 from __future__ import annotations
 

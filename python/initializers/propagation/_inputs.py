@@ -1,4 +1,4 @@
-"""What a model is called with: given, or standard normal of the right shape."""
+"""Inputs of a model: given, or standard normal of the right shape."""
 
 from __future__ import annotations
 

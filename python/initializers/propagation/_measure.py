@@ -18,7 +18,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """What is kept of one array of activations.
+    """Statistics of one array of activations.
 
     Attributes:
         shape: Its shape, the batch first.

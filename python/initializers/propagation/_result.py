@@ -1,4 +1,4 @@
-"""What was found: the scales of every layer, and what they mean in words."""
+"""The result: the scales of every layer, and a verdict in words."""
 
 from __future__ import annotations
 

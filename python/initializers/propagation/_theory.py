@@ -1,4 +1,4 @@
-"""What theory expects of every layer: how the scales of signals and gradients should pass through.
+"""Theory: how the scales of signals and gradients should pass through each layer.
 
 Forward, a layer y = Wx + b with independent weights of mean 0 has E[y²] = fan_in · E[w²] · E[x²] +
 E[b²]; backward, E[g_x²] = fan_out · E[w²] · E[g_y²] (Glorot & Bengio, 2010, equations 5 and 6; He
@@ -60,10 +60,10 @@ class Law:
 
 @dataclass(eq=False)
 class Pass:
-    """What an adapter measured of one pass through a layer.
+    """The measurements of one pass through a layer, by an adapter.
 
     Attributes:
-        key: What the adapter knows the layer by.
+        key: The adapter's key of the layer.
         is_leaf: Whether there were no passes through others within.
         keywords: The arguments by name with which it was called.
         inputs: The arrays that went in.

@@ -1,4 +1,4 @@
-"""What the weights of a model are: their names, shapes and dtypes, wherever these are written."""
+"""Names, shapes and dtypes of a model's weights, read from mappings, files, models and trees."""
 
 from __future__ import annotations
 

@@ -51,12 +51,12 @@ def naming(name: str) -> Iterator[None]:
 
 
 class Changes:
-    """What will replace tensors of a module: made apart, and put there when all of it is made.
+    """Replacements for tensors of a module: all are created first, then put in place.
 
     Args:
         module: The module.
         buffers: New buffers, by the identity of the old.
-        device: Where what is on meta is made; None for the default.
+        device: The device for tensors that are on meta; None for the default.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a process holds of a `DTensor`: which block of memory is which block of the whole."""
+"""Parts of a `DTensor` on this process: which block of memory is which block of the whole."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def fill_(
 ) -> Tensor:
     """Fill a tensor in place with the values of an initializer.
 
-    Of a `DTensor`, each process fills what it holds of the global tensor, and all together hold
-    what one process alone would.
+    Each process fills its own part of a `DTensor`. All parts together have the values that one
+    process alone would write.
 
     Args:
         tensor: A tensor of any float dtype, strides and device, or a `DTensor`; for an initializer

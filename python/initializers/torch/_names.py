@@ -51,8 +51,7 @@ def named_modules(module: Module) -> Iterator[tuple[str, Module]]:
 def join(prefix: str, module: Module, name: str) -> str:
     """Return the name of a module's own parameter or buffer.
 
-    What is parametrized keeps the name that it has without: `weight`, not
-    `parametrizations.weight.original`.
+    A parametrized weight keeps its plain name: `weight`, not `parametrizations.weight.original`.
     """
     if isinstance(module, parametrize.ParametrizationList) and name == "original":
         return prefix
