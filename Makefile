@@ -20,7 +20,7 @@ PYTEST := -m pytest -n 2
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: $(BIN)/.built ## initialise GPT-2's 124 million weights from one seed
+demo: $(BIN)/.built ## initialize GPT-2's 124 million weights from one seed
 	$(BIN)/python examples/gpt2.py
 
 test: lint audit rust crossarch-short battery-short lapack python torch jax keras docs wheel ## everything that must pass before a change lands

@@ -1,6 +1,6 @@
 """Random orthogonal matrices against their peers, in turn in one run, on all processors.
 
-Every time is that of drawing and factorising. The rate counts the 2·m·n² - 2·n³/3 operations that
+Every time is that of drawing and factorizing. The rate counts the 2·m·n² - 2·n³/3 operations that
 reflectors take (QR of a Gaussian matrix takes twice as many) over the time of multiplying them out:
 all but that of the first column, for which all of them are drawn. Environments of the peers:
 `make .envs/torch/.built .envs/jax/.built`; LAPACK needs Debian's libopenblas-dev, liblapack-dev,

@@ -10,7 +10,7 @@ from typing import Any
 _LARGE = 1 << 24
 _OURS = "initializers"
 # Colors of the peers: ours is orange.
-_COLOURS = ("blue", "green", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
+_COLORS = ("blue", "green", "red", "purple", "brown", "pink", "gray", "olive", "cyan")
 
 
 def draw(results: dict[str, Any], directory: Path) -> None:
@@ -56,7 +56,7 @@ def _draw_bars(pyplot: Any, records: list[dict[str, Any]], path: Path) -> None:
 
 def _draw_sizes(pyplot: Any, records: list[dict[str, Any]], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
-    colours = iter(_COLOURS)
+    colors = iter(_COLORS)
     for name in records[-1]["seconds"]:
         points = [
             (r["size"], statistics.median(r["seconds"][name]))
@@ -70,7 +70,7 @@ def _draw_sizes(pyplot: Any, records: list[dict[str, Any]], path: Path) -> None:
             markersize=3,
             label=name,
             linewidth=2.5 if ours else 1,
-            color="tab:orange" if ours else f"tab:{next(colours)}",
+            color="tab:orange" if ours else f"tab:{next(colors)}",
             zorder=3 if ours else 2,
         )
     axes.set(xlabel="elements", ylabel="seconds", title="normal, float32, new array")

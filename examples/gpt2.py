@@ -1,4 +1,4 @@
-"""Initialise GPT-2's 148 tensors, 124 million weights, by its published recipe.
+"""Initialize GPT-2's 148 tensors, 124 million weights, by its published recipe.
 
 Every weight depends on the seed and its own name alone, so order, machine and number of threads
 change nothing, and the last line is always the same.

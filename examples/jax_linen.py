@@ -1,4 +1,4 @@
-"""JAX with Flax linen: a classifier initialised by name, trained on handwritten digits.
+"""JAX with Flax linen: a classifier initialized by name, trained on handwritten digits.
 
 `init_tree` needs the shapes only, so nothing is made twice and nothing is compiled. Run it with
 flax, optax and scikit-learn installed, as in `.envs/jax/bin/python`.

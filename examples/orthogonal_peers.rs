@@ -54,7 +54,7 @@ where
     let start = Instant::now();
     let shape = (rows.max(columns), rows.min(columns));
     let gaussian: Array2<A> = Normal::new(0.0, 1.0).expect("valid").sample(1, shape).expect("valid");
-    let (mut q, r) = gaussian.qr().expect("a factorisation");
+    let (mut q, r) = gaussian.qr().expect("a factorization");
     for (mut column, &diagonal) in q.columns_mut().into_iter().zip(r.diag()) {
         if diagonal < A::zero() {
             column.mapv_inplace(|x| -x);

@@ -1,4 +1,4 @@
-"""PyTorch: initialise a classifier from one seed, by name, and train it on handwritten digits.
+"""PyTorch: initialize a classifier from one seed, by name, and train it on handwritten digits.
 
 Run it with torch and scikit-learn installed, as in `.envs/torch/bin/python`. The digest is the same
 on every machine; so is the accuracy, but for the last digits of torch's own arithmetic.

@@ -32,7 +32,7 @@ RULES = {
 
 
 def main() -> None:
-    """Shard a model, initialise it, and print the digest of what all hold together."""
+    """Shard a model, initialize it, and print the digest of what all hold together."""
     if "RANK" in os.environ:
         dist.init_process_group("gloo")
     else:

@@ -60,7 +60,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 if os.environ.get("KERAS_BACKEND") == "numpy":
 
     @pytest.fixture(autouse=True)
-    def uninitialised_inputs() -> Iterator[None]:
+    def uninitialized_inputs() -> Iterator[None]:
         """Let layers compute with whatever the memory holds.
 
         To infer shapes, Keras's NumPy backend calls a layer on `numpy.empty` arrays; where their

@@ -30,7 +30,7 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def odd_sum(a: Array, b: Array) -> Array:
-    """a + b, or if that is no f64, its neighbour with an odd last bit."""
+    """a + b, or if that is no f64, its neighbor with an odd last bit."""
     s, rest = two_sum(a, b)
     bits = s.view(np.int64)
     up = (rest > 0) == (s > 0)
@@ -206,10 +206,10 @@ def orthogonalize(a: Array) -> Array:
 
 
 def delta_orthogonal(dtype: str, seed: int, shape: Sequence[int], gain: float) -> Array:
-    """12: an orthogonal matrix at the centre."""
+    """12: an orthogonal matrix at the center."""
     kernel = np.zeros(shape, DTYPES[dtype].dtype)
-    centre = tuple((size - 1) // 2 for size in shape[:-2])
-    kernel[centre] = orthogonal(dtype, seed, 0, shape[-2:], gain)
+    center = tuple((size - 1) // 2 for size in shape[:-2])
+    kernel[center] = orthogonal(dtype, seed, 0, shape[-2:], gain)
     return kernel
 
 
@@ -249,9 +249,9 @@ def sparse(dtype: str, seed: int, shape: tuple[int, int], sparsity: float, norma
 def dirac(shape: Sequence[int], groups: int) -> Array:
     """12: each input channel passed through."""
     kernel = np.zeros(shape, np.int8)
-    centre = tuple(size // 2 for size in shape[:-2])
+    center = tuple(size // 2 for size in shape[:-2])
     for c in range(shape[-1]):
-        place = (*centre, c % (shape[-1] // groups), c)
+        place = (*center, c % (shape[-1] // groups), c)
         if place[-2] < shape[-2]:
             kernel[place] = 1
     return kernel

@@ -51,8 +51,8 @@ COS64 = (
     2.08757232129817482790e-09,
     -1.13596475577881948265e-11,
 )
-# (numerator, denominator) of AS 241: centre, tail, far tail.
-CENTRE = (
+# (numerator, denominator) of AS 241: center, tail, far tail.
+CENTER = (
     (
         3.3871328727963666080e0,
         1.3314166789178437745e2,
@@ -214,7 +214,7 @@ def upper_quantile(p: Array, q: Array | None = None) -> Array:
     r = np.sqrt(-log64(p))
     x = 0.180625 - q * q
     tail = np.where(r <= 5.0, ratio(TAIL, r - 1.6), ratio(FAR_TAIL, r - 5.0))
-    return np.where(q <= 0.425, q * horner(CENTRE[0], x) / horner(CENTRE[1], x), tail)
+    return np.where(q <= 0.425, q * horner(CENTER[0], x) / horner(CENTER[1], x), tail)
 
 
 def upper_tail(t: float) -> float:

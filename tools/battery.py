@@ -1,4 +1,4 @@
-"""Goodness of fit of every sampler at 10⁹ samples, and independence of neighbours, by chi-squared.
+"""Goodness of fit of every sampler at 10⁹ samples, and independence of neighbors, by chi-squared.
 
 A cell is a range of values with the same leading bits, or several such ranges; its probability is
 that of everything that rounds into it, by the distribution's function. Pairs are counted in a grid
@@ -140,7 +140,7 @@ def fit(counts: NDArray[np.int64], dtype: str, law: Law) -> float:
     end = np.array(law.end).astype(dtype).astype(np.float64)
     under[n:][lowest[1:] >= end] = 1.0
     below = np.concatenate([[0.0], under, [1.0]])
-    # Neighbours together, until each group has its share of the probability.
+    # Neighbors together, until each group has its share of the probability.
     group = np.minimum((below[:-1] * CELLS).astype(np.int64), CELLS - 1)
     observed = np.bincount(group, ordered, CELLS)
     probability = np.bincount(group, np.diff(below), CELLS)
@@ -161,7 +161,7 @@ def pieces_of(law: Law, dtype: str, seed: int, samples: int) -> Iterator[Array]:
 
 
 def pair_tensors(law: Law, seeds: list[int], samples: int) -> float:
-    """Return the p-value of pairs of values in the same places of tensors of neighbouring seeds."""
+    """Return the p-value of pairs of values in the same places of tensors of neighboring seeds."""
     table = np.zeros(GRID * GRID, np.int64)
     each = samples // (len(seeds) - 1)
     before = None
@@ -205,7 +205,7 @@ def test_large(samples: int, seed: int) -> Iterator[tuple[str, int, float]]:
 def test_many(samples: int) -> Iterator[tuple[str, int, float]]:
     """Yield what is tested of many tensors and of pairs, on how many values, and the p-value."""
     for i, law in enumerate(LAWS):
-        # Many short tensors, of neighbouring seeds, and of names that differ in a number.
+        # Many short tensors, of neighboring seeds, and of names that differ in a number.
         n, size = samples // 16, 4096
         seeds = range(n // size)
         pieces = (law.make(seed=seed)((size,), "float32") for seed in seeds)
@@ -215,7 +215,7 @@ def test_many(samples: int) -> Iterator[tuple[str, int, float]]:
         p = fit(count(pieces, 20), "float32", law)
         yield f"{law.name}, first 4096 values of names layer.0, layer.1, …", n, p
         n = samples // 64
-        yield f"{law.name}, pairs of neighbouring seeds", n, pair_tensors(law, list(range(17)), n)
+        yield f"{law.name}, pairs of neighboring seeds", n, pair_tensors(law, list(range(17)), n)
         for distance in (1, 4, 16, 1024):
             yield (
                 f"{law.name}, pairs {distance} apart",

@@ -11,7 +11,7 @@ Three steps, each with the same result on every machine:
 2. Rounding to f32 one coefficient at a time, from the constant up, each time refitting those that
    are left, so that they absorb the error of rounding. (The problem's theory: Brisebarre, Muller
    and Tisserand, "Computing machine-efficient polynomial approximations", ACM TOMS 32, 2006.)
-3. For sine and the truncated normal, a random search among the neighbours: their error is mostly
+3. For sine and the truncated normal, a random search among the neighbors: their error is mostly
    that of evaluation in f32, which depends on the last bits of the coefficients.
 """
 
@@ -100,7 +100,7 @@ def alternation(errors: list[Any], n: int) -> list[int]:
             del runs[least]
         elif len(runs) == n + 1:
             del runs[0 if size[0] < size[-1] else -1]
-        else:  # an inner one goes with its smaller neighbour: the signs still alternate
+        else:  # an inner one goes with its smaller neighbor: the signs still alternate
             first = least - 1 if size[least - 1] < size[least + 1] else least
             del runs[first : first + 2]
     return runs

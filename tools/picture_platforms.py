@@ -1,8 +1,8 @@
-"""Draws the table of platforms in `docs/reproducibility.md`: one colour for one digest.
+"""Draws the table of platforms in `docs/reproducibility.md`: one color for one digest.
 
     python tools/picture_platforms.py
 
-A column of one colour is a sampler with the same bits on every processor. Writes
+A column of one color is a sampler with the same bits on every processor. Writes
 `docs/assets/platforms.svg`; run it when `make crossarch` has written the table anew.
 """
 

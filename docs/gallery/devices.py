@@ -43,7 +43,7 @@ for name, weight in sharded.items():
     assert equal
 
 # %% [markdown]
-# Where the blocks lie: `down/kernel`, each block in the colour of its device.
+# Where the blocks lie: `down/kernel`, each block in the color of its device.
 
 # %%
 weight = sharded["down/kernel"]

@@ -14,7 +14,7 @@ from scipy import stats
 from initializers import HeNormal, RandomNormal, RandomUniform, TruncatedNormal
 
 SIZE = 10_000_000
-# Colours and a background that are readable in a light and in a dark page.
+# Colors and a background that are readable in a light and in a dark page.
 plt.rcParams.update(
     {"figure.facecolor": "white", "figure.figsize": (8, 3.2), "figure.constrained_layout.use": True}
 )

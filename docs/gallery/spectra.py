@@ -51,7 +51,7 @@ for dtype in ("float64", "float32", "float16", "bfloat16"):
 #
 # "Random orthogonal" means that no direction is preferred. Then the eigenvalues lie evenly on the unit circle, but for
 # the half of all matrices whose determinant is −1: of even order, they have the eigenvalues 1 and −1, the two peaks at
-# the angles 0 and π. A QR factorisation whose signs are not fixed gives something else: its eigenvalues avoid 1
+# the angles 0 and π. A QR factorization whose signs are not fixed gives something else: its eigenvalues avoid 1
 # (Mezzadri, 2007).
 
 # %%

@@ -240,7 +240,7 @@ def rounding_kernel(out, x, DTYPE: tl.constexpr, N: tl.constexpr) -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"])
 def test_rounding(dtype: str) -> None:
-    """Every exponent, and every midpoint between values of the dtype with its neighbours."""
+    """Every exponent, and every midpoint between values of the dtype with its neighbors."""
     form = reference.DTYPES[dtype]
     values = np.arange(form.top, dtype=form.pattern).view(form.dtype).astype(np.float32)
     middles = ((values[1:].astype(np.float64) + values[:-1]) / 2).astype(np.float32)

@@ -49,7 +49,7 @@ def resnet() -> nn.Sequential:
 
 
 class Decoder(nn.Module):  # type: ignore[misc]
-    """A small Transformer of normalised residual blocks, which returns a dict."""
+    """A small Transformer of normalized residual blocks, which returns a dict."""
 
     def __init__(self) -> None:
         super().__init__()

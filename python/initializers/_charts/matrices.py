@@ -57,12 +57,12 @@ def _recognize_delta(array: Array, dtype: str, nonzero: int) -> tuple[str, str] 
         if nonzero and np.count_nonzero(np.asarray(matrix)) == nonzero:
             found = _measure_columns(matrix, dtype)
             if found is not None:
-                return f"delta_orthogonal{found[0]}", f"{found[1]}, zeros beside the centre"
+                return f"delta_orthogonal{found[0]}", f"{found[1]}, zeros beside the center"
     return None
 
 
 def _centres(array: Array) -> list[Array]:
-    """Return the matrix at the centre of a kernel: of Keras's layout, then of PyTorch's."""
+    """Return the matrix at the center of a kernel: of Keras's layout, then of PyTorch's."""
     if array.ndim == 2:
         return [array]
     if array.ndim > 5:

@@ -104,19 +104,19 @@ def _fit(
 ) -> Iterator[_Fit]:
     """Yield the families that the counts and the extremes do not contradict."""
     error = std * (5 / math.sqrt(n) + _rounding(dtype))
-    centre = 0.0 if abs(mean) <= error else mean
-    farthest = max(found.max - centre, centre - found.min) / std
+    center = 0.0 if abs(mean) <= error else mean
+    farthest = max(found.max - center, center - found.min) / std
     itemsize = look_up(dtype).numpy.itemsize
     slack = 1 + _ERRORS * math.sqrt(0.5 / n) + ROUNDING_UNITS.get(itemsize, 1e-6)
     half = math.sqrt(3) * std
     candidates = [
-        ("uniform", laws.uniform(centre - half, centre + half), math.sqrt(3)),
+        ("uniform", laws.uniform(center - half, center + half), math.sqrt(3)),
         (
             "truncated_normal",
-            laws.truncated_normal(centre, std / TRUNCATED_STDDEV),
+            laws.truncated_normal(center, std / TRUNCATED_STDDEV),
             2 / TRUNCATED_STDDEV,
         ),
-        ("normal", laws.normal(centre, std), math.inf),
+        ("normal", laws.normal(center, std), math.inf),
     ]
     for family, law, reach in candidates:
         if farthest > reach * slack:
@@ -130,7 +130,7 @@ def _fit(
         distance = laws.distance(law, counts)
         off = _DISTANCE_OFF.get(itemsize, _DISTANCE_OFF_OTHERWISE)
         if distance < max(_FARTHEST / math.sqrt(n), off):
-            yield _Fit(family, centre, std)
+            yield _Fit(family, center, std)
 
 
 def _name(fits: list[_Fit], found: Statistics, shape: Shape, dtype: str) -> Guess:

@@ -69,7 +69,7 @@ class Statistics:
         std: The standard deviation, the root of the mean square from the mean.
         min: The least finite value.
         max: The greatest finite value.
-        excess_kurtosis: The fourth standardised moment less 3: 0 for normal values, -1.2 for
+        excess_kurtosis: The fourth standardized moment less 3: 0 for normal values, -1.2 for
             uniform ones; NaN where all values are one.
         zeros: The fraction of elements that are zero.
         nan: The number of NaNs.
@@ -149,7 +149,7 @@ class _Patterns:
 
     def finish(self) -> Statistics:
         patterns = np.arange(self._counts.size).astype(self._pattern)
-        with np.errstate(invalid="ignore"):  # a signalling NaN
+        with np.errstate(invalid="ignore"):  # a signaling NaN
             values = patterns.view(self._dtype).astype(np.float64)
         order = np.argsort(values, kind="stable")  # NaN comes last
         counts, values = self._counts[order], values[order]
@@ -184,7 +184,7 @@ class _Moments:
         self._min, self._max = math.inf, -math.inf
 
     def look(self, block: Array) -> Any:
-        with np.errstate(invalid="ignore"):  # a signalling NaN
+        with np.errstate(invalid="ignore"):  # a signaling NaN
             values = block.astype(np.float64)
         nan = infinite = 0
         finite = np.isfinite(values)

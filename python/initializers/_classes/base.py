@@ -30,7 +30,7 @@ class Initializer:
     Override `__call__`; override `get_config` too if the constructor has arguments, and
     `serialize`, `clone`, `==` and `repr` work:
 
-        >>> class Centred(Initializer):
+        >>> class Centered(Initializer):
         ...     def __init__(self, width):
         ...         self.width = width
         ...
@@ -39,8 +39,8 @@ class Initializer:
         ...
         ...     def get_config(self):
         ...         return {"width": self.width}
-        >>> Centred(0.5).clone()
-        Centred(width=0.5)
+        >>> Centered(0.5).clone()
+        Centered(width=0.5)
 
     Two initializers are equal if they have the same class, configuration and drawn seed. A subclass
     outside this package that does not define `get_config` itself is equal to itself only.

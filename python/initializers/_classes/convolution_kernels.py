@@ -40,11 +40,11 @@ class _OrthogonalKernel(RandomInitializer):
 
 
 class DeltaOrthogonal(_OrthogonalKernel):
-    """Convolution kernel that is an orthogonal matrix at its centre and zero beside it.
+    """Convolution kernel that is an orthogonal matrix at its center and zero beside it.
 
     A convolution with it multiplies the norm of its input by `gain`. Xiao et al. (2018), Dynamical
     isometry and a mean field theory of CNNs: how to train 10,000-layer vanilla convolutional neural
-    networks. The centre of k places is number (k - 1) // 2, as in JAX.
+    networks. The center of k places is number (k - 1) // 2, as in JAX.
 
     Args:
         gain: A finite number that the kernel is multiplied by.
@@ -64,14 +64,14 @@ class DeltaOrthogonal(_OrthogonalKernel):
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
         _check_kernel(self, shape)
-        centre = tuple((size - 1) // 2 for size in shape[:-2])
+        center = tuple((size - 1) // 2 for size in shape[:-2])
         law: Law = _core.fill_orthogonal, (self.gain,)
         self._check(law, dtype)
         fill = self._fill(law, shape[-2:], dtype, *self._draw())
 
         def write(out: Array, start: Shape | None) -> None:
             start = start or (0,) * out.ndim
-            place = tuple(at - low for at, low in zip(centre, start, strict=False))
+            place = tuple(at - low for at, low in zip(center, start, strict=False))
             if all(0 <= at < size for at, size in zip(place, out.shape, strict=False)):
                 fill(out[place], start[-2:])
 
@@ -186,7 +186,7 @@ class Dirac(BuiltIn):
     """Convolution kernel that passes its input through, group by group, in any dtype.
 
     In each of `groups` groups of output channels, output channel i is input channel i of the group:
-    the kernel is 1 there, at the centre (place k // 2 of k, as `torch.nn.init.dirac_` has it), and
+    the kernel is 1 there, at the center (place k // 2 of k, as `torch.nn.init.dirac_` has it), and
     0 elsewhere. Output channels beyond the input channels of a group are 0. Zagoruyko and Komodakis
     (2017), DiracNets.
 
@@ -229,11 +229,11 @@ class Dirac(BuiltIn):
                 f"`shape` must have a multiple of `groups` = {self.groups} output channels, "
                 f"received: {shape}"
             )
-        centre = tuple(size // 2 for size in shape[:-2])
+        center = tuple(size // 2 for size in shape[:-2])
 
         def write(out: Array, start: Shape | None) -> None:
             start = start or (0,) * out.ndim
-            place = tuple(at - low for at, low in zip(centre, start, strict=False))
+            place = tuple(at - low for at, low in zip(center, start, strict=False))
             if not all(0 <= at < size for at, size in zip(place, out.shape, strict=False)):
                 return
             outputs = np.arange(out.shape[-1])

@@ -28,7 +28,7 @@ class Orthogonal(RandomInitializer):
 
     The last dimension (or `axis`) is the columns, all others together are the rows. There are
     orthonormal columns, or orthonormal rows if there are more columns than rows. The law is that
-    of the QR factorisation of a Gaussian matrix with a positive diagonal of R; the matrix is made
+    of the QR factorization of a Gaussian matrix with a positive diagonal of R; the matrix is made
     of random reflectors, at half the cost (Stewart, 1980, The efficient generation of random
     orthogonal matrices with an application to condition estimators). |QᵀQ - 1| is at most
     (10 + √m/2)·ε, m being the longer side and ε that of float32 (of float64 for float64), but for
@@ -109,7 +109,7 @@ class Orthogonal(RandomInitializer):
 def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
     """Return the orthogonal factor of a matrix, its sign fixed.
 
-    That is Q of the QR factorisation in which the diagonal of R is >= 0: the orthonormal columns
+    That is Q of the QR factorization in which the diagonal of R is >= 0: the orthonormal columns
     that Gram and Schmidt's process makes of those of the matrix; for a matrix with more columns
     than rows, the orthonormal rows that it makes of the rows. Where they are linearly dependent,
     the result is orthonormal all the same. Computed by blocked Householder reflections (Schreiber

@@ -34,7 +34,7 @@ def cast(values: NDArray[Any], dtype: DType, argument: str) -> NDArray[Any]:
         _demand(values.imag == 0, values, dtype, argument)
         values = values.real
     if values.dtype.kind not in "biu":
-        with np.errstate(invalid="ignore"):  # a signalling NaN
+        with np.errstate(invalid="ignore"):  # a signaling NaN
             values = values.astype(np.float64)  # exact for every supported float
     if dtype.kind in "fc":
         return cast_float(values, dtype, argument).astype(dtype.numpy, copy=False)

@@ -36,7 +36,7 @@ _UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """Return a console that reads no markup, without colours where nobody looks."""
+    """Return a console that reads no markup, without colors where nobody looks."""
     console = Console(markup=False, highlight=False, emoji=False, stderr=stderr, soft_wrap=False)
     if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console.width = _PIPED_WIDTH

@@ -236,7 +236,7 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
 
 
 def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """A convolution kernel (*kernel, inputs, outputs), orthogonal at its centre, zero beside it.
+    """A convolution kernel (*kernel, inputs, outputs), orthogonal at its center, zero beside it.
 
     There must be no more inputs than outputs. `column_axis` is -1 or -2, an axis of the matrix; it
     changes nothing but the values of a square matrix in JAX, whose law is the same, and nothing

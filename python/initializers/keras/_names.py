@@ -73,10 +73,10 @@ def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
             yield from _walk(child, f"{path}/{label}" if path else label, seen)
 
 
-def _number(labelled: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    """Yield what is labelled with labels that differ."""
+def _number(labeled: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Yield what is labeled with labels that differ."""
     counts: Counter[str] = Counter()
-    for label, thing in labelled:
+    for label, thing in labeled:
         count = counts[label]
         counts[label] += 1
         yield (f"{label}#{count}" if count else label), thing

@@ -1,6 +1,6 @@
 """How activations and gradients change their scale from layer to layer before training.
 
-The picture that people make by hand to find a bad initialisation: Glorot & Bengio (2010),
+The picture that people make by hand to find a bad initialization: Glorot & Bengio (2010),
 Understanding the difficulty of training deep feedforward neural networks; He et al. (2015), Delving
 deep into rectifiers.
 """
@@ -20,7 +20,7 @@ from .._frameworks import find_adapter, load_adapter
 from .._public import publish
 from ..recipe._rules import Rule, Rules
 from ._inputs import make_normal
-from ._result import Layer, Propagation, summarise
+from ._result import Layer, Propagation, summarize
 from ._stack import check_activation, check_widths, pass_through
 
 __all__ = ["Layer", "Propagation", "propagate"]
@@ -46,7 +46,7 @@ def propagate(
     draws from them in that time is drawn again later; a recipe alone touches none. `print` the
     result for a table, `plot` it for a picture, or ask for its `verdict`.
 
-    Theory covers dense and convolutional layers, normalisations, dropout, embeddings, elementwise
+    Theory covers dense and convolutional layers, normalizations, dropout, embeddings, elementwise
     activations and sums, also those that no layer stands for; elsewhere it goes on from what was
     measured. It does not see where a value is used otherwise as well (joined, multiplied).
 
@@ -69,7 +69,7 @@ def propagate(
             has.
         seed: An integer in `[-2**127, 2**127)`, for inputs, the loss, dropout and the weights;
             those by a `Recipe` take its own, and Keras's dropout layers their own generators.
-        training: Whether the model runs as in training: with dropout, normalised by the batch.
+        training: Whether the model runs as in training: with dropout, normalized by the batch.
         widths: Of the stack: the number of units in its input and in every layer; or a sequence,
             the input's first.
         depth: Of the stack: the number of layers, if `widths` is one number.
@@ -98,7 +98,7 @@ def propagate(
     if adapter is not None:
         measure_model = load_adapter(adapter, "_propagation").measure_model
         chosen = None if rules is None else _make_rules(rules, seed)
-        return _summarise(measure_model(model, inputs, loss, chosen, seed, training), loss)
+        return _summarize(measure_model(model, inputs, loss, chosen, seed, training), loss)
     if rules is not None or not _is_recipe(model):
         raise TypeError(
             "`model` must be a model of Keras, torch, Flax or Equinox, or (without `rules`) a "
@@ -111,11 +111,11 @@ propagate.__module__ = "initializers"  # the public place, as for all names ther
 publish(__name__, globals())
 
 
-def _summarise(calls: Any, loss: Any) -> Propagation:
+def _summarize(calls: Any, loss: Any) -> Propagation:
     if all(call.gradient is None for call in calls):
-        return summarise(calls, None, None)
+        return summarize(calls, None, None)
     text = "the given loss" if loss is not None else "standard-normal weights times the outputs"
-    return summarise(calls, text, None if loss is not None else 1.0)
+    return summarize(calls, text, None if loss is not None else 1.0)
 
 
 def _try_in_stack(
@@ -137,7 +137,7 @@ def _try_in_stack(
         )
     back = make_normal((len(batch), widths[-1]), seed, "loss")
     with np.errstate(all="ignore"):  # what overflows is told of
-        return _summarise(pass_through(rules, convention, batch, widths, activation, back), loss)
+        return _summarize(pass_through(rules, convention, batch, widths, activation, back), loss)
 
 
 def _is_recipe(thing: object) -> bool:

@@ -143,7 +143,7 @@ def tabulate(x: Vector) -> NDArray[np.float64]:
         return np.stack([function(x[:HEAD]) for function in FUNCTIONS.values()])
 
 
-def recognise(
+def recognize(
     x: Vector, table: NDArray[np.float64], y: Vector, tolerance: float
 ) -> Activation | None:
     """Return the activation that makes `y` of `x`, or None.
@@ -169,7 +169,7 @@ def recognise(
     return chosen
 
 
-def recognise_dropout(x: Vector, y: Vector, tolerance: float) -> float | None:
+def recognize_dropout(x: Vector, y: Vector, tolerance: float) -> float | None:
     """Return by what dropout scaled what it kept of `x`, if `y` is that, or None."""
     kept = y != 0
     if not 8 <= kept.sum() < np.count_nonzero(x):

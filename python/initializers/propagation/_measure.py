@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._activations import Moments, Vector
 
-# So many places of an array are kept, to recognise it by.
+# So many places of an array are kept, to recognize it by.
 _SAMPLE = 4096
 _PIECE = 1 << 20
 

@@ -226,7 +226,7 @@ class Propagation:
         return math.inf if exponent > 300 else 10.0**exponent
 
 
-def summarise(
+def summarize(
     calls: Sequence[Call], loss: str | None, output_gradient: float | None
 ) -> Propagation:
     """Return what was found, from the passes through layers in the order in which they ended."""

@@ -30,8 +30,8 @@ from ._activations import (
     Vector,
     apply,
     apply_derivative,
-    recognise,
-    recognise_dropout,
+    recognize,
+    recognize_dropout,
     tabulate,
 )
 from ._measure import Value
@@ -231,11 +231,11 @@ class _Graph:
         pool = [node for node in alike if node.is_distinct]
         tolerance = 4 * max([value.precision, 2.5e-4, *(node.value.precision for node in pool)])
         for node in pool:
-            found = recognise(node.sample, node.table, value.sample, tolerance)
+            found = recognize(node.sample, node.table, value.sample, tolerance)
             if found is not None:
                 is_same = found.name == "linear"
                 return node if is_same else self._join_activation(node, found, value)
-            scale = recognise_dropout(node.sample, value.sample, tolerance)
+            scale = recognize_dropout(node.sample, value.sample, tolerance)
             if scale is not None:
                 return self._join_dropout(node, scale, value)
         return self._find_sum(pool, value, tolerance) or self._add_node(value, value.moments)

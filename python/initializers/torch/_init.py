@@ -67,8 +67,8 @@ def normal_(
     seed: Seed = None,
 ) -> Tensor:
     """Fill with normal values of mean `mean` and standard deviation `std` >= 0."""
-    centre, width = check_real("mean", mean), check_nonnegative("std", std)
-    return fill_seeded(tensor, lambda s: RandomNormal(centre, width, s), seed, generator)
+    center, width = check_real("mean", mean), check_nonnegative("std", std)
+    return fill_seeded(tensor, lambda s: RandomNormal(center, width, s), seed, generator)
 
 
 def trunc_normal_(
@@ -87,19 +87,19 @@ def trunc_normal_(
     default bounds cut nothing off. The values end with a clamp to `a` and `b` as the tensor's dtype
     rounds them. The interval must begin or end within 37 standard deviations of the mean.
     """
-    centre = check_real("mean", mean)
+    center = check_real("mean", mean)
     width = check_real_where("std", std, "> 0", lambda x: x > 0)
     low = to_float("a", a, "a number")
     high = to_float("b", b, "a number")
     if not low < high:
         raise ValueError(f"`b` must be a number > `a` = {low}, received: {show(b)}")
-    bounds = (low - centre) / width, (high - centre) / width
+    bounds = (low - center) / width, (high - center) / width
     try:
-        TruncatedNormal(centre, width, 0, bounds)
+        TruncatedNormal(center, width, 0, bounds)
     except ValueError:
         raise ValueError(
             "`a` and `b` must have numbers between them that are at most 37 standard deviations "
-            f"from the mean, received: a={low}, b={high}, mean={centre}, std={width}"
+            f"from the mean, received: a={low}, b={high}, mean={center}, std={width}"
         ) from None
 
     def clamp(block: Array | Tensor, start: Shape) -> None:
@@ -115,7 +115,7 @@ def trunc_normal_(
             np.minimum(block, most, out=block)
 
     return fill_seeded(
-        tensor, lambda s: TruncatedNormal(centre, width, s, bounds), seed, generator, clamp
+        tensor, lambda s: TruncatedNormal(center, width, s, bounds), seed, generator, clamp
     )
 
 
@@ -144,7 +144,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill a convolution kernel of 3 to 5 dimensions so that it passes its input through.
 
     Each of `groups` groups of output channels passes the first input channels through, at the
-    kernel's centre; `groups` must divide the output channels.
+    kernel's center; `groups` must divide the output channels.
     """
     _check_rank(tensor, (3, 4, 5))
     dirac = Dirac(groups)

@@ -86,7 +86,7 @@ def _values_of(name: str) -> Any:
     """All non-negative finite values of a small float type, ascending, as float64."""
     bits = 16 if name in ("float16", "bfloat16") else 8
     raw = np.arange(2 ** (bits - 1)).astype(f"uint{bits}")
-    with np.errstate(invalid="ignore"):  # signalling NaN
+    with np.errstate(invalid="ignore"):  # signaling NaN
         values = raw.view(numpy_dtype(name)).astype(np.float64)
     return values[np.isfinite(values)]
 
@@ -104,7 +104,7 @@ def _nearest(x: Fraction, values: Any) -> float:
 def test_floats_are_rounded_once(name: str, data: st.DataObject) -> None:
     values = _values_of(name)
     i = data.draw(st.integers(0, len(values) - 2))
-    # Near the midpoint between neighbours is where rounding twice goes wrong.
+    # Near the midpoint between neighbors is where rounding twice goes wrong.
     x = (values[i] + values[i + 1]) / 2
     for _ in range(abs(steps := data.draw(st.integers(-2, 2)))):
         x = np.nextafter(x, np.inf if steps > 0 else 0.0)
@@ -120,7 +120,7 @@ def test_floats_are_rounded_once(name: str, data: st.DataObject) -> None:
 def test_integers_are_rounded_once(name: str, data: st.DataObject) -> None:
     precision = {"float32": 24, "float16": 11, "bfloat16": 8}[name]
     largest = 2**16 - 2**5 if name == "float16" else 2**64 - 1
-    # A midpoint of the float type, and its neighbours among the integers.
+    # A midpoint of the float type, and its neighbors among the integers.
     odd = 2 * data.draw(st.integers(2 ** (precision - 1), 2**precision - 1)) + 1
     shift = data.draw(st.integers(0, largest.bit_length() - precision - 1))
     integer = min((odd << shift) + data.draw(st.integers(-1, 1)), largest)

@@ -76,7 +76,7 @@ class Law:
     def make_cells(self, dtype: str) -> tuple[Floats, Floats]:
         """Return all values of the dtype that can occur, and how probable each is.
 
-        A value gets what lies nearer to it than to its neighbours: that is rounding to nearest.
+        A value gets what lies nearer to it than to its neighbors: that is rounding to nearest.
         The float32 values are so dense that ties and their own steps do not matter.
         """
         width = np.dtype(dtype).itemsize
@@ -137,7 +137,7 @@ def family_p(scores: Any) -> float:
 def chi_square_p(counts: Floats, expected: Floats, least: float = 10.0) -> float:
     """Return the two-sided p-value: a sample too even for its law is as wrong as one too uneven.
 
-    Neighbouring cells are merged until each is expected to hold `least`.
+    Neighboring cells are merged until each is expected to hold `least`.
     """
     # Only outside: near 0 the cells are narrower than the steps of a float32 sum.
     inside = np.flatnonzero(expected)
@@ -182,11 +182,11 @@ def moments_p(x: Floats, law: Law, dtype: str = "float64") -> float:
     So their standard errors are exact: the law's own moments up to the eighth.
     """
     values, probabilities = law.make_points(dtype)
-    centre = probabilities @ values
+    center = probabilities @ values
     scores = []
     power, sample_power = np.ones_like(values), np.ones_like(x)
     for _ in range(4):
-        power, sample_power = power * (values - centre), sample_power * (x - centre)
+        power, sample_power = power * (values - center), sample_power * (x - center)
         expected = probabilities @ power
         error = math.sqrt(probabilities @ (power - expected) ** 2 / x.size)
         deviation = float(np.mean(sample_power) - expected)

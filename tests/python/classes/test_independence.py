@@ -41,11 +41,11 @@ WORDS = {"float32": (24, 16), "float64": (53, 8)}
 
 # Seeds that a user may take, or that differ in one bit.
 SEEDS = {
-    "neighbours and negatives": [*range(-64, 64)],
+    "neighbors and negatives": [*range(-64, 64)],
     "one bit": [0, *(2**k for k in range(127)), -(2**127)],
     "names": [fold_in(SEED, f"layers.{i}.weight") for i in range(128)],
     "draws of a name": [fold_in(SEED, "weight", k) for k in range(1, 129)],
-    "a name under neighbours": [fold_in(seed, "weight") for seed in range(-64, 64)],
+    "a name under neighbors": [fold_in(seed, "weight") for seed in range(-64, 64)],
 }
 
 
@@ -63,8 +63,8 @@ every_family = pytest.mark.parametrize("family", [*SEEDS, "streams"])
 
 
 def standardize(x: Floats) -> Floats:
-    centred: Floats = x - x.mean(axis=-1, keepdims=True)
-    scaled: Floats = centred / centred.std(axis=-1, keepdims=True)
+    centered: Floats = x - x.mean(axis=-1, keepdims=True)
+    scaled: Floats = centered / centered.std(axis=-1, keepdims=True)
     return scaled
 
 

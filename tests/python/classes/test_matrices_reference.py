@@ -36,8 +36,8 @@ def test_emulated_fma_is_rounded_once(compute: Any) -> None:
             float(z)
         )
         error = abs(fractions.Fraction(float(result)) - exact)
-        for neighbour in (np.nextafter(result, compute(9)), np.nextafter(result, compute(-9))):
-            other = abs(fractions.Fraction(float(neighbour)) - exact)
+        for neighbor in (np.nextafter(result, compute(9)), np.nextafter(result, compute(-9))):
+            other = abs(fractions.Fraction(float(neighbor)) - exact)
             even = result.tobytes()[0] & 1 == 0
             assert error < other or (error == other and even)
 

@@ -124,7 +124,7 @@ def test_output_is_plain_and_quiet_where_nobody_looks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["", "NO_COLOR"])
-def test_a_terminal_gets_colours_unless_it_wants_none(variable: str) -> None:
+def test_a_terminal_gets_colors_unless_it_wants_none(variable: str) -> None:
     environment = {key: os.environ[key] for key in os.environ if key != "NO_COLOR"}
     environment |= {"TERM": "xterm-256color", "COLUMNS": "80", variable or "IGNORED": "1"}
     main, side = pty.openpty()

@@ -1,4 +1,4 @@
-"""`initializers inspect`: statistics against NumPy's and SciPy's, what is recognised, bad files."""
+"""`initializers inspect`: statistics against NumPy's and SciPy's, what is recognized, bad files."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ CLASSES = ["HeNormal", "HeUniform", "GlorotNormal", "GlorotUniform", "LecunNorma
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", [*CLASSES, "Orthogonal"])
-def test_presets_are_recognised(name: str, dtype: str) -> None:
+def test_presets_are_recognized(name: str, dtype: str) -> None:
     values = getattr(initializers, name)(seed=1)(SHAPE, dtype)
     expected = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
     layouts = [values, np.ascontiguousarray(values.T)]  # Keras's, PyTorch's
@@ -170,13 +170,13 @@ def test_presets_are_recognised(name: str, dtype: str) -> None:
     ],
     ids=str,
 )
-def test_others_are_recognised(
+def test_others_are_recognized(
     initializer: Any, shape: tuple[int, ...], expected: str, dtype: str
 ) -> None:
     assert guess(initializer(shape, dtype)) == expected
 
 
-def test_a_sparse_matrix_is_recognised() -> None:
+def test_a_sparse_matrix_is_recognized() -> None:
     values = initializers.Sparse(0.7, 0.01, seed=1)((500, 200))
     assert guess(values) == "sparse(0.7, stddev=0.01)"
 

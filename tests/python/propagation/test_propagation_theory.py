@@ -1,4 +1,4 @@
-"""The theory of single layers against exact values, and what is recognised by its values."""
+"""The theory of single layers against exact values, and what is recognized by its values."""
 
 from __future__ import annotations
 
@@ -64,29 +64,29 @@ def test_saturation() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_activations_are_recognised(name: str) -> None:
+def test_activations_are_recognized(name: str) -> None:
     x = 3 * np.random.default_rng(1).standard_normal(1000)
     y = FUNCTIONS[name](x)
-    found = activations.recognise(x, activations.tabulate(x), y, 1e-3)
+    found = activations.recognize(x, activations.tabulate(x), y, 1e-3)
     assert found is not None
     assert found.name == name
     noisy = y + 0.1 * np.random.default_rng(2).standard_normal(1000)
-    assert activations.recognise(x, activations.tabulate(x), noisy, 1e-3) is None
+    assert activations.recognize(x, activations.tabulate(x), noisy, 1e-3) is None
 
 
-def test_other_slopes_and_dropout_are_recognised() -> None:
+def test_other_slopes_and_dropout_are_recognized() -> None:
     x = np.random.default_rng(1).standard_normal(1000)
     table = activations.tabulate(x)
-    scaled = activations.recognise(x, table, -2.5 * x, 1e-3)
+    scaled = activations.recognize(x, table, -2.5 * x, 1e-3)
     assert scaled is not None
     assert (scaled.name, scaled.slopes) == ("scale", (-2.5, -2.5))
-    leaky = activations.recognise(x, table, np.where(x > 0, x, 0.3 * x), 1e-3)
+    leaky = activations.recognize(x, table, np.where(x > 0, x, 0.3 * x), 1e-3)
     assert leaky is not None
     assert leaky.slopes is not None
     assert leaky.slopes[1] == pytest.approx(0.3)
     mask = np.random.default_rng(2).random(1000) < 0.8
-    assert activations.recognise_dropout(x, mask * x / 0.8, 1e-3) == pytest.approx(1.25)
-    assert activations.recognise_dropout(x, np.maximum(x, 0), 1e-3) is None
+    assert activations.recognize_dropout(x, mask * x / 0.8, 1e-3) == pytest.approx(1.25)
+    assert activations.recognize_dropout(x, np.maximum(x, 0), 1e-3) is None
 
 
 def brute_taps(size: int, count: int, width: int, stride: int, pad: int, step: int) -> float:
