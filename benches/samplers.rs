@@ -1,9 +1,9 @@
-//! Elements per second of each sampler and dtype, in place: at each vector width in the first-level cache on one
+//! Elements per second of each sampler and dtype, in place: at each vector width in the first-width cache on one
 //! thread, and in memory on one thread and on all.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use half::{bf16, f16};
-use initializers::{Element, F8E4M3FN, Normal, Sampler, Simd, TruncatedNormal, Uniform, num_threads, set_num_threads};
+use initializers::{Element, F8E4M3FN, Normal, Sampler, TruncatedNormal, Uniform, Width, num_threads, set_num_threads};
 use ndarray::Array1;
 
 const ELEMENTS: usize = 1 << 22;
@@ -23,13 +23,13 @@ fn bench<T: Element>(criterion: &mut Criterion, name: &str, sampler: &impl Sampl
     set_num_threads(all).expect("a valid number of threads");
     group.throughput(Throughput::Elements(ELEMENTS_IN_CACHE as u64));
     let mut tensor = Array1::from_elem(ELEMENTS_IN_CACHE, T::default());
-    for level in Simd::available() {
-        level.set_limit();
-        group.bench_function(BenchmarkId::new("in cache", level.name()), |bencher| {
+    for width in Width::available() {
+        width.set_limit();
+        group.bench_function(BenchmarkId::new("in cache", width.name()), |bencher| {
             bencher.iter(|| sampler.fill(1, tensor.view_mut()).expect("values that fit"));
         });
     }
-    Simd::Bits512.set_limit();
+    Width::Bits512.set_limit();
 }
 
 fn samplers(criterion: &mut Criterion) {

@@ -4,7 +4,7 @@
 
 use half::{bf16, f16};
 use initializers::{
-    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Simd, Stream, TruncatedNormal, Uniform,
+    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Stream, TruncatedNormal, Uniform, Width,
     orthogonalize, unit_roots,
 };
 use ndarray::{Array1, Array2};
@@ -67,8 +67,8 @@ fn matrices() -> Result<Sha256, Error> {
 #[allow(clippy::print_stdout, reason = "it is what it is for")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     initializers::set_num_threads(3)?;
-    for level in Simd::available() {
-        level.set_limit();
+    for width in Width::available() {
+        width.set_limit();
         let (mut words, mut roots) = (Sha256::new(), Sha256::new());
         let mut stream = Stream::new(-7);
         (0..100_000).for_each(|_| words.update(stream.next_u32().to_le_bytes()));
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("orthogonal", matrices()?),
             ("roots", roots),
         ];
-        print!("{}", level.name());
+        print!("{}", width.name());
         for (name, hash) in hashes {
             let digest = hash.finalize();
             print!(" {name}={:016x}", u64::from_be_bytes(digest[..8].try_into()?));

@@ -33,8 +33,10 @@ mod python;
 mod roots;
 mod samplers;
 mod stream;
+#[cfg(test)]
+mod tests;
 
-pub use cpu::dispatch::Simd;
+pub use cpu::dispatch::Width;
 pub use cpu::threads::{num_threads, set_num_threads};
 pub use error::Error;
 pub use float::element::{Compute, Element, F8E4M3FN, F8E5M2};

@@ -2,13 +2,21 @@
 
 use half::{bf16, f16};
 use initializers::{
-    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Seed, Simd, Stream, TruncatedNormal, Uniform,
+    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Seed, Stream, TruncatedNormal, Uniform, Width,
 };
 use ndarray::{Array1, ArrayViewMut1, Axis};
 use rand_core::Rng;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The settings of the process: held by each test that sets the vector width or the number of threads.
+static SETTINGS: Mutex<()> = Mutex::new(());
+
+fn hold_settings() -> MutexGuard<'static, ()> {
+    SETTINGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A row of a golden file, by the names of its header.
 struct Row(HashMap<String, String>);
@@ -115,17 +123,18 @@ fn values() {
 /// Long ranges, at every vector width that this processor has and on several threads.
 #[test]
 fn digests() {
+    let _settings = hold_settings();
     let rows = rows("digests.csv");
-    for level in Simd::available() {
-        level.set_limit();
+    for width in Width::available() {
+        width.set_limit();
         for (threads, row) in [1, 2, 3, 7].iter().cycle().zip(&rows) {
             initializers::set_num_threads(*threads).unwrap();
             let digest = Sha256::digest(drawn(row, row.text("sampler"), "a", "b"));
             let expected = bytes(row.text("sha256"));
-            assert!(digest.iter().copied().eq(expected), "{level:?} {threads} threads {:?}", row.0);
+            assert!(digest.iter().copied().eq(expected), "{width:?} {threads} threads {:?}", row.0);
         }
     }
-    Simd::Bits512.set_limit();
+    Width::Bits512.set_limit();
 }
 
 /// Orthogonal matrices of all dtypes, at every vector width.
@@ -136,6 +145,7 @@ fn orthogonal() {
         let matrix = Orthogonal::new(row.get("gain")).unwrap().sample::<T>(row.seed(), shape).unwrap();
         Sha256::digest(matrix.iter().flat_map(little).collect::<Vec<u8>>()).to_vec()
     }
+    let _settings = hold_settings();
     let (sampler, shape) = (Orthogonal::new(1.0).unwrap(), (3, 40, 70));
     let matrix = sampler.sample::<f32>(9, (120, 70)).unwrap();
     let mut tensor = ndarray::Array3::<f32>::zeros(shape);
@@ -147,8 +157,8 @@ fn orthogonal() {
     let place = |i, j, k| tensor[[1 + i, 5 + j, 20 + k]];
     assert_eq!(strided.index_axis(Axis(3), 1), ndarray::Array3::from_shape_fn((2, 30, 50), |(i, j, k)| place(i, j, k)));
     assert!(sampler.fill(9, Array1::<f32>::zeros(3).view_mut()).unwrap_err().to_string().contains("2 dimensions"));
-    for level in Simd::available() {
-        level.set_limit();
+    for width in Width::available() {
+        width.set_limit();
         for row in rows("orthogonal.csv").iter().chain(&rows("orthogonal_large.csv")) {
             let made = match row.text("dtype") {
                 "float32" => digest::<f32>(row),
@@ -159,15 +169,16 @@ fn orthogonal() {
                 "float8_e5m2" => digest::<F8E5M2>(row),
                 other => panic!("dtype {other}"),
             };
-            assert!(made.into_iter().eq(bytes(row.text("sha256"))), "{level:?} {:?}", row.0);
+            assert!(made.into_iter().eq(bytes(row.text("sha256"))), "{width:?} {:?}", row.0);
         }
     }
-    Simd::Bits512.set_limit();
+    Width::Bits512.set_limit();
 }
 
 /// A tensor large enough for several chunks and threads, and every way to ask for it.
 #[test]
 fn threads_and_layouts() {
+    let _settings = hold_settings();
     let normal = Normal::new(0.5, 2.0).unwrap();
     let shape = (1031, 2053);
     initializers::set_num_threads(1).unwrap();

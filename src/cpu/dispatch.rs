@@ -1,10 +1,10 @@
-//! Which vector instructions the kernels are compiled for is chosen when the program runs.
+//! Chooses the vector instructions when the program runs: [`Width::run_with_vectors`] for the keystream and the samplers,
+//! [`Width::run_with_fused`] for matrices.
 //!
-//! The samplers are plain Rust; `pulp` calls each in a function that has the instruction set switched on, where
-//! the compiler vectorises it for that width. The keystream names its vectors (`vectors.rs`). No width changes a
-//! bit of any value.
+//! Every computation is compiled once for each width. `pulp` calls it in a function that has the instruction set switched
+//! on, so that the compiler vectorizes plain Rust for that width. No width changes a bit of any value.
 
-use crate::cpu::fused::{CallFused, WithFused};
+use crate::cpu::fused::Fused;
 use crate::cpu::vectors::{Portable, Vectors};
 use pulp::NullaryFnOnce;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// A width of the vectors that kernels run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Simd {
+pub enum Width {
     /// What the whole program is compiled for.
     Baseline,
     /// 128 bits: SSE4.2.
@@ -23,7 +23,7 @@ pub enum Simd {
     Bits512,
 }
 
-impl Simd {
+impl Width {
     /// How many widths there are.
     pub(crate) const COUNT: usize = 4;
 
@@ -31,7 +31,7 @@ impl Simd {
 
     /// The widths this processor has.
     pub fn available() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|level| level.is_available())
+        Self::ALL.into_iter().filter(|width| width.is_available())
     }
 
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -67,9 +67,9 @@ impl Simd {
     }
 }
 
-static LIMIT: AtomicU8 = AtomicU8::new(Simd::Bits512 as u8);
+static LIMIT: AtomicU8 = AtomicU8::new(Width::Bits512 as u8);
 
-/// A computation that uses vectors itself, and is compiled for each width of them.
+/// A computation with words of 32 bits, compiled for each kind of [`Vectors`].
 pub(crate) trait WithVectors {
     type Output;
 
@@ -79,9 +79,9 @@ pub(crate) trait WithVectors {
 
 /// A [`WithVectors`] and its vectors, as `pulp` calls it.
 #[allow(dead_code, reason = "some processors have nothing to switch on")]
-struct Call<K, V>(K, V);
+struct CallWithVectors<K, V>(K, V);
 
-impl<K: WithVectors, V: Vectors> NullaryFnOnce for Call<K, V> {
+impl<K: WithVectors, V: Vectors> NullaryFnOnce for CallWithVectors<K, V> {
     type Output = K::Output;
 
     #[inline(always)]
@@ -90,29 +90,47 @@ impl<K: WithVectors, V: Vectors> NullaryFnOnce for Call<K, V> {
     }
 }
 
-/// Runs `kernel` on the widest vectors of this processor, within the limit.
-pub(crate) fn with_vectors<K: WithVectors>(kernel: K) -> K::Output {
-    Simd::limit().run(kernel)
+/// A computation with multiply-adds, compiled for each kind of [`Fused`] vectors.
+pub(crate) trait WithFused {
+    type Output;
+
+    /// Computes with `simd`. Inlined into a function that has its instructions switched on.
+    fn call<S: Fused>(self, simd: S) -> Self::Output;
 }
 
-impl Simd {
-    /// Runs `kernel` on the widest vectors of this processor that are not wider than these.
+/// A [`WithFused`] and its vectors, as `pulp` calls it.
+#[allow(dead_code, reason = "some processors have nothing to switch on")]
+struct CallWithFused<K, S>(K, S);
+
+impl<K: WithFused, S: Fused> NullaryFnOnce for CallWithFused<K, S> {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn call(self) -> K::Output {
+        self.0.call(self.1)
+    }
+}
+
+impl Width {
+    /// Runs a computation that needs [`Vectors`], words of 32 bits: the keystream, and the samplers around it.
+    ///
+    /// It runs on the widest vectors of this processor that are not wider than these.
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    pub(crate) fn run<K: WithVectors>(self, kernel: K) -> K::Output {
+    pub(crate) fn run_with_vectors<K: WithVectors>(self, kernel: K) -> K::Output {
         use pulp::core_arch::x86::Sse2;
         use pulp::x86::{V2, V3, V4};
         if self >= Self::Bits512
             && let Some(v4) = V4::try_new()
         {
-            v4.vectorize(Call(kernel, v4))
+            v4.vectorize(CallWithVectors(kernel, v4))
         } else if self >= Self::Bits256
             && let Some(v3) = V3::try_new()
         {
-            v3.vectorize(Call(kernel, v3))
+            v3.vectorize(CallWithVectors(kernel, v3))
         } else if self >= Self::Bits128
             && let Some(v2) = V2::try_new()
         {
-            v2.vectorize(Call(kernel, v2.sse2))
+            v2.vectorize(CallWithVectors(kernel, v2.sse2))
         } else if let Some(sse2) = Sse2::try_new() {
             kernel.call(sse2)
         } else {
@@ -120,86 +138,96 @@ impl Simd {
         }
     }
 
-    /// Runs `kernel`: elsewhere the vectors that the whole program is compiled for are the ones there are.
+    /// Runs a computation that needs [`Vectors`]. On this processor the whole program is compiled for the only ones.
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    pub(crate) fn run<K: WithVectors>(self, kernel: K) -> K::Output {
+    pub(crate) fn run_with_vectors<K: WithVectors>(self, kernel: K) -> K::Output {
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         if let Some(neon) = pulp::aarch64::Neon::try_new() {
-            return neon.vectorize(Call(kernel, neon));
+            return neon.vectorize(CallWithVectors(kernel, neon));
         }
         kernel.call(Portable)
     }
-}
 
-/// Runs `operation` on the widest vectors with an instruction for fused multiply-adds, within the limit. Without such vectors
-/// it runs on the portable ones, whose multiply-add is as exactly rounded.
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
-    use pulp::x86::{V3, V4};
-    let limit = Simd::limit();
-    if limit >= Simd::Bits512
-        && let Some(v4) = V4::try_new()
-    {
-        v4.vectorize(CallFused(operation, v4))
-    } else if limit >= Simd::Bits256
-        && let Some(v3) = V3::try_new()
-    {
-        v3.vectorize(CallFused(operation, v3))
-    } else {
-        CallFused(operation, Portable).call()
+    /// Runs a computation that needs [`Fused`], multiply-adds that are rounded once: matrices.
+    ///
+    /// It runs on the widest vectors with an instruction for them that are not wider than these, else on [`Portable`],
+    /// whose multiply-add gives the same bits.
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    pub(crate) fn run_with_fused<K: WithFused>(self, kernel: K) -> K::Output {
+        use pulp::x86::{V3, V4};
+        if self >= Self::Bits512
+            && let Some(v4) = V4::try_new()
+        {
+            v4.vectorize(CallWithFused(kernel, v4))
+        } else if self >= Self::Bits256
+            && let Some(v3) = V3::try_new()
+        {
+            v3.vectorize(CallWithFused(kernel, v3))
+        } else {
+            kernel.call(Portable)
+        }
     }
-}
 
-/// Runs `operation` on 128-bit vectors: elsewhere they are the ones that the whole program is compiled for.
-#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-pub(crate) fn dispatch<O: WithFused>(operation: O) -> O::Output {
-    CallFused(operation, Portable).call()
+    /// Runs a computation that needs [`Fused`]. On this processor the whole program is compiled for the only ones.
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    pub(crate) fn run_with_fused<K: WithFused>(self, kernel: K) -> K::Output {
+        kernel.call(Portable)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::fused::Fused;
+    use crate::cpu::execution::Execution;
     use std::any::type_name;
 
-    /// The vectors that a kernel is called with.
+    /// The vectors that a computation is called with.
     struct Name;
 
     impl WithVectors for Name {
-        type Output = &'static str;
+        type Output = (usize, &'static str);
 
-        fn call<V: Vectors>(self, _: V) -> &'static str {
-            type_name::<V>()
+        fn call<V: Vectors>(self, vectors: V) -> (usize, &'static str) {
+            (vectors.lanes(), type_name::<V>())
         }
     }
 
     impl WithFused for Name {
-        type Output = &'static str;
+        type Output = (usize, &'static str);
 
-        fn call<S: Fused>(self, _: S) -> &'static str {
-            type_name::<S>()
+        fn call<S: Fused>(self, _: S) -> (usize, &'static str) {
+            (size_of::<S::F32s>() / 4, type_name::<S>())
         }
     }
 
-    /// The only test of the crate's own that sets the limit: kernels give the same bits under every one.
     #[test]
-    fn every_width_has_its_own_vectors() {
-        let before = Simd::limit();
-        let mut used = Vec::new();
-        for level in Simd::available() {
-            level.set_limit();
-            used.push((level, Simd::limit(), with_vectors(Name), dispatch(Name)));
+    fn every_width_runs_on_its_own_vectors() {
+        for width in Width::available() {
+            let (vectors, fused) = (width.run_with_vectors(Name), width.run_with_fused(Name));
+            let (lanes, token) = match width {
+                Width::Baseline | Width::Bits128 => (4, ""),
+                Width::Bits256 => (8, "V3"),
+                Width::Bits512 => (16, "V4"),
+            };
+            assert_eq!((vectors.0, fused.0), (lanes, lanes), "lanes of {width:?}");
+            assert!(vectors.1.ends_with(token) && fused.1.ends_with(token), "{width:?}: {} {}", vectors.1, fused.1);
         }
+        let widest = Width::available().last().expect("the baseline");
+        assert_eq!(Width::Bits512.run_with_vectors(Name), widest.run_with_vectors(Name));
+        assert_eq!(Width::Bits512.run_with_fused(Name), widest.run_with_fused(Name));
+    }
+
+    /// The only unit test that sets the limit of the process; no other depends on it.
+    #[test]
+    fn the_limit_is_kept() {
+        let before = Width::limit();
+        let limits: Vec<_> = Width::available()
+            .map(|width| {
+                width.set_limit();
+                (width, Width::limit(), Execution::current().width)
+            })
+            .collect();
         before.set_limit();
-        for &(level, limit, vectors, fused) in &used {
-            assert_eq!(limit, level);
-            if cfg!(any(target_arch = "x86", target_arch = "x86_64")) {
-                let end = |wide| if level >= wide { format!("V{}", level as u8 + 1) } else { String::new() };
-                assert!(vectors.ends_with(&end(Simd::Bits256)), "{level:?}: {vectors}");
-                assert!(fused.ends_with(&end(Simd::Bits256)), "{level:?}: {fused}");
-            }
-        }
-        let widest = used.last().expect("the baseline").0;
-        assert_eq!(with_vectors(Name), before.min(widest).run(Name));
+        assert!(limits.iter().all(|(set, limit, current)| set == limit && set == current), "{limits:?}");
     }
 }

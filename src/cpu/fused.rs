@@ -32,26 +32,6 @@ pub trait Fused: Copy + Send + Sync {
     fn fused_f64(self, a: f64, b: f64, c: f64) -> f64;
 }
 
-/// A computation that is compiled for each kind of vectors.
-pub(crate) trait WithFused {
-    type Output;
-
-    /// Computes with `simd`. Inlined into a function that has its instructions switched on.
-    fn call<S: Fused>(self, simd: S) -> Self::Output;
-}
-
-/// A [`WithFused`] and its vectors, as `pulp` calls it.
-pub(crate) struct CallFused<K, S>(pub(crate) K, pub(crate) S);
-
-impl<K: WithFused, S: Fused> NullaryFnOnce for CallFused<K, S> {
-    type Output = K::Output;
-
-    #[inline(always)]
-    fn call(self) -> K::Output {
-        self.0.call(self.1)
-    }
-}
-
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod x86 {
     use super::{Fused, NullaryFnOnce};

@@ -1,8 +1,8 @@
 //! Does this platform round multiply-adds once? A few hard cases, at the first use of each vector width.
 
-use crate::cpu::dispatch::{Simd, dispatch};
+use crate::cpu::dispatch::{Width, WithFused};
 use crate::cpu::float_mode::in_standard_mode;
-use crate::cpu::fused::{Fused, WithFused};
+use crate::cpu::fused::Fused;
 use crate::error::Error;
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -82,15 +82,14 @@ fn find_wrong(single: impl Fn([f32; 3]) -> [f32; 2], double: impl Fn([f64; 3]) -
     })
 }
 
-/// An error where the multiply-adds that [`dispatch`] chooses are not rounded once. Checked at the first use of a width.
-pub(crate) fn check() -> Result<(), Error> {
-    static WRONG: [OnceLock<Option<String>>; Simd::COUNT] = [const { OnceLock::new() }; Simd::COUNT];
-    let level = Simd::limit();
-    match WRONG[level as usize].get_or_init(|| in_standard_mode(|| dispatch(FindWrong))) {
+/// An error where the multiply-adds of that width are not rounded once. Checked at the first use of each width.
+pub(crate) fn check(width: Width) -> Result<(), Error> {
+    static WRONG: [OnceLock<Option<String>>; Width::COUNT] = [const { OnceLock::new() }; Width::COUNT];
+    match WRONG[width as usize].get_or_init(|| in_standard_mode(|| width.run_with_fused(FindWrong))) {
         None => Ok(()),
         Some(example) => Err(Error::Platform(format!(
             "this platform must round multiply-adds once: {example} is wrong (vectors: {}); please report it",
-            level.name()
+            width.name()
         ))),
     }
 }
@@ -102,13 +101,10 @@ mod tests {
 
     #[test]
     fn every_width_rounds_once() {
-        let before = Simd::limit();
-        for level in Simd::available() {
-            level.set_limit();
-            assert_eq!(check(), Ok(()), "{level:?}");
-            assert_eq!(dispatch(FindWrong), None, "{level:?}");
+        for width in Width::available() {
+            assert_eq!(check(width), Ok(()), "{width:?}");
+            assert_eq!(width.run_with_fused(FindWrong), None, "{width:?}");
         }
-        before.set_limit();
     }
 
     #[test]

@@ -1,24 +1,16 @@
-//! Work on several threads: the only file that names rayon.
+//! The number of threads, and the pool of those beside the caller's.
 //!
-//! The calling thread works too, so that it can look for interrupts, and a pool of the others is kept. After
-//! `fork` a child has none of the pool's threads: it is recognised by its process id and builds a pool of its own.
+//! The caller's thread works too (`queue.rs`), so that it can look for interrupts. After `fork` a child has none of the
+//! pool's threads: it is recognized by its process id and builds a pool of its own.
 
-use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
 use arc_swap::ArcSwapOption;
-use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The environment variable that gives the number of threads.
 const THREADS_VARIABLE: &str = "INITIALIZERS_NUM_THREADS";
-
-/// The size of a chunk, that of a huge page: to make it takes a hundred times as long as to hand it over.
-pub(crate) const CHUNK_BYTES: usize = 2 << 20;
-
-/// How long the calling thread works between two looks for an interrupt.
-const INTERRUPT_PERIOD: Duration = Duration::from_millis(50);
 
 /// What [`set_num_threads`] asked for; 0 before.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
@@ -27,10 +19,10 @@ static ASKED: AtomicUsize = AtomicUsize::new(0);
 static FOUND: AtomicU64 = AtomicU64::new(0);
 
 /// The threads beside the caller's.
-struct Pool {
+pub(crate) struct Pool {
     process: u32,
     workers: usize,
-    threads: ThreadPool,
+    pub(crate) threads: ThreadPool,
 }
 
 static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
@@ -85,7 +77,7 @@ pub fn set_num_threads(threads: usize) -> Result<(), Error> {
 }
 
 /// The pool of `workers` threads of this process, or none where no thread can be had: then the caller works alone.
-fn pool(workers: usize) -> Option<Arc<Pool>> {
+pub(crate) fn pool(workers: usize) -> Option<Arc<Pool>> {
     if cfg!(target_family = "wasm") {
         return None; // neither threads nor process ids
     }
@@ -107,201 +99,9 @@ fn pool(workers: usize) -> Option<Arc<Pool>> {
     Some(pool)
 }
 
-/// The chunks not yet taken, each with its offset in elements.
-struct Chunks<'a, T> {
-    rest: &'a mut [T],
-    offset: usize,
-    size: usize,
-}
-
-impl<'a, T> Iterator for Chunks<'a, T> {
-    type Item = (usize, &'a mut [T]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let left = self.rest.len();
-        // The last ones are small, so that no thread waits long for the last of another.
-        let unit = if left < 4 * self.size { self.size / 8 } else { self.size };
-        // A chunk ends where a huge page does, so that each is touched first, and made, by one thread alone.
-        let into_unit = self.rest.as_ptr().addr() / size_of::<T>() % unit;
-        // The last chunk takes what would be less than a chunk.
-        let size = if left < 2 * unit { left } else { unit - into_unit };
-        let (chunk, rest) = std::mem::take(&mut self.rest).split_at_mut(size);
-        self.rest = rest;
-        let offset = self.offset;
-        self.offset += size;
-        (size > 0).then_some((offset, chunk))
-    }
-}
-
-/// Asks now and then whether to stop, and never again once the answer was yes.
-pub(crate) struct Poll<'a> {
-    interrupted: &'a mut dyn FnMut() -> bool,
-    /// When it was asked last; None where there is no clock: then it is never asked.
-    asked: Option<Instant>,
-    stopped: bool,
-}
-
-impl<'a> Poll<'a> {
-    pub(crate) fn new(interrupted: &'a mut dyn FnMut() -> bool) -> Self {
-        let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
-        Self { interrupted, asked: has_clock.then(Instant::now), stopped: false }
-    }
-
-    pub(crate) fn is_stopped(&mut self) -> bool {
-        if !self.stopped && self.asked.is_some_and(|asked| asked.elapsed() >= INTERRUPT_PERIOD) {
-            self.stopped = (self.interrupted)();
-            self.asked = Some(Instant::now());
-        }
-        self.stopped
-    }
-}
-
-/// Items that several threads take from one queue.
-struct Work<I, F> {
-    items: Mutex<I>,
-    act: F,
-    stop: AtomicBool,
-    /// Of the first item that failed.
-    error: OnceLock<Error>,
-}
-
-impl<I: Iterator, F: Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync> Work<I, F> {
-    /// Works on one item; false when there was none left.
-    fn step(&self, stopped: &mut dyn FnMut() -> bool) -> bool {
-        if self.stop.load(Ordering::Relaxed) {
-            return false;
-        }
-        let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some(item) = item else { return false };
-        // A worker has the mode of who started it.
-        if let Err(error) = in_standard_mode(|| (self.act)(item, stopped)) {
-            let _ = self.error.set(error);
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        true
-    }
-
-    /// A worker's turn: one item, then a turn of another queue that waits, then the next of this one.
-    fn turn<'s>(&'s self, scope: &Scope<'s>)
-    where
-        I: Send,
-    {
-        if self.step(&mut || self.stop.load(Ordering::Relaxed)) {
-            rayon::yield_now();
-            scope.spawn(|scope| self.turn(scope));
-        }
-    }
-}
-
-/// Calls `act` on every item, on the caller's thread and up to `threads` − 1 of the pool.
-///
-/// `interrupted` is asked on the caller's thread now and then; `act` can ask in the midst of a long item whether
-/// it is to give up. The first error of `act` ends the work and is returned.
-pub(crate) fn for_each<I: Iterator + Send>(
-    items: I,
-    threads: usize,
-    act: impl Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync,
-    interrupted: &mut dyn FnMut() -> bool,
-) -> Result<(), Error> {
-    let work = Work { items: Mutex::new(items), act, stop: AtomicBool::new(false), error: OnceLock::new() };
-    let mut poll = Poll::new(interrupted);
-    let mut stopped = || {
-        if poll.is_stopped() {
-            work.stop.store(true, Ordering::Relaxed);
-        }
-        work.stop.load(Ordering::Relaxed)
-    };
-    let mut caller = || while work.step(&mut stopped) && !stopped() {};
-    match if threads > 1 { pool((num_threads()? - 1).max(1)) } else { None } {
-        None => caller(),
-        Some(pool) => pool.threads.in_place_scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(|scope| work.turn(scope));
-            }
-            caller();
-        }),
-    }
-    if let Some(error) = work.error.into_inner() {
-        return Err(error);
-    }
-    if work.stop.into_inner() { Err(Error::Interrupted) } else { Ok(()) }
-}
-
-/// Elements of that size in a chunk; eight at least, so that the last ones can be smaller.
-fn chunk_size<T>() -> usize {
-    (CHUNK_BYTES / size_of::<T>().max(1)).max(8)
-}
-
-/// How many threads are worth their while for so many elements: no more than there are chunks.
-pub(crate) fn threads_for_elements<T>(count: usize) -> Result<usize, Error> {
-    match count / chunk_size::<T>() {
-        0 | 1 => Ok(1),
-        chunks => Ok(num_threads()?.min(chunks)),
-    }
-}
-
-/// Calls `fill` on chunks of `out` that cover it, each with its offset, on the caller's thread and, when
-/// there are several chunks, on the pool. `interrupted` is asked on the caller's thread while it works.
-pub(crate) fn for_each_chunk<T: Send>(
-    out: &mut [T],
-    fill: impl Fn(usize, &mut [T]) + Sync,
-    interrupted: &mut dyn FnMut() -> bool,
-) -> Result<(), Error> {
-    let size = chunk_size::<T>();
-    if size_of::<T>() == 0 || out.len() / size < 2 {
-        fill(0, out);
-        return Ok(());
-    }
-    let threads = threads_for_elements::<T>(out.len())?;
-    let fill_chunk = |(offset, chunk): (usize, &mut [T]), _: &mut dyn FnMut() -> bool| {
-        fill(offset, chunk);
-        Ok(())
-    };
-    for_each(Chunks { rest: out, offset: 0, size }, threads, fill_chunk, interrupted)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread::sleep;
-
-    /// Two items, each longer than the period.
-    fn slow(interrupted: &mut dyn FnMut() -> bool) -> Result<(), Error> {
-        let act = |_, stopped: &mut dyn FnMut() -> bool| {
-            for _ in 0..3 {
-                sleep(INTERRUPT_PERIOD);
-                let _ = stopped();
-            }
-            Ok(())
-        };
-        for_each(0..2, 1, act, interrupted)
-    }
-
-    #[test]
-    fn an_interrupt_is_asked_for_once() {
-        let mut asked = 0;
-        // A handler raises once: a second question would be answered no, and the exception lost.
-        let result = slow(&mut || {
-            asked += 1;
-            asked == 1
-        });
-        assert_eq!((result, asked), (Err(Error::Interrupted), 1));
-        let mut asked = 0;
-        let result = slow(&mut || {
-            asked += 1;
-            false
-        });
-        assert!(result == Ok(()) && asked >= 5, "{asked}");
-    }
-
-    #[test]
-    fn the_error_of_an_item_is_returned() {
-        for threads in [1, 3] {
-            let act = |i, _: &mut dyn FnMut() -> bool| if i == 70 { Err(Error::Memory) } else { Ok(()) };
-            assert_eq!(for_each(0..100, threads, act, &mut || false), Err(Error::Memory));
-            assert_eq!(for_each(0..70, threads, act, &mut || false), Ok(()));
-        }
-    }
 
     #[test]
     fn the_number_of_threads_is_found_again_after_a_fork() {

@@ -7,14 +7,14 @@
 //! tile is a few rows of a strip, and its accumulators stay in registers.
 
 use crate::cpu::fused::Fused;
+use crate::cpu::tuning::PRODUCT_DEPTH;
 use crate::error::Error;
 use crate::float::element::Compute;
 use crate::float::lanes::Lanes;
 #[cfg(feature = "python")]
 use {
-    crate::cpu::dispatch::dispatch,
+    crate::cpu::dispatch::{Width, WithFused},
     crate::cpu::float_mode::in_standard_mode,
-    crate::cpu::fused::WithFused,
     crate::cpu::fused_check::check,
     crate::memory::{try_collect, zeros_2d},
     ndarray::{Array2, ArrayRef2, Axis},
@@ -40,9 +40,6 @@ pub(crate) fn elements_mut<S: Fused, T: Lanes>(row: &mut Row<S, T>) -> &mut [T] 
     bytemuck::cast_slice_mut(row.as_mut_slice())
 }
 
-/// Rows of the right-hand matrix that stay in the first-level cache while all tiles of the result use them.
-const DEPTH: usize = 128;
-
 /// `sums[i] += Σ_k a[k, i]·b[k]`, the matrix a having `stride` columns: aᵀ·b.
 #[inline(always)]
 pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
@@ -52,7 +49,7 @@ pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
     b: &[Row<S, T>],
     sums: &mut [Row<S, T>],
 ) {
-    for (a, b) in a.chunks(DEPTH * stride).zip(b.chunks(DEPTH)) {
+    for (a, b) in a.chunks(PRODUCT_DEPTH * stride).zip(b.chunks(PRODUCT_DEPTH)) {
         let (eights, fours, ones) = tiles::<S, _>(sums);
         let mut first = 0;
         for tile in eights {
@@ -171,10 +168,11 @@ impl Rows {
 /// `a` has as many columns as `b` has rows, one or more.
 #[cfg(feature = "python")]
 pub(crate) fn multiply<T: Compute>(a: &ArrayRef2<T>, b: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
-    check()?;
+    let width = Width::limit();
+    check(width)?;
     let mut out = zeros_2d((a.nrows(), b.ncols()))?;
     let a = try_collect(a.iter().copied())?;
-    in_standard_mode(|| dispatch(Multiply { a: &a, b, out: &mut out }))?;
+    in_standard_mode(|| width.run_with_fused(Multiply { a: &a, b, out: &mut out }))?;
     Ok(out)
 }
 

@@ -3,11 +3,13 @@
 //! The reflectors are multiplied out panel by panel, the last one first, onto the columns of the identity. A column of
 //! the result depends on the reflectors and itself only: strips of columns are made independently of one another.
 
-use crate::cpu::dispatch::dispatch;
+use crate::cpu::dispatch::WithFused;
+use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
-use crate::cpu::fused::{Fused, WithFused};
+use crate::cpu::fused::Fused;
 use crate::cpu::fused_check::check;
-use crate::cpu::threads::{for_each, num_threads};
+use crate::cpu::queue::for_each;
+use crate::cpu::tuning::{MULTIPLY_ADDS_PER_THREAD, OUTPUT_ROWS, TASK_ROWS};
 use crate::error::{Error, finite};
 use crate::fill::block::Block;
 use crate::float::element::{Compute, Element, fits};
@@ -79,7 +81,7 @@ impl Orthogonal {
         start: &[u64],
         out: ArrayViewMut<'_, T, D>,
     ) -> Result<(), Error> {
-        self.fill_interruptibly(seed.into(), shape, start, out.into_dyn(), &mut || false)
+        self.fill_interruptibly(seed.into(), shape, start, out.into_dyn(), Execution::current(), &mut || false)
     }
 
     /// A new matrix of `shape`.
@@ -100,6 +102,7 @@ impl Orthogonal {
         shape: &[u64],
         start: &[u64],
         mut out: ArrayViewMutD<'_, T>,
+        execution: Execution,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<(), Error> {
         let extent: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
@@ -112,7 +115,7 @@ impl Orthogonal {
             return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
         }
         let gain = self.gain_in::<T>()?;
-        check()?;
+        check(execution.width)?;
         if out.is_empty() {
             return Ok(()); // sizes beside a zero can be of any size
         }
@@ -124,7 +127,9 @@ impl Orthogonal {
         let column_run = *first as usize..(first + count) as usize;
         let matrix = (block.len() as usize, *count as usize);
         let mut fill = |out: ArrayViewMut2<'_, T>| {
-            in_standard_mode(|| fill_runs(gain, seed, [rows, columns], &runs, column_run.clone(), out, interrupted))
+            in_standard_mode(|| {
+                fill_runs(gain, seed, [rows, columns], &runs, column_run.clone(), out, execution, interrupted)
+            })
         };
         if let Ok(out) = out.view_mut().into_dimensionality() {
             return fill(out);
@@ -151,6 +156,7 @@ impl Orthogonal {
 }
 
 /// Fills the rows of a matrix that lie in ascending runs, and of them these columns.
+#[expect(clippy::too_many_arguments, reason = "where, what and how")]
 fn fill_runs<T: Element>(
     gain: T::Compute,
     seed: Seed,
@@ -158,30 +164,24 @@ fn fill_runs<T: Element>(
     row_runs: &[Range<usize>],
     column_run: Range<usize>,
     out: ArrayViewMut2<'_, T>,
+    execution: Execution,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
-    let threads = threads_for(rows, columns)?;
-    let reflectors = Reflectors::draw(seed, rows.max(columns), rows.min(columns), threads, interrupted)?;
+    let execution = execution.with_useful_threads(threads_for(rows, columns));
+    let reflectors = Reflectors::draw(seed, rows.max(columns), rows.min(columns), execution, interrupted)?;
     let column_run = from_ref(&column_run);
     if rows >= columns {
-        multiply_out(&reflectors, gain, [row_runs, column_run], out, threads, interrupted)
+        multiply_out(&reflectors, gain, [row_runs, column_run], out, execution, interrupted)
     } else {
-        multiply_out(&reflectors, gain, [column_run, row_runs], out.reversed_axes(), threads, interrupted)
+        multiply_out(&reflectors, gain, [column_run, row_runs], out.reversed_axes(), execution, interrupted)
     }
 }
 
-/// Threads that are worth their while for a matrix of that shape.
-pub(crate) fn threads_for(rows: usize, columns: usize) -> Result<usize, Error> {
-    const PRODUCTS: usize = 1 << 20; // a tenth of a millisecond
-    let products = rows.saturating_mul(columns).saturating_mul(rows.min(columns));
-    Ok(num_threads()?.min(1 + products / PRODUCTS))
+/// How many threads pay for a matrix of that shape.
+pub(crate) fn threads_for(rows: usize, columns: usize) -> usize {
+    let multiply_adds = rows.saturating_mul(columns).saturating_mul(rows.min(columns));
+    1 + multiply_adds / MULTIPLY_ADDS_PER_THREAD
 }
-
-/// Rows that are made together where only the first panel is left.
-const ROWS: usize = 128;
-
-/// Rows of one piece of work where there is only one panel.
-const TALL: usize = 4096;
 
 /// Writes gain times the wanted rows and columns of the product of the reflectors and signs.
 pub(crate) fn multiply_out<T: Element>(
@@ -189,23 +189,23 @@ pub(crate) fn multiply_out<T: Element>(
     gain: T::Compute,
     [row_runs, column_runs]: [&[Range<usize>]; 2],
     mut out: ArrayViewMut2<'_, T>,
-    threads: usize,
+    execution: Execution,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
     let columns = try_collect(column_runs.iter().cloned().flatten())?;
     let apply = |(rows, columns, out), stopped: &mut dyn FnMut() -> bool| {
-        dispatch(Apply { reflectors, gain, task: Task { rows, columns, out }, stopped })
+        execution.width.run_with_fused(Apply { reflectors, gain, task: Task { rows, columns, out }, stopped })
     };
     if reflectors.panels.len() == 1 {
         let mut rows = Runs { runs: row_runs, skipped: 0 };
-        let tasks = out.axis_chunks_iter_mut(Axis(0), TALL);
+        let tasks = out.axis_chunks_iter_mut(Axis(0), TASK_ROWS);
         let tasks = tasks.map(|out| (rows.take(out.nrows()), &columns[..], out));
-        for_each(tasks, threads, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
+        for_each(tasks, execution, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
     } else {
         // Later columns take more panels: they come first, so that the threads end together.
         let tasks = out.axis_chunks_iter_mut(Axis(1), PANEL).zip(columns.chunks(PANEL)).rev();
         let tasks = tasks.map(|(out, columns)| (try_collect(row_runs.iter().cloned()), columns, out));
-        for_each(tasks, threads, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
+        for_each(tasks, execution, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
     }
 }
 
@@ -283,10 +283,11 @@ impl<T: Element> WithFused for Apply<'_, '_, T> {
                 }
                 let emit = Emit { gain, signs: &reflectors.signs, columns: &columns[strip.places.clone()], strip };
                 let mut done = 0;
-                for rows in
-                    rows.iter().flat_map(|run| run.clone().step_by(ROWS).map(|row| row..run.end.min(row + ROWS)))
+                for rows in rows
+                    .iter()
+                    .flat_map(|run| run.clone().step_by(OUTPUT_ROWS).map(|row| row..run.end.min(row + OUTPUT_ROWS)))
                 {
-                    let mut fresh = [<Row<S, T::Compute>>::zeroed(); ROWS];
+                    let mut fresh = [<Row<S, T::Compute>>::zeroed(); OUTPUT_ROWS];
                     let made = if kept > 0 {
                         &mut below[rows.clone()]
                     } else {

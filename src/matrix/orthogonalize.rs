@@ -3,11 +3,12 @@
 //! Blocked Householder QR (R. Schreiber and C. Van Loan, 1989) on the products and reflectors of the random matrices,
 //! with the same promise: no bit depends on threads, tiles or vector widths.
 
-use crate::cpu::dispatch::dispatch;
+use crate::cpu::dispatch::WithFused;
+use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
-use crate::cpu::fused::{Fused, WithFused};
+use crate::cpu::fused::Fused;
 use crate::cpu::fused_check::check;
-use crate::cpu::threads::{Poll, for_each};
+use crate::cpu::queue::{Poll, for_each};
 use crate::error::Error;
 use crate::float::element::Compute;
 use crate::matrix::gemm::{
@@ -41,7 +42,7 @@ use std::slice::from_ref;
 /// reflectors, [`Error::Threads`] when the environment variable is wrong.
 pub fn orthogonalize<T: Compute>(matrix: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
     let mut out = zeros_2d(matrix.dim())?;
-    orthogonalize_into(matrix, out.view_mut(), &mut || false)?;
+    orthogonalize_into(matrix, out.view_mut(), Execution::current(), &mut || false)?;
     Ok(out)
 }
 
@@ -49,6 +50,7 @@ pub fn orthogonalize<T: Compute>(matrix: &ArrayRef2<T>) -> Result<Array2<T>, Err
 pub(crate) fn orthogonalize_into<T: Compute>(
     matrix: &ArrayRef2<T>,
     out: ArrayViewMut2<'_, T>,
+    execution: Execution,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
     if let Some(value) = matrix.iter().map(|x| x.to_f64()).find(|x| !x.is_finite()) {
@@ -57,23 +59,23 @@ pub(crate) fn orthogonalize_into<T: Compute>(
     if matrix.is_empty() {
         return Ok(());
     }
-    check()?;
+    check(execution.width)?;
     let wide = matrix.nrows() < matrix.ncols();
     let (matrix, out) = if wide { (matrix.t(), out.reversed_axes()) } else { (matrix.view(), out) };
     let (rows, columns) = matrix.dim();
-    let threads = threads_for(rows, columns)?;
+    let execution = execution.with_useful_threads(threads_for(rows, columns));
     in_standard_mode(|| {
-        let reflectors = dispatch(Factorize { matrix, threads, interrupted })?;
+        let reflectors = execution.width.run_with_fused(Factorize { matrix, execution, interrupted })?;
         let [rows, columns] = [0..rows, 0..columns];
         let ranges = [from_ref(&rows), from_ref(&columns)];
-        multiply_out(&reflectors, T::from_f64(1.0), ranges, out, threads, interrupted)
+        multiply_out(&reflectors, T::from_f64(1.0), ranges, out, execution, interrupted)
     })
 }
 
 /// The reflectors that triangularise a matrix with at least as many rows as columns.
 struct Factorize<'a, 'b, T> {
     matrix: ArrayView2<'a, T>,
-    threads: usize,
+    execution: Execution,
     interrupted: &'b mut dyn FnMut() -> bool,
 }
 
@@ -82,7 +84,7 @@ impl<T: Compute> WithFused for Factorize<'_, '_, T> {
 
     #[inline(always)]
     fn call<S: Fused>(self, simd: S) -> Self::Output {
-        let Self { matrix, threads, interrupted } = self;
+        let Self { matrix, execution, interrupted } = self;
         let (rows, columns) = matrix.dim();
         let width = strip_width::<S, T>();
         let mut reflectors = Reflectors::zeros(rows, columns)?;
@@ -112,7 +114,7 @@ impl<T: Compute> WithFused for Factorize<'_, '_, T> {
                 *scale = head.scale;
             }
             copy_vectors::<S, T>(here, rows, panel);
-            panel.find_factor(scales, &mut || poll.is_stopped())?;
+            panel.find_factor(scales, execution.width, &mut || poll.is_stopped())?;
             if poll.is_stopped() {
                 return Err(Error::Interrupted);
             }
@@ -122,7 +124,7 @@ impl<T: Compute> WithFused for Factorize<'_, '_, T> {
                 simd.vectorize(Update { simd, panel, factor_transposed: &factor_transposed, strip });
                 Ok(())
             };
-            for_each(later.chunks_exact_mut(rows), threads, update, interrupted)?;
+            for_each(later.chunks_exact_mut(rows), execution, update, interrupted)?;
         }
         Ok(reflectors)
     }
@@ -326,7 +328,7 @@ mod tests {
         let matrix: Array2<f32> = Normal::new(0.0, 1.0).unwrap().sample(1, (100_000, 64)).unwrap();
         let mut out = Array2::zeros(matrix.dim());
         let mut asked = 0;
-        let result = orthogonalize_into(&matrix, out.view_mut(), &mut || {
+        let result = orthogonalize_into(&matrix, out.view_mut(), Execution::current(), &mut || {
             asked += 1;
             true
         });

@@ -5,9 +5,11 @@
 //! vectors. Compact WY form: R. Schreiber and C. Van Loan, "A storage-efficient WY representation for products of
 //! Householder transformations", 1989.
 
-use crate::cpu::dispatch::dispatch;
-use crate::cpu::fused::{Fused, WithFused, square};
-use crate::cpu::threads::for_each;
+use crate::cpu::dispatch::{Width, WithFused};
+use crate::cpu::execution::Execution;
+use crate::cpu::fused::{Fused, square};
+use crate::cpu::queue::for_each;
+use crate::cpu::tuning::{PACKED_ROWS, PANEL_ROWS, SUM_BLOCKS};
 use crate::error::Error;
 use crate::fill::view::fill_run;
 use crate::float::element::Compute;
@@ -17,17 +19,14 @@ use crate::samplers::normal::NormalKernel;
 use crate::stream::seed::Seed;
 use bytemuck::Zeroable;
 
-/// Reflectors in a panel. It decides how sums are grouped, and so the bits: it never changes.
+/// Reflectors in a panel. It decides how sums are grouped, and so the bits: frozen.
 pub(crate) const PANEL: usize = 64;
 
-/// Terms of a sum of squares in one block of it: part of the definition as well.
-const BLOCK: usize = 1024;
+/// Terms of a sum of squares in one block of it: frozen as well.
+const SUM_BLOCK: usize = 1024;
 
-/// Blocks of normals drawn at once: the values stay in the second-level cache.
-const PIECE: usize = 8 * BLOCK;
-
-/// Rows of a panel that are drawn together.
-const ROWS: usize = 2048;
+/// Sums of a block, which are added to in turn: frozen as well.
+const SUM_LANES: usize = 16;
 
 /// I − V·T·Vᵀ, the product of up to [`PANEL`] reflectors, the first one leftmost.
 pub(crate) struct Panel<T> {
@@ -54,35 +53,45 @@ impl<T: Compute> Reflectors<T> {
         seed: Seed,
         rows: usize,
         count: usize,
-        threads: usize,
+        execution: Execution,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Self, Error> {
-        let normal = NormalKernel::<T>::standard();
+        let (normal, width) = (NormalKernel::<T>::standard(), execution.width);
         let vector_of = |k: usize| k as u64 * 64 * rows.div_ceil(64) as u64;
 
         let mut reflectors = Self::zeros(rows, count)?; // the largest piece of memory first
         let mut heads = try_collect((0..count).map(|_| Head::default()))?;
         let find = |(k, head): (usize, &mut Head<T>), stopped: &mut dyn FnMut() -> bool| {
-            *head = find_head(&normal, seed, vector_of(k), rows - k, stopped)?;
+            *head = find_head(&normal, seed, vector_of(k), rows - k, width, stopped)?;
             Ok(())
         };
-        for_each(heads.iter_mut().enumerate(), threads, find, interrupted)?;
+        for_each(heads.iter_mut().enumerate(), execution, find, interrupted)?;
 
         for (sign, head) in reflectors.signs.iter_mut().zip(&heads) {
             *sign = head.sign;
         }
         let parts = reflectors.panels.iter_mut().flat_map(|panel| {
             let (first, width) = (panel.first, panel.width);
-            panel.vectors.chunks_mut(ROWS * width).enumerate().map(move |(i, part)| (first, width, i * ROWS, part))
+            panel
+                .vectors
+                .chunks_mut(PANEL_ROWS * width)
+                .enumerate()
+                .map(move |(i, part)| (first, width, i * PANEL_ROWS, part))
         });
         let draw = |(first, width, start, part): (usize, usize, usize, &mut [T]), _: &mut dyn FnMut() -> bool| {
-            let mut values = [T::default(); ROWS];
+            let mut values = [T::default(); PANEL_ROWS];
             let rows = part.len() / width;
             for column in 0..width {
                 // Row r of the panel has element r − column of the vector; above it is zero.
                 let skip = column.saturating_sub(start).min(rows);
                 let values = &mut values[..rows - skip];
-                fill_run(&normal, seed, vector_of(first + column) + (start + skip - column) as u64, values);
+                fill_run(
+                    &normal,
+                    seed,
+                    vector_of(first + column) + (start + skip - column) as u64,
+                    values,
+                    execution.width,
+                );
                 for (row, &value) in part[skip * width..].chunks_exact_mut(width).zip(values.iter()) {
                     row[column] = value;
                 }
@@ -92,13 +101,13 @@ impl<T: Compute> Reflectors<T> {
             }
             Ok(())
         };
-        for_each(parts, threads, draw, interrupted)?;
+        for_each(parts, execution, draw, interrupted)?;
 
         let scales = try_collect(heads.iter().map(|head| head.scale))?;
         let find_factor = |panel: &mut Panel<T>, stopped: &mut dyn FnMut() -> bool| {
-            panel.find_factor(&scales[panel.first..][..panel.width], stopped)
+            panel.find_factor(&scales[panel.first..][..panel.width], execution.width, stopped)
         };
-        for_each(reflectors.panels.iter_mut(), threads, find_factor, interrupted)?;
+        for_each(reflectors.panels.iter_mut(), execution, find_factor, interrupted)?;
         Ok(reflectors)
     }
 
@@ -122,8 +131,13 @@ impl<T: Compute> Reflectors<T> {
 
 impl<T: Compute> Panel<T> {
     /// Makes T of V and τ; leaves it unfinished when it is stopped.
-    pub(crate) fn find_factor(&mut self, scales: &[T], stopped: &mut dyn FnMut() -> bool) -> Result<(), Error> {
-        dispatch(FindFactor { vectors: &self.vectors, scales, factor: &mut self.factor, stopped })
+    pub(crate) fn find_factor(
+        &mut self,
+        scales: &[T],
+        width: Width,
+        stopped: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
+        width.run_with_fused(FindFactor { vectors: &self.vectors, scales, factor: &mut self.factor, stopped })
     }
 }
 
@@ -154,25 +168,29 @@ impl<T: Compute> Head<T> {
     }
 }
 
+/// Normals of a vector that are drawn together.
+const NORMALS: usize = SUM_BLOCKS * SUM_BLOCK;
+
 /// The head of the reflector whose `len` normals begin at element `first` of the stream; a wrong one when it is stopped.
 fn find_head<T: Compute>(
     normal: &NormalKernel<T>,
     seed: Seed,
     first: u64,
     len: usize,
+    width: Width,
     stopped: &mut dyn FnMut() -> bool,
 ) -> Result<Head<T>, Error> {
     let mut leading = [T::default()];
-    fill_run(normal, seed, first, &mut leading);
+    fill_run(normal, seed, first, &mut leading, width);
     let mut sums = block_sums(len - 1)?;
-    let mut values = [T::default(); PIECE];
-    for start in (1..len).step_by(PIECE) {
+    let mut values = [T::default(); NORMALS];
+    for start in (1..len).step_by(NORMALS) {
         if stopped() {
             break;
         }
-        let values = &mut values[..PIECE.min(len - start)];
-        fill_run(normal, seed, first + start as u64, values);
-        dispatch(SumSquares { terms: values, sums: &mut sums });
+        let values = &mut values[..NORMALS.min(len - start)];
+        fill_run(normal, seed, first + start as u64, values, width);
+        width.run_with_fused(SumSquares { terms: values, sums: &mut sums });
     }
     Ok(Head::new(leading[0], sum_blocks(sums)))
 }
@@ -180,7 +198,7 @@ fn find_head<T: Compute>(
 /// Room for the sums of the blocks of so many terms.
 pub(crate) fn block_sums(terms: usize) -> Result<Vec<f64>, Error> {
     let mut sums = Vec::new();
-    sums.try_reserve_exact(terms.div_ceil(BLOCK)).map_err(|_| Error::Memory)?;
+    sums.try_reserve_exact(terms.div_ceil(SUM_BLOCK)).map_err(|_| Error::Memory)?;
     Ok(sums)
 }
 
@@ -195,14 +213,14 @@ impl<T: Compute> WithFused for SumSquares<'_, T> {
 
     #[inline(always)]
     fn call<S: Fused>(self, simd: S) {
-        for block in self.terms.chunks(BLOCK) {
+        for block in self.terms.chunks(SUM_BLOCK) {
             let mut lanes = Lanes::<S>::zeroed();
             let (whole, rest) = block.as_chunks();
             for terms in whole {
                 lanes.add_squares(simd, terms);
             }
             if !rest.is_empty() {
-                let mut terms = [T::default(); LANES]; // squares of zeros change no sum
+                let mut terms = [T::default(); SUM_LANES]; // squares of zeros change no sum
                 terms[..rest.len()].copy_from_slice(rest);
                 lanes.add_squares(simd, &terms);
             }
@@ -211,14 +229,11 @@ impl<T: Compute> WithFused for SumSquares<'_, T> {
     }
 }
 
-/// Sums that are added to in turn: part of the definition as well.
-const LANES: usize = 16;
-
-/// [`LANES`] numbers in as many vectors as they need, of these at most eight.
+/// [`SUM_LANES`] numbers in as many vectors as they need, of these at most eight.
 struct Lanes<S: Fused>([S::F64s; 8]);
 
 impl<S: Fused> Lanes<S> {
-    const COUNT: usize = LANES * size_of::<f64>() / size_of::<S::F64s>();
+    const COUNT: usize = SUM_LANES * size_of::<f64>() / size_of::<S::F64s>();
 
     #[inline(always)]
     fn zeroed() -> Self {
@@ -226,7 +241,7 @@ impl<S: Fused> Lanes<S> {
     }
 
     #[inline(always)]
-    fn add_squares<T: Compute>(&mut self, simd: S, terms: &[T; LANES]) {
+    fn add_squares<T: Compute>(&mut self, simd: S, terms: &[T; SUM_LANES]) {
         let mut factors = Self::zeroed();
         let elements: &mut [f64] = bytemuck::cast_slice_mut(&mut factors.0[..Self::COUNT]);
         for (element, term) in elements.iter_mut().zip(terms) {
@@ -238,7 +253,7 @@ impl<S: Fused> Lanes<S> {
     }
 
     #[inline(always)]
-    fn elements(&self) -> [f64; LANES] {
+    fn elements(&self) -> [f64; SUM_LANES] {
         *bytemuck::cast_slice(&self.0[..Self::COUNT]).first_chunk().expect("all of them")
     }
 }
@@ -246,11 +261,11 @@ impl<S: Fused> Lanes<S> {
 /// The sum of the sums of blocks, in blocks again, until one is left.
 pub(crate) fn sum_blocks(mut sums: Vec<f64>) -> f64 {
     while sums.len() > 1 {
-        let blocks = sums.len().div_ceil(BLOCK);
+        let blocks = sums.len().div_ceil(SUM_BLOCK);
         for block in 0..blocks {
-            let mut lanes = [0.0; LANES];
-            for (i, sum) in sums[block * BLOCK..].iter().take(BLOCK).enumerate() {
-                lanes[i % LANES] += sum;
+            let mut lanes = [0.0; SUM_LANES];
+            for (i, sum) in sums[block * SUM_BLOCK..].iter().take(SUM_BLOCK).enumerate() {
+                lanes[i % SUM_LANES] += sum;
             }
             sums[block] = fold(lanes);
         }
@@ -259,7 +274,7 @@ pub(crate) fn sum_blocks(mut sums: Vec<f64>) -> f64 {
     sums.first().copied().unwrap_or(0.0)
 }
 
-fn fold(mut lanes: [f64; LANES]) -> f64 {
+fn fold(mut lanes: [f64; SUM_LANES]) -> f64 {
     for half in [8, 4, 2, 1] {
         for i in 0..half {
             lanes[i] += lanes[i + half];
@@ -303,9 +318,6 @@ impl<T: Compute> WithFused for FindFactor<'_, T> {
     }
 }
 
-/// Rows of V that are laid out as a strip together.
-const PACKED: usize = 128;
-
 /// The upper triangle of Vᵀ·V; a part of the sums when it is stopped.
 #[inline(always)]
 fn find_gram<S: Fused, T: Compute>(
@@ -319,11 +331,11 @@ fn find_gram<S: Fused, T: Compute>(
     for start in (0..width).step_by(strip) {
         let end = width.min(start + strip);
         let mut sums = [<Row<S, T>>::zeroed(); PANEL];
-        for block in vectors.chunks(PACKED * width) {
+        for block in vectors.chunks(PACKED_ROWS * width) {
             if stopped() {
                 return;
             }
-            let mut packed = [<Row<S, T>>::zeroed(); PACKED];
+            let mut packed = [<Row<S, T>>::zeroed(); PACKED_ROWS];
             for (packed, row) in packed.iter_mut().zip(block.chunks_exact(width)) {
                 elements_mut::<S, T>(packed)[..end - start].copy_from_slice(&row[start..end]);
             }

@@ -6,8 +6,9 @@
 mod law;
 mod pattern;
 
+use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::{self, in_standard_mode};
-use crate::cpu::threads;
+use crate::cpu::{threads, tuning};
 use crate::error::Error;
 use crate::fill::block::Block;
 use crate::fill::view::fill_slice;
@@ -18,7 +19,7 @@ use crate::python::law::{Describe, Law};
 use crate::roots;
 use crate::samplers::Sampler;
 use crate::samplers::constant;
-use crate::{Normal, Orthogonal, Seed, Simd, Stream, TruncatedNormal, Uniform};
+use crate::{Normal, Orthogonal, Seed, Stream, TruncatedNormal, Uniform, Width};
 use bytemuck::Pod;
 use half::{bf16, f16};
 use ndarray::{ArrayViewMutD, ShapeBuilder};
@@ -84,7 +85,7 @@ fn detached(
     bytes: usize,
     fill: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<(), Error> + Send,
 ) -> PyResult<()> {
-    if bytes > threads::CHUNK_BYTES {
+    if bytes > tuning::CHUNK_BYTES {
         threads::num_threads()?; // reads the environment, which other threads must not write meanwhile
     }
     let mut raised = None;
@@ -122,7 +123,7 @@ fn fill<S: NumpyElement + Pod, T: Element>(
     let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
     let slice = bytemuck::cast_slice_mut::<S, T>(slice);
     detached(out.py(), size_of_val(slice), |interrupted| {
-        in_standard_mode(|| fill_slice(&kernel, seed, &block, slice, interrupted))
+        in_standard_mode(|| fill_slice(&kernel, seed, &block, slice, Execution::current(), interrupted))
     })
 }
 
@@ -187,7 +188,9 @@ fn fill_orthogonal_as<S: NumpyElement + Pod, T: Element>(
     let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned and without gaps"))?;
     let view = ArrayViewMutD::from_shape(order, bytemuck::cast_slice_mut::<S, T>(slice))
         .map_err(|error| PyValueError::new_err(error.to_string()))?;
-    detached(out.py(), usize::MAX, |interrupted| sampler.fill_interruptibly(seed, &shape, &start, view, interrupted))
+    detached(out.py(), usize::MAX, |interrupted| {
+        sampler.fill_interruptibly(seed, &shape, &start, view, Execution::current(), interrupted)
+    })
 }
 
 /// Fills bytes with a pattern of N.
@@ -313,7 +316,7 @@ mod _core {
             if matrix.dim() != out.dim() {
                 return Err(PyValueError::new_err("`out` must have the shape of `matrix`"));
             }
-            detached(py, usize::MAX, |interrupted| orthogonalize_into(&matrix, out, interrupted))
+            detached(py, usize::MAX, |interrupted| orthogonalize_into(&matrix, out, Execution::current(), interrupted))
         }
         check_aligned("matrix", matrix)?;
         check_aligned("out", out)?;
@@ -404,25 +407,25 @@ mod _core {
     /// The names of the vector widths that this processor has, narrowest first.
     #[pyfunction]
     fn available_simd() -> Vec<&'static str> {
-        Simd::available().map(Simd::name).collect()
+        Width::available().map(Width::name).collect()
     }
 
     #[pyfunction]
     fn get_simd() -> &'static str {
-        Simd::available().take_while(|&level| level <= Simd::limit()).last().unwrap_or(Simd::Baseline).name()
+        Width::available().take_while(|&level| level <= Width::limit()).last().unwrap_or(Width::Baseline).name()
     }
 
     #[pyfunction]
     #[pyo3(signature = (level))]
     fn set_simd(level: Option<&str>) -> PyResult<()> {
-        let levels = || Simd::available().collect::<Vec<_>>();
+        let levels = || Width::available().collect::<Vec<_>>();
         let Some(name) = level else {
-            Simd::Bits512.set_limit();
+            Width::Bits512.set_limit();
             return Ok(());
         };
         let found = levels().into_iter().find(|level| level.name() == name);
         let Some(found) = found else {
-            let names: Vec<_> = levels().into_iter().map(Simd::name).collect();
+            let names: Vec<_> = levels().into_iter().map(Width::name).collect();
             return Err(PyValueError::new_err(format!("`level` must be one of {names:?}, received: {name:?}")));
         };
         found.set_limit();

@@ -1,6 +1,7 @@
 //! One value everywhere.
 
-use crate::cpu::threads::for_each_chunk;
+use crate::cpu::execution::Execution;
+use crate::cpu::queue::for_each_chunk;
 use crate::error::Error;
 use ndarray::{ArrayViewMut, Dimension};
 
@@ -36,7 +37,7 @@ pub(crate) fn fill_constant_slice<T: Copy + Send + Sync>(
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
     // Not `fill`, which would pass a large element through the stack.
-    for_each_chunk(out, |_, chunk| chunk.iter_mut().for_each(|x| *x = value), interrupted)
+    for_each_chunk(out, Execution::current(), |_, chunk| chunk.iter_mut().for_each(|x| *x = value), interrupted)
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ pub(crate) mod normal;
 pub(crate) mod truncated_normal;
 pub(crate) mod uniform;
 
+use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
 use crate::fill::block::Block;
-use crate::fill::view::{fill_slice, fill_view};
+use crate::fill::view::fill_view;
 use crate::float::element::Element;
 use crate::memory::zeros;
 use crate::stream::seed::Seed;
-use ndarray::{Array, ArrayViewMut, Dimension, IntoDimension};
+use ndarray::{Array, ArrayViewMut, ArrayViewMut1, Dimension, IntoDimension};
 
 pub(crate) mod sealed {
     use crate::error::Error;
@@ -41,7 +42,8 @@ pub trait Sampler: sealed::Sampler {
     /// variable is wrong. Nothing is written then.
     fn fill<T: Element, D: Dimension>(&self, seed: impl Into<Seed>, out: ArrayViewMut<'_, T, D>) -> Result<(), Error> {
         let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
-        in_standard_mode(|| fill_view(&self.kernel::<T>()?, seed.into(), &Block::whole(&shape)?, out, &mut || false))
+        let block = Block::whole(&shape)?;
+        fill_interruptibly(self, seed.into(), &block, out, Execution::current(), &mut || false)
     }
 
     /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same
@@ -70,9 +72,8 @@ pub trait Sampler: sealed::Sampler {
         out: ArrayViewMut<'_, T, D>,
     ) -> Result<(), Error> {
         let extent: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
-        in_standard_mode(|| {
-            fill_view(&self.kernel::<T>()?, seed.into(), &Block::new(shape, start, &extent)?, out, &mut || false)
-        })
+        let block = Block::new(shape, start, &extent)?;
+        fill_interruptibly(self, seed.into(), &block, out, Execution::current(), &mut || false)
     }
 
     /// A new tensor of `shape`.
@@ -85,7 +86,20 @@ pub trait Sampler: sealed::Sampler {
         let sizes: Vec<u64> = shape.slice().iter().map(|&size| size as u64).collect();
         let block = Block::whole(&sizes)?;
         let mut values = zeros(block.len())?;
-        in_standard_mode(|| fill_slice(&self.kernel::<T>()?, seed.into(), &block, &mut values, &mut || false))?;
+        let out = ArrayViewMut1::from(&mut values);
+        fill_interruptibly(self, seed.into(), &block, out, Execution::current(), &mut || false)?;
         Array::from_shape_vec(shape, values).map_err(|error| Error::Block(format!("shape {sizes:?}: {error}")))
     }
+}
+
+/// [`Sampler::fill_block`] that uses the processor as `execution` says, and stops when `interrupted` says so.
+pub(crate) fn fill_interruptibly<T: Element, D: Dimension>(
+    sampler: &(impl sealed::Sampler + ?Sized),
+    seed: Seed,
+    block: &Block,
+    out: ArrayViewMut<'_, T, D>,
+    execution: Execution,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    in_standard_mode(|| fill_view(&sampler.kernel::<T>()?, seed, block, out, execution, interrupted))
 }

@@ -176,7 +176,7 @@ fn write<P: Pod>(vectors: &[P; 16], out: &mut [ChaChaBlock]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::dispatch::{Simd, WithVectors};
+    use crate::cpu::dispatch::{Width, WithVectors};
     use chacha20::ChaCha8Rng;
     use proptest::prelude::*;
     use rand_core::{Rng, SeedableRng};
@@ -209,9 +209,9 @@ mod tests {
             let mut out = vec![[0; 16]; count];
             Fill(&mut blocks, counter, &mut out).call(Portable);
             prop_assert_eq!(&out, &expected);
-            for level in Simd::available() {
+            for width in Width::available() {
                 let mut out = vec![[0; 16]; count];
-                let lanes = level.run(Fill(&mut blocks, counter, &mut out));
+                let lanes = width.run_with_vectors(Fill(&mut blocks, counter, &mut out));
                 prop_assert!(lanes >= 4);
                 prop_assert_eq!(&out, &expected, "{} lanes", lanes);
             }

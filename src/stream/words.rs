@@ -2,7 +2,8 @@
 //!
 //! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008: 8 rounds, 64-bit block counter, 64-bit stream id.
 
-use crate::cpu::dispatch::{WithVectors, with_vectors};
+use crate::cpu::dispatch::{Width, WithVectors};
+use crate::cpu::tuning::STREAM_BLOCKS;
 use crate::cpu::vectors::Vectors;
 use crate::stream::chacha::{ChaCha8, ChaChaBlock};
 use crate::stream::seed::Seed;
@@ -33,9 +34,6 @@ pub(crate) const GROUP: usize = 64;
 #[derive(Debug)]
 pub struct Stream(BlockRng<Refill>);
 
-/// Blocks that are made at once: what the widest vectors make.
-const REFILL: usize = 16;
-
 /// Makes the next blocks of a stream.
 #[derive(Debug)]
 struct Refill {
@@ -44,12 +42,12 @@ struct Refill {
 }
 
 impl Generator for Refill {
-    type Output = [u32; 16 * REFILL];
+    type Output = [u32; 16 * STREAM_BLOCKS];
 
-    fn generate(&mut self, out: &mut [u32; 16 * REFILL]) {
+    fn generate(&mut self, out: &mut [u32; 16 * STREAM_BLOCKS]) {
         let (out, _) = out.as_chunks_mut();
-        with_vectors(FillBlocks { blocks: &mut self.blocks, counter: self.counter, out });
-        self.counter = self.counter.wrapping_add(REFILL as u64);
+        Width::limit().run_with_vectors(FillBlocks { blocks: &mut self.blocks, counter: self.counter, out });
+        self.counter = self.counter.wrapping_add(STREAM_BLOCKS as u64);
     }
 }
 
@@ -80,7 +78,8 @@ impl Stream {
     pub fn position(&self) -> u128 {
         let used = self.0.word_offset() as u64;
         // The counter is that of the blocks that come after those at hand.
-        let block = if used == 0 { self.0.core.counter } else { self.0.core.counter.wrapping_sub(REFILL as u64) };
+        let block =
+            if used == 0 { self.0.core.counter } else { self.0.core.counter.wrapping_sub(STREAM_BLOCKS as u64) };
         (block as u128 * 16 + used as u128) % (1 << 68)
     }
 

@@ -12,7 +12,7 @@ mod random;
 mod samplers;
 
 use chacha20::ChaCha8Rng;
-use initializers::{Error, Orthogonal, Sampler, Simd, Stream, Uniform, fill_constant, set_num_threads, unit_roots};
+use initializers::{Error, Orthogonal, Sampler, Stream, Uniform, Width, fill_constant, set_num_threads, unit_roots};
 use ndarray::Array2;
 use rand_core::{Rng, SeedableRng};
 use random::Random;
@@ -27,7 +27,7 @@ fn variable(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Words, 64-bit words and bytes at any place, against the `chacha20` crate.
-fn words(random: &mut Random, widths: &[Simd]) {
+fn words(random: &mut Random, widths: &[Width]) {
     let (seed, value, stream_id) = random.seed();
     let near = random.pick(&[0, 1 << 32, 1 << 36, 1 << 37, 1 << 64, 1 << 67, (1 << 68) - 300]);
     let index = (near + random.size() as u128 % 300).saturating_sub(random.size() as u128 % 300) % (1 << 68);
@@ -80,7 +80,7 @@ fn others(random: &mut Random) {
     assert!(matches!(orthogonal, Err(Error::Memory | Error::Block(_))), "{shape:?}");
 }
 
-fn case(random: &mut Random, widths: &[Simd]) {
+fn case(random: &mut Random, widths: &[Width]) {
     match random.below(32) {
         0..=3 => words(random, widths),
         4 => matrices::case(random, widths), // they take longest
@@ -92,7 +92,7 @@ fn case(random: &mut Random, widths: &[Simd]) {
 #[test]
 fn fuzz() {
     let (cases, first, seed) = (variable("FUZZ_CASES", CASES), variable("FUZZ_FIRST", 0), variable("FUZZ_SEED", 1));
-    let widths: Vec<Simd> = Simd::available().collect();
+    let widths: Vec<Width> = Width::available().collect();
     let started = std::time::Instant::now();
     let mut failed = Vec::new();
     for number in first..first + cases {

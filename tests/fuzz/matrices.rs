@@ -2,10 +2,10 @@
 
 use crate::random::{Random, same, untouched};
 use half::{bf16, f16};
-use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Orthogonal, Simd, orthogonalize};
+use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Orthogonal, Width, orthogonalize};
 use ndarray::{Array2, ArrayD, Slice, s};
 
-pub(crate) fn case(random: &mut Random, widths: &[Simd]) {
+pub(crate) fn case(random: &mut Random, widths: &[Width]) {
     match random.below(8) {
         0 | 1 => drawn::<f32>(random, widths),
         2 => drawn::<f64>(random, widths),
@@ -42,7 +42,7 @@ fn check_orthogonal<T: Compute>(q: &Array2<T>, gain: f64, context: impl Fn() -> 
     assert!(error.iter().all(|x| x.abs() <= limit), "not orthogonal: {q} {}", context());
 }
 
-fn drawn<T: Element>(random: &mut Random, widths: &[Simd]) {
+fn drawn<T: Element>(random: &mut Random, widths: &[Width]) {
     let gain = if random.one_in(4) { random.float() } else { random.ordinary() };
     let sampler = match Orthogonal::new(gain) {
         Ok(sampler) => sampler,
@@ -90,7 +90,7 @@ fn drawn<T: Element>(random: &mut Random, widths: &[Simd]) {
     assert!(result.is_err() && one.iter().all(|x| same(&[*x], &[untouched::<T>()])), "{shape:?} {start:?}");
 }
 
-fn factor<T: Compute>(random: &mut Random, widths: &[Simd]) {
+fn factor<T: Compute>(random: &mut Random, widths: &[Width]) {
     let [rows, columns] = sizes(random);
     let hostile = random.one_in(4);
     let number = |random: &mut Random| T::from_f64(if hostile { random.float() } else { random.ordinary() });

@@ -1,6 +1,6 @@
 //! Random choices that like the edges.
 
-use initializers::{Element, Seed, Simd};
+use initializers::{Element, Seed, Width};
 use std::ops::RangeInclusive;
 
 /// SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, 2014): a case has a generator of its own.
@@ -108,7 +108,7 @@ impl Random {
     }
 
     /// Another width of the vectors, for everything that is drawn next.
-    pub(crate) fn set_width(&mut self, widths: &[Simd]) {
+    pub(crate) fn set_width(&mut self, widths: &[Width]) {
         self.pick(widths).set_limit();
     }
 }

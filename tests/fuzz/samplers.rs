@@ -2,7 +2,7 @@
 
 use crate::random::{Random, same, untouched};
 use half::{bf16, f16};
-use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Normal, Sampler, Simd, TruncatedNormal, Uniform};
+use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Normal, Sampler, TruncatedNormal, Uniform, Width};
 use ndarray::{ArrayD, ArrayViewMut1, Axis, Slice};
 
 /// What the values must keep to.
@@ -13,7 +13,7 @@ enum Law {
     Truncated([f64; 2], [f64; 2]),
 }
 
-pub(crate) fn case(random: &mut Random, widths: &[Simd]) {
+pub(crate) fn case(random: &mut Random, widths: &[Width]) {
     let [a, b] = [random.float(), random.float()];
     match random.below(3) {
         0 => {
@@ -44,7 +44,7 @@ pub(crate) fn case(random: &mut Random, widths: &[Simd]) {
     }
 }
 
-fn any_type(random: &mut Random, widths: &[Simd], sampler: &impl Sampler, law: Law) {
+fn any_type(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: Law) {
     match random.below(8) {
         0..=2 => block::<f32>(random, widths, sampler, law),
         3 => block::<f64>(random, widths, sampler, law),
@@ -121,7 +121,7 @@ fn run<T: Element>(sampler: &impl Sampler, law: Law, seed: initializers::Seed, f
     }
 }
 
-fn block<T: Element>(random: &mut Random, widths: &[Simd], sampler: &impl Sampler, law: Law) {
+fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: Law) {
     if random.one_in(1 << 15) {
         return large::<T>(random, widths, sampler, law);
     }
@@ -244,7 +244,7 @@ fn check_bounds<T: Element>(values: &[T], law: Law, context: impl Fn() -> String
 }
 
 /// Several chunks, on several threads.
-fn large<T: Element>(random: &mut Random, widths: &[Simd], sampler: &impl Sampler, law: Law) {
+fn large<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: Law) {
     let (seed, ..) = random.seed();
     let count = random.within(4 << 20..=9 << 20) / size_of::<T>();
     let first = random.size() >> 2;

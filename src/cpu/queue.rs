@@ -1,0 +1,231 @@
+//! Items of work, which several threads take from one queue until none is left or an interrupt stops them.
+
+use crate::cpu::execution::Execution;
+use crate::cpu::float_mode::in_standard_mode;
+use crate::cpu::threads::pool;
+use crate::cpu::tuning::{CHUNK_BYTES, INTERRUPT_PERIOD, LAST_CHUNK_DIVISOR, LAST_CHUNKS};
+use crate::error::Error;
+use rayon::Scope;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+/// The chunks not yet taken, each with its offset in elements.
+struct Chunks<'a, T> {
+    rest: &'a mut [T],
+    offset: usize,
+    size: usize,
+}
+
+impl<'a, T> Iterator for Chunks<'a, T> {
+    type Item = (usize, &'a mut [T]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = self.rest.len();
+        // The last ones are small, so that no thread waits long for the last of another.
+        let unit = if left < LAST_CHUNKS * self.size { self.size / LAST_CHUNK_DIVISOR } else { self.size };
+        // A chunk ends where a huge page does, so that each is touched first, and made, by one thread alone.
+        let into_unit = self.rest.as_ptr().addr() / size_of::<T>() % unit;
+        // The last chunk takes what would be less than a chunk.
+        let size = if left < 2 * unit { left } else { unit - into_unit };
+        let (chunk, rest) = std::mem::take(&mut self.rest).split_at_mut(size);
+        self.rest = rest;
+        let offset = self.offset;
+        self.offset += size;
+        (size > 0).then_some((offset, chunk))
+    }
+}
+
+/// Asks now and then whether to stop, and never again once the answer was yes.
+pub(crate) struct Poll<'a> {
+    interrupted: &'a mut dyn FnMut() -> bool,
+    /// When it was asked last; None where there is no clock: then it is never asked.
+    asked: Option<Instant>,
+    stopped: bool,
+}
+
+impl<'a> Poll<'a> {
+    pub(crate) fn new(interrupted: &'a mut dyn FnMut() -> bool) -> Self {
+        let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
+        Self { interrupted, asked: has_clock.then(Instant::now), stopped: false }
+    }
+
+    pub(crate) fn is_stopped(&mut self) -> bool {
+        if !self.stopped && self.asked.is_some_and(|asked| asked.elapsed() >= INTERRUPT_PERIOD) {
+            self.stopped = (self.interrupted)();
+            self.asked = Some(Instant::now());
+        }
+        self.stopped
+    }
+}
+
+/// Items that several threads take from one queue.
+struct Work<I, F> {
+    items: Mutex<I>,
+    act: F,
+    stop: AtomicBool,
+    /// Of the first item that failed.
+    error: OnceLock<Error>,
+}
+
+impl<I: Iterator, F: Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync> Work<I, F> {
+    /// Works on one item; false when there was none left.
+    fn step(&self, stopped: &mut dyn FnMut() -> bool) -> bool {
+        if self.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(item) = item else { return false };
+        // A worker has the mode of who started it.
+        if let Err(error) = in_standard_mode(|| (self.act)(item, stopped)) {
+            let _ = self.error.set(error);
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// A worker's turn: one item, then a turn of another queue that waits, then the next of this one.
+    fn turn<'s>(&'s self, scope: &Scope<'s>)
+    where
+        I: Send,
+    {
+        if self.step(&mut || self.stop.load(Ordering::Relaxed)) {
+            rayon::yield_now();
+            scope.spawn(|scope| self.turn(scope));
+        }
+    }
+}
+
+/// Calls `act` on every item, on the caller's thread and on others of the pool.
+///
+/// `interrupted` is asked on the caller's thread now and then; `act` can ask in the midst of a long item whether
+/// it is to give up. The first error of `act` ends the work and is returned.
+pub(crate) fn for_each<I: Iterator + Send>(
+    items: I,
+    execution: Execution,
+    act: impl Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    let work = Work { items: Mutex::new(items), act, stop: AtomicBool::new(false), error: OnceLock::new() };
+    let mut poll = Poll::new(interrupted);
+    let mut stopped = || {
+        if poll.is_stopped() {
+            work.stop.store(true, Ordering::Relaxed);
+        }
+        work.stop.load(Ordering::Relaxed)
+    };
+    let mut caller = || while work.step(&mut stopped) && !stopped() {};
+    let (threads, others) = execution.threads_and_pool()?;
+    match if threads > 1 { pool(others) } else { None } {
+        None => caller(),
+        Some(pool) => pool.threads.in_place_scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(|scope| work.turn(scope));
+            }
+            caller();
+        }),
+    }
+    if let Some(error) = work.error.into_inner() {
+        return Err(error);
+    }
+    if work.stop.into_inner() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+/// Elements of that size in a chunk; at least so many that the last chunks can be smaller.
+fn chunk_size<T>() -> usize {
+    (CHUNK_BYTES / size_of::<T>().max(1)).max(LAST_CHUNK_DIVISOR)
+}
+
+/// How many threads pay for so many elements: no more than there are chunks.
+pub(crate) fn threads_for_elements<T>(count: usize) -> usize {
+    (count / chunk_size::<T>()).max(1)
+}
+
+/// Calls `fill` on chunks of `out` that cover it, each with its offset, on the caller's thread and, when
+/// there are several chunks, on the pool. `interrupted` is asked on the caller's thread while it works.
+pub(crate) fn for_each_chunk<T: Send>(
+    out: &mut [T],
+    execution: Execution,
+    fill: impl Fn(usize, &mut [T]) + Sync,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    let size = chunk_size::<T>();
+    if size_of::<T>() == 0 || out.len() / size < 2 {
+        fill(0, out);
+        return Ok(());
+    }
+    let execution = execution.with_useful_threads(threads_for_elements::<T>(out.len()));
+    let fill_chunk = |(offset, chunk): (usize, &mut [T]), _: &mut dyn FnMut() -> bool| {
+        fill(offset, chunk);
+        Ok(())
+    };
+    for_each(Chunks { rest: out, offset: 0, size }, execution, fill_chunk, interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::dispatch::Width;
+    use std::collections::HashSet;
+    use std::sync::Condvar;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    /// Two items, each longer than the period.
+    fn slow(interrupted: &mut dyn FnMut() -> bool) -> Result<(), Error> {
+        let act = |_, stopped: &mut dyn FnMut() -> bool| {
+            for _ in 0..3 {
+                sleep(INTERRUPT_PERIOD);
+                let _ = stopped();
+            }
+            Ok(())
+        };
+        for_each(0..2, Execution::new(Width::Baseline, 1), act, interrupted)
+    }
+
+    #[test]
+    fn an_interrupt_is_asked_for_once() {
+        let mut asked = 0;
+        // A handler raises once: a second question would be answered no, and the exception lost.
+        let result = slow(&mut || {
+            asked += 1;
+            asked == 1
+        });
+        assert_eq!((result, asked), (Err(Error::Interrupted), 1));
+        let mut asked = 0;
+        let result = slow(&mut || {
+            asked += 1;
+            false
+        });
+        assert!(result == Ok(()) && asked >= 5, "{asked}");
+    }
+
+    #[test]
+    fn the_error_of_an_item_is_returned() {
+        for threads in [1, 3] {
+            let execution = Execution::new(Width::Baseline, threads);
+            let act = |i, _: &mut dyn FnMut() -> bool| if i == 70 { Err(Error::Memory) } else { Ok(()) };
+            assert_eq!(for_each(0..100, execution, act, &mut || false), Err(Error::Memory));
+            assert_eq!(for_each(0..70, execution, act, &mut || false), Ok(()));
+        }
+    }
+
+    /// Each of as many items as threads waits until all of them have begun.
+    #[test]
+    fn every_thread_takes_part() {
+        for threads in [1, 2, 5] {
+            let (begun, all) = (Mutex::new(HashSet::new()), Condvar::new());
+            let act = |_, _: &mut dyn FnMut() -> bool| {
+                let mut ids = begun.lock().unwrap();
+                assert!(ids.insert(std::thread::current().id()), "two items on one thread");
+                all.notify_all();
+                let limit = Duration::from_secs(60);
+                let (ids, _) = all.wait_timeout_while(ids, limit, |ids| ids.len() < threads).unwrap();
+                assert_eq!(ids.len(), threads, "threads that have begun");
+                Ok(())
+            };
+            for_each(0..threads, Execution::new(Width::Baseline, threads), act, &mut || false).unwrap();
+            assert_eq!(begun.lock().unwrap().len(), threads);
+        }
+    }
+}
