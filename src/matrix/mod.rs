@@ -3,4 +3,5 @@
 pub(crate) mod gemm;
 pub(crate) mod orthogonal;
 pub(crate) mod orthogonalize;
+pub(crate) mod product;
 pub(crate) mod reflectors;

@@ -14,7 +14,7 @@ use crate::float::element::Compute;
 use crate::matrix::gemm::{
     Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
 };
-use crate::matrix::orthogonal::{multiply_out, threads_for};
+use crate::matrix::product::{multiply_out, threads_for};
 use crate::matrix::reflectors::{Head, PANEL, Panel, Reflectors, SumSquares, block_sums, sum_blocks};
 use crate::memory::{try_collect, zeros, zeros_2d};
 use bytemuck::Zeroable;
