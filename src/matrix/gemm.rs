@@ -1,10 +1,10 @@
-//! Products of matrices whose bits do not depend on how they are cut up (`docs/stream.md`, section 11).
+//! Matrix products whose bits do not depend on how they are divided (`docs/stream.md`, section 11).
 //!
-//! Every element of a product has one accumulator, which takes its terms in ascending order, each by one fused
-//! multiply-add. Tiles, vector widths and threads only choose which accumulators are worked on together.
+//! Every element of a product has one accumulator. Its terms are added in ascending order, each by one fused
+//! multiply-add. Tiles, vector widths and threads only decide which accumulators are computed together.
 //!
-//! The right-hand matrix and the result lie in strips, two vectors wide, whose rows follow one another in memory: a
-//! tile is a few rows of a strip, and its accumulators stay in registers.
+//! The right-hand matrix and the result are stored in strips, two vectors wide, whose rows are contiguous. A tile is a few
+//! rows of a strip; its accumulators stay in registers.
 
 use crate::cpu::fused::Fused;
 use crate::cpu::tuning::PRODUCT_DEPTH;
@@ -23,24 +23,24 @@ use {
 /// A row of a strip.
 pub(crate) type Row<S, T> = [<T as Lanes>::Vector<S>; 2];
 
-/// Columns of a strip.
+/// Number of columns of a strip.
 pub(crate) const fn strip_width<S: Fused, T: Lanes>() -> usize {
     size_of::<Row<S, T>>() / size_of::<T>()
 }
 
-/// The elements of rows of a strip.
+/// The elements of a row of a strip.
 #[inline(always)]
 pub(crate) fn elements<S: Fused, T: Lanes>(row: &Row<S, T>) -> &[T] {
     bytemuck::cast_slice(row.as_slice())
 }
 
-/// The elements of a row of a strip, to be written.
+/// The elements of a row of a strip, mutable.
 #[inline(always)]
 pub(crate) fn elements_mut<S: Fused, T: Lanes>(row: &mut Row<S, T>) -> &mut [T] {
     bytemuck::cast_slice_mut(row.as_mut_slice())
 }
 
-/// `sums[i] += Σ_k a[k, i]·b[k]`, the matrix a having `stride` columns: aᵀ·b.
+/// Adds aᵀ·b to the sums: `sums[i] += Σ_k a[k, i]·b[k]`. The matrix a has `stride` columns.
 #[inline(always)]
 pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
     simd: S,
@@ -67,7 +67,7 @@ pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
     }
 }
 
-/// `sums[i] += Σ_k a[i, k]·b[k]`, the matrix a having as many columns as b has rows: a·b.
+/// Adds a·b to the sums: `sums[i] += Σ_k a[i, k]·b[k]`. The matrix a has as many columns as b has rows.
 #[inline(always)]
 pub(crate) fn add_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], sums: &mut [Row<S, T>]) {
     let depth = b.len();
@@ -85,7 +85,7 @@ pub(crate) fn add_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>
     }
 }
 
-/// `out[i] = −Σ_k a[i, k]·b[k]`; `out` is zero before.
+/// Writes −a·b: `out[i] = −Σ_k a[i, k]·b[k]`. `out` must be zero.
 #[inline(always)]
 pub(crate) fn negative_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], out: &mut [Row<S, T>]) {
     add_product(simd, a, b, out);
@@ -96,8 +96,8 @@ pub(crate) fn negative_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<
     }
 }
 
-/// Rows of the result, cut into tiles of eight, four and one, whose sums are in registers at once: sixteen sums, two
-/// loaded vectors and a coefficient fit into 32 registers, eight of them into 16.
+/// Divides rows of the result into tiles of eight, four and one rows. The sums of a tile are in registers at once: 16 sums,
+/// two loaded vectors and a coefficient fit into 32 registers, eight sums with them into 16.
 #[inline(always)]
 #[expect(clippy::type_complexity, reason = "three slices")]
 fn tiles<S: Fused, R>(sums: &mut [R]) -> (&mut [[R; 8]], &mut [[R; 4]], &mut [[R; 1]]) {
@@ -107,20 +107,20 @@ fn tiles<S: Fused, R>(sums: &mut [R]) -> (&mut [[R; 8]], &mut [[R; 4]], &mut [[R
     (head.as_chunks_mut().0, fours, ones.as_chunks_mut().0)
 }
 
-/// M columns of a matrix of width `stride`, from number `first` on, row by row.
+/// Columns `first` to `first` + M of a matrix with `stride` columns, row by row.
 #[inline(always)]
 fn rows_from<T: Copy, const M: usize>(a: &[T], stride: usize, first: usize) -> impl Iterator<Item = [T; M]> {
     a.chunks_exact(stride).map(move |row| *row[first..].first_chunk().expect("rows of whole tiles"))
 }
 
-/// The columns of the first M rows of a matrix of that width.
+/// The columns of the first M rows of a matrix with `width` columns.
 #[inline(always)]
 fn columns_of<T: Copy, const M: usize>(a: &[T], width: usize) -> impl Iterator<Item = [T; M]> {
     let rows: [&[T]; M] = std::array::from_fn(|i| &a[i * width..][..width]);
     (0..width).map(move |k| std::array::from_fn(|i| rows[i][k]))
 }
 
-/// The inner loop of everything: one row of b after the other, times M coefficients.
+/// The innermost loop: adds each row of b times M coefficients to the M sums.
 #[inline(always)]
 fn accumulate<S: Fused, T: Compute, const M: usize>(
     simd: S,
@@ -139,33 +139,32 @@ fn accumulate<S: Fused, T: Compute, const M: usize>(
     *sums = local;
 }
 
-/// A cache line, so that vectors do not straddle two.
+/// A cache line: no vector lies across two of them.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// Memory for rows of strips, zero at first.
+/// Memory for rows of strips, initially zero.
 pub(crate) struct Rows {
     lines: Vec<Line>,
 }
 
 impl Rows {
-    /// Room for `count` rows.
+    /// Allocates `count` rows.
     pub(crate) fn new<S: Fused, T: Lanes>(count: usize) -> Result<Self, Error> {
         let bytes = count.checked_mul(size_of::<Row<S, T>>()).ok_or(Error::Memory)?;
         let lines = bytemuck::allocation::try_zeroed_vec(bytes.div_ceil(size_of::<Line>()));
         Ok(Self { lines: lines.map_err(|()| Error::Memory)? })
     }
 
-    /// All of them.
+    /// All rows.
     #[inline(always)]
     pub(crate) fn as_mut<S: Fused, T: Lanes>(&mut self) -> &mut [Row<S, T>] {
         bytemuck::cast_slice_mut(&mut self.lines)
     }
 }
 
-/// The product of two matrices, for the Python layer's kernels: each element by fused multiply-adds in ascending order.
-/// `a` has as many columns as `b` has rows, one or more.
+/// Returns a·b, for the convolution kernels of the Python layer. `a` must have as many columns as `b` has rows, at least one.
 #[cfg(feature = "python")]
 pub(crate) fn multiply<T: Compute>(a: &ArrayRef2<T>, b: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
     let width = Width::limit();

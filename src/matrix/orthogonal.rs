@@ -16,9 +16,9 @@ use std::slice::from_ref;
 
 /// Random matrices with orthonormal columns (or rows, if there are more columns), times a gain.
 ///
-/// They have Haar's law, the uniform one: that of the QR factorisation of a Gaussian matrix with a positive diagonal of
-/// R. |QᵀQ − 1| ≤ (10 + √m/2)·ε, m being the longer side and ε that of f32 (f64 for f64 matrices), but for
-/// one small matrix in millions, which is past it by a hundredth.
+/// They are uniformly distributed (Haar measure): the distribution of Q in the QR factorization of a Gaussian matrix with
+/// a positive diagonal of R. |QᵀQ − 1| ≤ (10 + √m/2)·ε, where m is the longer side and ε the machine epsilon of f32 (of f64
+/// for f64 matrices). One small matrix in several million exceeds this bound, by about 1 %.
 ///
 /// ```
 /// use initializers::Orthogonal;
@@ -38,18 +38,18 @@ impl Orthogonal {
     /// Orthogonal matrices times a finite `gain`.
     ///
     /// # Errors
-    /// [`Error::Parameter`] when it is not finite.
+    /// [`Error::Parameter`] if it is not finite.
     pub fn new(gain: f64) -> Result<Self, Error> {
         Ok(Self { gain: finite("gain", gain)? })
     }
 
-    /// Fills a tensor of two or more dimensions, in any memory layout: all dimensions but the last, in C order, are the
-    /// rows of the matrix.
+    /// Fills a tensor of two or more dimensions, in any memory layout. The last dimension is the columns of the matrix, all
+    /// others, in C order, are its rows.
     ///
     /// # Errors
-    /// [`Error::Reach`] when not every value fits the element type, [`Error::Block`] when there are fewer than two
-    /// dimensions, [`Error::Memory`] when there is no memory for the reflectors, [`Error::Threads`] when the environment
-    /// variable is wrong. Nothing is written then.
+    /// [`Error::Reach`] if a value can be too large for the element type, [`Error::Block`] if there are fewer than two
+    /// dimensions, [`Error::Memory`] if the reflectors cannot be allocated, [`Error::Threads`] if `INITIALIZERS_NUM_THREADS`
+    /// is invalid. Nothing is written then.
     pub fn fill<T: Element, D: Dimension>(
         &self,
         seed: impl Into<Seed>,
@@ -59,11 +59,11 @@ impl Orthogonal {
         self.fill_block(seed, &shape, &vec![0; shape.len()], out)
     }
 
-    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same values as
-    /// that part of the whole tensor. A block of columns of a tall matrix costs its share.
+    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`, with the same values as
+    /// that slice of the whole tensor. A block of columns of a tall matrix takes its share of the time.
     ///
     /// # Errors
-    /// As [`Orthogonal::fill`], and [`Error::Block`] when the block is not inside the tensor.
+    /// As [`Orthogonal::fill`], and [`Error::Block`] if the block is not inside the tensor.
     pub fn fill_block<T: Element, D: Dimension>(
         &self,
         seed: impl Into<Seed>,
@@ -74,10 +74,10 @@ impl Orthogonal {
         self.fill_interruptibly(seed.into(), shape, start, out.into_dyn(), Execution::current(), &mut || false)
     }
 
-    /// A new matrix of `shape`.
+    /// Allocates and fills a matrix of `shape`.
     ///
     /// # Errors
-    /// As [`Orthogonal::fill`], and [`Error::Memory`] when there is no memory for it.
+    /// As [`Orthogonal::fill`], and [`Error::Memory`] if the matrix cannot be allocated.
     pub fn sample<T: Element>(&self, seed: impl Into<Seed>, shape: (usize, usize)) -> Result<Array2<T>, Error> {
         Block::whole(&[shape.0 as u64, shape.1 as u64])?;
         let mut out = zeros_2d(shape)?;
@@ -85,7 +85,7 @@ impl Orthogonal {
         Ok(out)
     }
 
-    /// [`Orthogonal::fill_block`], stopped when `interrupted` says so.
+    /// [`Orthogonal::fill_block`] that uses the processor as `execution` says, and stops when `interrupted` says so.
     pub(crate) fn fill_interruptibly<T: Element>(
         self,
         seed: Seed,
@@ -107,7 +107,7 @@ impl Orthogonal {
         let gain = self.gain_in::<T>()?;
         check(execution.width)?;
         if out.is_empty() {
-            return Ok(()); // sizes beside a zero can be of any size
+            return Ok(()); // the other sizes can be of any size
         }
         let block = Block::new(lead, lead_start, lead_extent)?;
         let sides = [lead.iter().product(), *columns].map(usize::try_from);
@@ -127,25 +127,25 @@ impl Orthogonal {
         if let Ok(out) = out.view_mut().into_shape_with_order(matrix) {
             return fill(out);
         }
-        // With gaps between the rows: a copy.
+        // There are gaps between the rows.
         let mut copy = zeros_2d(matrix)?;
         fill(copy.view_mut())?;
         out.iter_mut().zip(&copy).for_each(|(out, &value)| *out = value);
         Ok(())
     }
 
-    /// The gain, where every value fits T.
+    /// Rounds the gain; an error if a value can be too large for T.
     fn gain_in<T: Element>(self) -> Result<T::Compute, Error> {
         in_standard_mode(|| {
             let gain = T::Compute::parameter(self.gain);
-            // Rounding takes an element of the matrix past 1 by less than this.
+            // Rounding can make an element of the matrix larger than 1, by less than this.
             let reach = gain.to_f64().abs() * 1.001;
             if fits::<T>(reach) { Ok(gain) } else { Err(Error::Reach { names: "`gain`", reach, dtype: T::NAME }) }
         })
     }
 }
 
-/// Fills the rows of a matrix that lie in ascending runs, and of them these columns.
+/// Fills `out` with some rows, in ascending runs, and some columns of the matrix of that seed.
 #[expect(clippy::too_many_arguments, reason = "where, what and how")]
 fn fill_runs<T: Element>(
     gain: T::Compute,

@@ -1,7 +1,7 @@
 //! The orthogonal factor of a given matrix (`docs/stream.md`, section 11).
 //!
-//! Blocked Householder QR (R. Schreiber and C. Van Loan, 1989) on the products and reflectors of the random matrices,
-//! with the same promise: no bit depends on threads, tiles or vector widths.
+//! Blocked Householder QR (R. Schreiber and C. Van Loan, 1989), with the products and reflectors of the random matrices.
+//! No bit depends on threads, tiles or vector widths.
 
 use crate::cpu::dispatch::WithFused;
 use crate::cpu::execution::Execution;
@@ -22,11 +22,11 @@ use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2};
 use pulp::NullaryFnOnce;
 use std::slice::from_ref;
 
-/// The orthonormal columns (rows, if there are more columns) that come from those of `matrix` by Gram and Schmidt's
-/// process: Q of the QR factorisation in which the diagonal of R is ≥ 0.
+/// Returns Q of the QR factorization of `matrix` in which the diagonal of R is ≥ 0: the orthonormal columns that the
+/// Gram–Schmidt process makes of its columns.
 ///
-/// |QᵀQ − 1| ≤ (10 + √m/2)·ε, m being the longer side. Where the columns are linearly dependent, Q is orthonormal all
-/// the same. For a wide matrix the result is the transposed one of the transposed matrix.
+/// |QᵀQ − 1| ≤ (10 + √m/2)·ε, where m is the longer side. Q is orthonormal even if columns of `matrix` are linearly
+/// dependent. A matrix with more columns than rows is transposed before and after.
 ///
 /// ```
 /// use initializers::orthogonalize;
@@ -38,15 +38,15 @@ use std::slice::from_ref;
 /// ```
 ///
 /// # Errors
-/// [`Error::Parameter`] when an element is NaN or infinite, [`Error::Memory`] when there is no memory for the
-/// reflectors, [`Error::Threads`] when the environment variable is wrong.
+/// [`Error::Parameter`] if an element is NaN or infinite, [`Error::Memory`] if the reflectors cannot be allocated,
+/// [`Error::Threads`] if `INITIALIZERS_NUM_THREADS` is invalid.
 pub fn orthogonalize<T: Compute>(matrix: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
     let mut out = zeros_2d(matrix.dim())?;
     orthogonalize_into(matrix, out.view_mut(), Execution::current(), &mut || false)?;
     Ok(out)
 }
 
-/// [`orthogonalize`] into memory of the same shape.
+/// [`orthogonalize`] into an existing matrix of the same shape.
 pub(crate) fn orthogonalize_into<T: Compute>(
     matrix: &ArrayRef2<T>,
     out: ArrayViewMut2<'_, T>,
@@ -72,7 +72,7 @@ pub(crate) fn orthogonalize_into<T: Compute>(
     })
 }
 
-/// The reflectors that triangularise a matrix with at least as many rows as columns.
+/// Computes the reflectors that triangularize a matrix with at least as many rows as columns.
 struct Factorize<'a, 'b, T> {
     matrix: ArrayView2<'a, T>,
     execution: Execution,
@@ -130,7 +130,7 @@ impl<T: Compute> WithFused for Factorize<'_, '_, T> {
     }
 }
 
-/// Makes reflector `number` of a panel from its column and applies it to the later ones.
+/// Computes reflector `number` of a panel from its column and applies it to the later columns of the panel.
 struct Reflect<'a, S: Fused, T: Compute> {
     simd: S,
     /// The columns of the panel.
@@ -167,7 +167,7 @@ impl<S: Fused, T: Compute> NullaryFnOnce for Reflect<'_, S, T> {
         }
         vector[0] = head.leading;
         elements_mut::<S, T>(&mut column[first + number])[place] = head.leading;
-        // Of the first strip, the columns up to this one stay as they are.
+        // In the first strip, the columns up to this one are not changed.
         let mut done = place + 1;
         for strip in strips {
             let below = &mut strip[first + number..];
@@ -183,7 +183,7 @@ impl<S: Fused, T: Compute> NullaryFnOnce for Reflect<'_, S, T> {
     }
 }
 
-/// Takes V of a panel out of its columns, above which R stands.
+/// Copies V of a panel from its columns, which hold R above V.
 fn copy_vectors<S: Fused, T: Compute>(strips: &[Row<S, T>], rows: usize, panel: &mut Panel<T>) {
     let width = strip_width::<S, T>();
     for (strip, start) in strips.chunks_exact(rows).zip((0..panel.width).step_by(width)) {
@@ -219,11 +219,12 @@ impl<S: Fused, T: Compute> NullaryFnOnce for Update<'_, S, T> {
     }
 }
 
-/// A vector with a τ from here on is made longer first: it is what is left of a column that depends on those before it, and
-/// its τ, or products with it, could be out of range. Otherwise a power of two changes no bit of the result.
+/// A vector whose τ is this large is scaled first: it is the small remainder of a column that depends on those before it,
+/// and its τ, or products with τ, could overflow. Scaling by a power of two changes no other bit of the result.
 const LARGE_SCALE: f64 = (1u64 << 40) as f64;
 
-/// For each column the powers that take its largest magnitude into [1, 2): then no square overflows, and Q is the same.
+/// For each column, the powers of two that scale its largest magnitude into [1, 2). No square overflows then, and Q does not
+/// change.
 fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Result<Vec<[T; 2]>, Error> {
     let mut largest: Vec<f64> = zeros(matrix.ncols() as u64)?;
     for row in matrix.rows() {
@@ -234,13 +235,13 @@ fn scales<T: Compute>(matrix: &ArrayView2<'_, T>) -> Result<Vec<[T; 2]>, Error> 
     try_collect(largest.into_iter().map(powers_to_one))
 }
 
-/// Two powers of two whose product takes a magnitude into [1, 2); 1 for 0. (One power alone could be out of range.)
+/// Two powers of two whose product scales a magnitude into [1, 2); 1 for 0. (A single power could be out of range.)
 fn powers_to_one<T: Compute>(magnitude: f64) -> [T; 2] {
     if magnitude == 0.0 {
         return [T::from_f64(1.0); 2];
     }
     let power_of = |n: i64| f64::from_bits(((1023 + n) as u64) << 52);
-    // Subnormal numbers are brought to where the exponent field tells the size.
+    // Subnormal numbers are scaled first, so that the exponent field holds the size.
     let (magnitude, moved) =
         if magnitude < f64::MIN_POSITIVE { (magnitude * power_of(54), 54) } else { (magnitude, 0) };
     let power = 1023 + moved - (magnitude.to_bits() >> 52) as i64;
@@ -298,7 +299,7 @@ mod tests {
         check(&tiny, f32::EPSILON as f64);
     }
 
-    /// What is left of the second column is so small that τ would overflow.
+    /// The remainder of the second column is so small that τ would overflow.
     #[test]
     fn nearly_dependent_columns() {
         let column = [1e-30, 464.0, 1.0, 3.4e38, 65504.0f32];
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_no_memory_is_an_error() {
+    fn a_matrix_too_large_for_memory_is_an_error() {
         let one = ndarray::arr2(&[[1.0f32]]);
         let huge = one.broadcast((1 << 31, 1 << 31)).unwrap();
         assert_eq!(orthogonalize(&huge).unwrap_err(), Error::Memory);
@@ -333,6 +334,6 @@ mod tests {
             true
         });
         assert_eq!((result, asked), (Err(Error::Interrupted), 1));
-        assert!(out.iter().all(|&x| x == 0.0), "written before the panel was made");
+        assert!(out.iter().all(|&x| x == 0.0), "written before the panel was factorized");
     }
 }

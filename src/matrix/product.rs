@@ -1,6 +1,7 @@
-//! The product of reflectors, multiplied out panel by panel, the last one first, onto the columns of the identity.
+//! Q: the product of all reflectors, or some rows and columns of it.
 //!
-//! A column of the result depends on the reflectors and itself only: strips of columns are made independently of one another.
+//! The panels of reflectors are applied to the columns of the identity, the last panel first. A column of Q depends on no
+//! other column, so strips of columns are computed independently.
 
 use crate::cpu::dispatch::WithFused;
 use crate::cpu::execution::Execution;
@@ -24,7 +25,7 @@ pub(crate) fn threads_for(rows: usize, columns: usize) -> usize {
     1 + multiply_adds / MULTIPLY_ADDS_PER_THREAD
 }
 
-/// Writes gain times the wanted rows and columns of the product of the reflectors and signs.
+/// Writes `gain`·Q·D, where D is the diagonal matrix of the signs: these rows and columns, each in ascending runs.
 pub(crate) fn multiply_out<T: Element>(
     reflectors: &Reflectors<T::Compute>,
     gain: T::Compute,
@@ -35,62 +36,63 @@ pub(crate) fn multiply_out<T: Element>(
 ) -> Result<(), Error> {
     let columns = try_collect(column_runs.iter().cloned().flatten())?;
     let apply = |(rows, columns, out), stopped: &mut dyn FnMut() -> bool| {
-        execution.width.run_with_fused(Apply { reflectors, gain, task: Task { rows, columns, out }, stopped })
+        execution.width.run_with_fused(RunTask { reflectors, gain, task: Task { rows, columns, out }, stopped })
     };
     if reflectors.panels.len() == 1 {
-        let mut rows = Runs { runs: row_runs, skipped: 0 };
+        let mut rows = RemainingRows { runs: row_runs, taken: 0 };
         let tasks = out.axis_chunks_iter_mut(Axis(0), TASK_ROWS);
         let tasks = tasks.map(|out| (rows.take(out.nrows()), &columns[..], out));
         for_each(tasks, execution, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
     } else {
-        // Later columns take more panels: they come first, so that the threads end together.
+        // Later columns need more panels: they come first, so that all threads end at about the same time.
         let tasks = out.axis_chunks_iter_mut(Axis(1), PANEL).zip(columns.chunks(PANEL)).rev();
         let tasks = tasks.map(|(out, columns)| (try_collect(row_runs.iter().cloned()), columns, out));
         for_each(tasks, execution, |(rows, columns, out), stopped| apply((rows?, columns, out), stopped), interrupted)
     }
 }
 
-/// What is left of ascending runs of rows.
-struct Runs<'a> {
+/// Ascending runs of rows that no task has taken yet.
+struct RemainingRows<'a> {
     runs: &'a [Range<usize>],
-    /// Of the first run.
-    skipped: usize,
+    /// Rows of the first run that are taken.
+    taken: usize,
 }
 
-impl Runs<'_> {
+impl RemainingRows<'_> {
     /// The next `count` rows.
     fn take(&mut self, mut count: usize) -> Result<Vec<Range<usize>>, Error> {
-        let mut taken = Vec::new();
+        let mut rows = Vec::new();
         while count > 0 {
-            let start = self.runs[0].start + self.skipped;
+            let start = self.runs[0].start + self.taken;
             let end = self.runs[0].end.min(start + count);
-            taken.try_reserve(1).map_err(|_| Error::Memory)?;
-            taken.push(start..end);
+            rows.try_reserve(1).map_err(|_| Error::Memory)?;
+            rows.push(start..end);
             count -= end - start;
-            self.skipped += end - start;
+            self.taken += end - start;
             if end == self.runs[0].end {
-                (self.runs, self.skipped) = (&self.runs[1..], 0);
+                (self.runs, self.taken) = (&self.runs[1..], 0);
             }
         }
-        Ok(taken)
+        Ok(rows)
     }
 }
 
-/// A part of the result: these rows and columns, in their order.
+/// Rows and columns of the output that one thread computes, in their order.
 struct Task<'a, T> {
     rows: Vec<Range<usize>>,
     columns: &'a [usize],
     out: ArrayViewMut2<'a, T>,
 }
 
-struct Apply<'a, 'b, T: Element> {
+/// Computes the rows and columns of a task.
+struct RunTask<'a, 'b, T: Element> {
     reflectors: &'a Reflectors<T::Compute>,
     gain: T::Compute,
     task: Task<'a, T>,
     stopped: &'b mut dyn FnMut() -> bool,
 }
 
-impl<T: Element> WithFused for Apply<'_, '_, T> {
+impl<T: Element> WithFused for RunTask<'_, '_, T> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
@@ -100,12 +102,12 @@ impl<T: Element> WithFused for Apply<'_, '_, T> {
         let strips = find_strips(columns, width)?;
         let Some(last) = strips.last().map(Strip::panel) else { return Ok(()) };
 
-        // Where only one panel is taken, rows are made as they are written: none is kept.
-        let kept = if last > 0 { reflectors.rows } else { 0 };
-        let mut memory = Rows::new::<S, T::Compute>(kept.checked_mul(strips.len()).ok_or(Error::Memory)?)?;
+        // With one panel, rows are computed as they are written. With several, the strips are stored in between.
+        let stored_rows = if last > 0 { reflectors.rows } else { 0 };
+        let mut memory = Rows::new::<S, T::Compute>(stored_rows.checked_mul(strips.len()).ok_or(Error::Memory)?)?;
         let matrix = memory.as_mut::<S, T::Compute>();
-        if kept > 0 {
-            for (strip, rows) in strips.iter().zip(matrix.chunks_exact_mut(kept)) {
+        if stored_rows > 0 {
+            for (strip, rows) in strips.iter().zip(matrix.chunks_exact_mut(stored_rows)) {
                 set_identity::<S, T::Compute>(strip.first, 0, rows);
             }
         }
@@ -114,7 +116,11 @@ impl<T: Element> WithFused for Apply<'_, '_, T> {
                 if stopped() {
                     return Ok(());
                 }
-                let below = if kept > 0 { &mut matrix[i * kept..(i + 1) * kept][panel.first..] } else { &mut [] };
+                let below = if stored_rows > 0 {
+                    &mut matrix[i * stored_rows..(i + 1) * stored_rows][panel.first..]
+                } else {
+                    &mut []
+                };
                 let mut factors = [<Row<S, T::Compute>>::zeroed(); PANEL];
                 let factors = &mut factors[..panel.width];
                 find_factors(simd, panel, strip, below, factors);
@@ -122,25 +128,25 @@ impl<T: Element> WithFused for Apply<'_, '_, T> {
                     add_product(simd, &panel.vectors, factors, below);
                     continue;
                 }
-                let emit = Emit { gain, signs: &reflectors.signs, columns: &columns[strip.places.clone()], strip };
-                let mut done = 0;
+                let writer = Writer { gain, signs: &reflectors.signs, columns: &columns[strip.places.clone()], strip };
+                let mut written = 0;
                 for rows in rows
                     .iter()
                     .flat_map(|run| run.clone().step_by(OUTPUT_ROWS).map(|row| row..run.end.min(row + OUTPUT_ROWS)))
                 {
-                    let mut fresh = [<Row<S, T::Compute>>::zeroed(); OUTPUT_ROWS];
-                    let made = if kept > 0 {
+                    let mut scratch = [<Row<S, T::Compute>>::zeroed(); OUTPUT_ROWS];
+                    let computed = if stored_rows > 0 {
                         &mut below[rows.clone()]
                     } else {
-                        set_identity::<S, T::Compute>(strip.first, rows.start, &mut fresh[..rows.len()]);
-                        &mut fresh[..rows.len()]
+                        set_identity::<S, T::Compute>(strip.first, rows.start, &mut scratch[..rows.len()]);
+                        &mut scratch[..rows.len()]
                     };
-                    add_product(simd, &panel.vectors[rows.start * panel.width..], factors, made);
+                    add_product(simd, &panel.vectors[rows.start * panel.width..], factors, computed);
                     let mut target = out.view_mut();
-                    target.slice_axis_inplace(Axis(0), (done..done + rows.len()).into());
+                    target.slice_axis_inplace(Axis(0), (written..written + rows.len()).into());
                     target.slice_axis_inplace(Axis(1), strip.places.clone().into());
-                    emit.write::<S, T>(made, target)?;
-                    done += rows.len();
+                    writer.write::<S, T>(computed, target)?;
+                    written += rows.len();
                 }
             }
         }
@@ -148,14 +154,14 @@ impl<T: Element> WithFused for Apply<'_, '_, T> {
     }
 }
 
-/// Columns that are made together: those from `first` on, as many as a row of a strip has elements.
+/// Columns that are computed together: those from `first` on, as many as a row of a strip has elements.
 struct Strip {
     first: usize,
-    /// Which places of the output are columns of it.
+    /// Columns of the output that belong to it.
     places: Range<usize>,
 }
 
-/// The strips that have some of these ascending columns.
+/// The strips of these ascending columns.
 fn find_strips(columns: &[usize], width: usize) -> Result<Vec<Strip>, Error> {
     let mut strips: Vec<Strip> = Vec::new();
     for (place, &column) in columns.iter().enumerate() {
@@ -172,13 +178,13 @@ fn find_strips(columns: &[usize], width: usize) -> Result<Vec<Strip>, Error> {
 }
 
 impl Strip {
-    /// The last panel that does anything to the columns.
+    /// The last panel that changes these columns of the identity.
     fn panel(&self) -> usize {
         self.first / PANEL
     }
 }
 
-/// The rows of the identity from number `start` on, in the strip from column `first` on; they are zero before.
+/// Sets `rows`, which are zero, to rows of the identity: from row `start` on, in the strip from column `first` on.
 #[inline(always)]
 fn set_identity<S: Fused, T: Compute>(first: usize, start: usize, rows: &mut [Row<S, T>]) {
     for column in 0..strip_width::<S, T>() {
@@ -188,7 +194,7 @@ fn set_identity<S: Fused, T: Compute>(first: usize, start: usize, rows: &mut [Ro
     }
 }
 
-/// −T·(Vᵀ·C), C being the rows from the panel's first on: what the columns of V are multiplied by and added to C.
+/// Computes −T·(Vᵀ·C) for the rows C from the panel's first on. V times it, added to C, applies the panel.
 #[inline(always)]
 fn find_factors<S: Fused, T: Compute>(
     simd: S,
@@ -200,7 +206,7 @@ fn find_factors<S: Fused, T: Compute>(
     let mut products = [<Row<S, T>>::zeroed(); PANEL];
     let products = &mut products[..panel.width];
     if let Some(first) = strip.first.checked_sub(panel.first).filter(|&first| first < PANEL) {
-        // Columns of the identity yet: the product is made of rows of V.
+        // The columns are still those of the identity: the product consists of rows of V.
         for (column, row) in panel.vectors.chunks_exact(panel.width).skip(first).take(strip_width::<S, T>()).enumerate()
         {
             for (product, &value) in products.iter_mut().zip(row) {
@@ -208,21 +214,21 @@ fn find_factors<S: Fused, T: Compute>(
             }
         }
     } else {
-        // The first rows, as many as the panel has columns, are zero yet.
+        // The first PANEL rows are still zero.
         add_transposed_product(simd, &panel.vectors[PANEL * PANEL..], PANEL, &below[PANEL..], products);
     }
     negative_product(simd, &panel.factor, products, factors);
 }
 
-/// How rows of a strip are written to the output.
-struct Emit<'a, T> {
+/// Writes rows of a strip to the output: multiplied by the signs and the gain, rounded.
+struct Writer<'a, T> {
     gain: T,
     signs: &'a [T],
     columns: &'a [usize],
     strip: &'a Strip,
 }
 
-impl<C: Compute> Emit<'_, C> {
+impl<C: Compute> Writer<'_, C> {
     #[inline(always)]
     fn write<S: Fused, T: Element<Compute = C>>(
         &self,

@@ -1,7 +1,7 @@
 //! Householder reflectors in panels, drawn from the stream (`docs/stream.md`, section 11).
 //!
 //! G. W. Stewart, "The efficient generation of random orthogonal matrices with an application to condition
-//! estimators", 1980: the reflectors that would triangularise a Gaussian matrix are those of independent Gaussian
+//! estimators", 1980: the reflectors that would triangularize a Gaussian matrix are those of independent Gaussian
 //! vectors. Compact WY form: R. Schreiber and C. Van Loan, "A storage-efficient WY representation for products of
 //! Householder transformations", 1989.
 
@@ -19,28 +19,28 @@ use crate::samplers::normal::NormalKernel;
 use crate::stream::seed::Seed;
 use bytemuck::Zeroable;
 
-/// Reflectors in a panel. It decides how sums are grouped, and so the bits: frozen.
+/// Reflectors in a panel. It decides how sums are grouped, and thus the bits: frozen.
 pub(crate) const PANEL: usize = 64;
 
-/// Terms of a sum of squares in one block of it: frozen as well.
+/// Terms in one block of a sum of squares: frozen as well.
 const SUM_BLOCK: usize = 1024;
 
-/// Sums of a block, which are added to in turn: frozen as well.
+/// Partial sums of a block: term i is added to sum i modulo this. Frozen as well.
 const SUM_LANES: usize = 16;
 
 /// I − V·T·Vᵀ, the product of up to [`PANEL`] reflectors, the first one leftmost.
 pub(crate) struct Panel<T> {
-    /// Number of its first reflector; above that row V is zero, and not stored.
+    /// Index of the first reflector. V is zero above this row; those rows are not stored.
     pub(crate) first: usize,
-    /// How many reflectors.
+    /// Number of reflectors.
     pub(crate) width: usize,
-    /// V row by row, `width` columns, from row `first` on.
+    /// V, row by row with `width` columns, from row `first` on.
     pub(crate) vectors: Vec<T>,
-    /// T row by row, `width` columns, upper triangular.
+    /// T, row by row with `width` columns, upper triangular.
     pub(crate) factor: Vec<T>,
 }
 
-/// Reflectors of vectors of length `rows`, and the signs that columns are multiplied by in the end.
+/// Reflectors of vectors of length `rows`, and the signs that the columns of their product are multiplied by.
 pub(crate) struct Reflectors<T> {
     pub(crate) rows: usize,
     pub(crate) panels: Vec<Panel<T>>,
@@ -59,7 +59,7 @@ impl<T: Compute> Reflectors<T> {
         let (normal, width) = (NormalKernel::<T>::standard(), execution.width);
         let vector_of = |k: usize| k as u64 * 64 * rows.div_ceil(64) as u64;
 
-        let mut reflectors = Self::zeros(rows, count)?; // the largest piece of memory first
+        let mut reflectors = Self::zeros(rows, count)?; // the largest allocation first
         let mut heads = try_collect((0..count).map(|_| Head::default()))?;
         let find = |(k, head): (usize, &mut Head<T>), stopped: &mut dyn FnMut() -> bool| {
             *head = find_head(&normal, seed, vector_of(k), rows - k, width, stopped)?;
@@ -70,19 +70,19 @@ impl<T: Compute> Reflectors<T> {
         for (sign, head) in reflectors.signs.iter_mut().zip(&heads) {
             *sign = head.sign;
         }
-        let parts = reflectors.panels.iter_mut().flat_map(|panel| {
+        let row_blocks = reflectors.panels.iter_mut().flat_map(|panel| {
             let (first, width) = (panel.first, panel.width);
             panel
                 .vectors
                 .chunks_mut(PANEL_ROWS * width)
                 .enumerate()
-                .map(move |(i, part)| (first, width, i * PANEL_ROWS, part))
+                .map(move |(i, rows)| (first, width, i * PANEL_ROWS, rows))
         });
-        let draw = |(first, width, start, part): (usize, usize, usize, &mut [T]), _: &mut dyn FnMut() -> bool| {
+        let draw = |(first, width, start, vectors): (usize, usize, usize, &mut [T]), _: &mut dyn FnMut() -> bool| {
             let mut values = [T::default(); PANEL_ROWS];
-            let rows = part.len() / width;
+            let rows = vectors.len() / width;
             for column in 0..width {
-                // Row r of the panel has element r − column of the vector; above it is zero.
+                // Row r of the panel holds element r − column of the vector; the rows above are zero.
                 let skip = column.saturating_sub(start).min(rows);
                 let values = &mut values[..rows - skip];
                 fill_run(
@@ -92,16 +92,16 @@ impl<T: Compute> Reflectors<T> {
                     values,
                     execution.width,
                 );
-                for (row, &value) in part[skip * width..].chunks_exact_mut(width).zip(values.iter()) {
+                for (row, &value) in vectors[skip * width..].chunks_exact_mut(width).zip(values.iter()) {
                     row[column] = value;
                 }
                 if (start..start + rows).contains(&column) {
-                    part[(column - start) * width + column] = heads[first + column].leading;
+                    vectors[(column - start) * width + column] = heads[first + column].leading;
                 }
             }
             Ok(())
         };
-        for_each(parts, execution, draw, interrupted)?;
+        for_each(row_blocks, execution, draw, interrupted)?;
 
         let scales = try_collect(heads.iter().map(|head| head.scale))?;
         let find_factor = |panel: &mut Panel<T>, stopped: &mut dyn FnMut() -> bool| {
@@ -111,7 +111,7 @@ impl<T: Compute> Reflectors<T> {
         Ok(reflectors)
     }
 
-    /// Room for `count` reflectors of vectors of length `rows`.
+    /// Allocates `count` reflectors of vectors of length `rows`.
     pub(crate) fn zeros(rows: usize, count: usize) -> Result<Self, Error> {
         let zeros = |len: usize| zeros(len as u64);
         let signs = zeros(count)?;
@@ -130,7 +130,7 @@ impl<T: Compute> Reflectors<T> {
 }
 
 impl<T: Compute> Panel<T> {
-    /// Makes T of V and τ; leaves it unfinished when it is stopped.
+    /// Computes T from V and the τ of each reflector; leaves it unfinished when it is stopped.
     pub(crate) fn find_factor(
         &mut self,
         scales: &[T],
@@ -141,10 +141,10 @@ impl<T: Compute> Panel<T> {
     }
 }
 
-/// What a reflector I − τ·v·vᵀ needs beside the vector x that it is made from.
+/// The numbers of a reflector I − τ·v·vᵀ that differ from the vector x it reflects.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Head<T> {
-    /// v₁; the other elements of v are those of x.
+    /// v₁. The other elements of v are those of x.
     pub(crate) leading: T,
     /// τ.
     pub(crate) scale: T,
@@ -153,7 +153,7 @@ pub(crate) struct Head<T> {
 }
 
 impl<T: Compute> Head<T> {
-    /// From x₁ and the sum of the squares of the other elements.
+    /// Computes them from x₁ and the sum of the squares of the other elements.
     #[inline(always)]
     pub(crate) fn new(x: T, squares: f64) -> Self {
         let x_64 = x.to_f64();
@@ -171,7 +171,7 @@ impl<T: Compute> Head<T> {
 /// Normals of a vector that are drawn together.
 const NORMALS: usize = SUM_BLOCKS * SUM_BLOCK;
 
-/// The head of the reflector whose `len` normals begin at element `first` of the stream; a wrong one when it is stopped.
+/// Computes the head of the reflector whose `len` normals begin at element `first`; a wrong one when it is stopped.
 fn find_head<T: Compute>(
     normal: &NormalKernel<T>,
     seed: Seed,
@@ -195,14 +195,14 @@ fn find_head<T: Compute>(
     Ok(Head::new(leading[0], sum_blocks(sums)))
 }
 
-/// Room for the sums of the blocks of so many terms.
+/// Allocates the sums of the blocks of so many terms.
 pub(crate) fn block_sums(terms: usize) -> Result<Vec<f64>, Error> {
     let mut sums = Vec::new();
     sums.try_reserve_exact(terms.div_ceil(SUM_BLOCK)).map_err(|_| Error::Memory)?;
     Ok(sums)
 }
 
-/// Sums of the squares of the terms, block by block, onto those of [`block_sums`].
+/// Appends the sum of squares of each block of terms to `sums`, which [`block_sums`] allocated.
 pub(crate) struct SumSquares<'a, T> {
     pub(crate) terms: &'a [T],
     pub(crate) sums: &'a mut Vec<f64>,
@@ -214,7 +214,7 @@ impl<T: Compute> WithFused for SumSquares<'_, T> {
     #[inline(always)]
     fn call<S: Fused>(self, simd: S) {
         for block in self.terms.chunks(SUM_BLOCK) {
-            let mut lanes = Lanes::<S>::zeroed();
+            let mut lanes = PartialSums::<S>::zeroed();
             let (whole, rest) = block.as_chunks();
             for terms in whole {
                 lanes.add_squares(simd, terms);
@@ -229,10 +229,10 @@ impl<T: Compute> WithFused for SumSquares<'_, T> {
     }
 }
 
-/// [`SUM_LANES`] numbers in as many vectors as they need, of these at most eight.
-struct Lanes<S: Fused>([S::F64s; 8]);
+/// [`SUM_LANES`] partial sums, in at most eight vectors.
+struct PartialSums<S: Fused>([S::F64s; 8]);
 
-impl<S: Fused> Lanes<S> {
+impl<S: Fused> PartialSums<S> {
     const COUNT: usize = SUM_LANES * size_of::<f64>() / size_of::<S::F64s>();
 
     #[inline(always)]
@@ -258,7 +258,7 @@ impl<S: Fused> Lanes<S> {
     }
 }
 
-/// The sum of the sums of blocks, in blocks again, until one is left.
+/// Adds the sums of blocks, in blocks again, until one sum is left.
 pub(crate) fn sum_blocks(mut sums: Vec<f64>) -> f64 {
     while sums.len() > 1 {
         let blocks = sums.len().div_ceil(SUM_BLOCK);
@@ -283,7 +283,7 @@ fn fold(mut lanes: [f64; SUM_LANES]) -> f64 {
     lanes[0]
 }
 
-/// T of a panel from V and τ.
+/// Computes T of a panel from V and τ.
 struct FindFactor<'a, T> {
     vectors: &'a [T],
     scales: &'a [T],
@@ -318,7 +318,7 @@ impl<T: Compute> WithFused for FindFactor<'_, T> {
     }
 }
 
-/// The upper triangle of Vᵀ·V; a part of the sums when it is stopped.
+/// Computes the upper triangle of Vᵀ·V; partial sums when it is stopped.
 #[inline(always)]
 fn find_gram<S: Fused, T: Compute>(
     simd: S,
