@@ -1,34 +1,67 @@
-//! Which formula a sampler uses and with which parameters, for those who compute the stream elsewhere.
+//! The formula of a sampler and its rounded parameters, for code that computes the same values elsewhere (GPU kernels).
 
-use crate::float::element::Compute;
-use crate::samplers::normal::NormalKernel;
-use crate::samplers::truncated_normal::{Side, TruncatedKernel};
-use crate::samplers::uniform::UniformKernel;
+use crate::cpu::float_mode::in_standard_mode;
+use crate::error::Error;
+use crate::float::element::{Compute, Element};
+use crate::python::arrays::{WithElement, with_element};
+use crate::samplers::normal::{Normal, NormalKernel};
+use crate::samplers::sealed::Sampler;
+use crate::samplers::truncated_normal::{Side, TruncatedKernel, TruncatedNormal};
+use crate::samplers::uniform::{Uniform, UniformKernel};
+use bytemuck::Pod;
+use numpy::Element as NumpyElement;
+use pyo3::PyResult;
 
-/// The formula's name, and its parameters in order, as the computing type has them.
+/// The formula's name, and its parameters in order, rounded to the computing type.
 pub(crate) type Law = (&'static str, Vec<f64>);
 
-/// A kernel that can tell what it computes.
+/// A sampler whose formula has a name.
 pub(crate) trait Describe {
-    fn law(&self) -> Law;
+    /// The formula for elements of type T; an error where their values can be too large for it.
+    fn describe_for<T: Element>(&self) -> Result<Law, Error>;
 }
 
-impl<C: Compute> Describe for UniformKernel<C> {
-    /// low, range and last.
+macro_rules! describe {
+    ($($sampler:ty)*) => {$(
+        impl Describe for $sampler {
+            fn describe_for<T: Element>(&self) -> Result<Law, Error> {
+                Ok(self.kernel::<T>()?.law())
+            }
+        }
+    )*};
+}
+describe!(Uniform Normal TruncatedNormal);
+
+/// The formula of a sampler for the element type of that name.
+pub(crate) fn describe(dtype: &str, sampler: &impl Describe) -> PyResult<Law> {
+    struct Call<'a, D>(&'a D);
+
+    impl<D: Describe> WithElement for Call<'_, D> {
+        type Output = Law;
+
+        fn call<N: NumpyElement + Pod, T: Element>(self) -> PyResult<Law> {
+            Ok(in_standard_mode(|| self.0.describe_for::<T>())?)
+        }
+    }
+    with_element(dtype, Call(sampler))
+}
+
+impl<C: Compute> UniformKernel<C> {
+    /// Parameters: low, range and last.
     fn law(&self) -> Law {
         ("uniform", [self.low, self.range, self.last].map(C::to_f64).to_vec())
     }
 }
 
-impl<C: Compute> Describe for NormalKernel<C> {
-    /// mean and stddev.
+impl<C: Compute> NormalKernel<C> {
+    /// Parameters: mean and stddev.
     fn law(&self) -> Law {
         ("normal", [self.mean, self.stddev].map(C::to_f64).to_vec())
     }
 }
 
-impl<C: Compute> Describe for TruncatedKernel<C> {
-    /// mean and stddev; for other bounds than ±2 also start, mass, end, lower and upper.
+impl<C: Compute> TruncatedKernel<C> {
+    /// Parameters: mean and stddev; for other bounds than ±2 also start, mass, end, lower and upper.
     fn law(&self) -> Law {
         match *self {
             Self::Unreached(normal) => normal.law(),
