@@ -26,7 +26,7 @@ def main() -> None:
     weights = recipe.init(specs)
     seconds = time.perf_counter() - start
 
-    laws = {name: rule.law for rule, names in recipe.plan(specs).rules for name in names}
+    summaries = {name: rule.summary for rule, names in recipe.plan(specs).rules for name in names}
     row = "{:<26}{:>13}  {:<31}{:>10}{:>10}  {}"
     line = "─" * 106
     print(row.format("name", "shape", "initializer", "mean", "std", "digest"))
@@ -36,7 +36,7 @@ def main() -> None:
         mean, std = np.mean(array, dtype=np.float64), np.std(array, dtype=np.float64)
         numbers = f"{mean:.1e}" if mean % 1 else f"{mean:g}", f"{std:.5g}"
         digest = initializers.digest({name: array})[:12]
-        print(row.format(name, shape, laws[name], *numbers, digest))
+        print(row.format(name, shape, summaries[name], *numbers, digest))
 
     count = sum(array.size for array in weights.values())
     print(line)

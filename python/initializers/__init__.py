@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from . import propagation as propagation
     from . import recipe as recipe
     from .propagation import propagate
-    from .recipe import Recipe
+    from .recipe import Recipe, Rule
 
 # Other names of the same classes, as Keras has them.
 IdentityInitializer = identity = Identity
@@ -98,6 +98,7 @@ __all__ = [
     "RandomNormal",
     "RandomUniform",
     "Recipe",
+    "Rule",
     "STFTInitializer",
     "SeedGenerator",
     "Sparse",
@@ -145,6 +146,7 @@ __all__ = [
 # Loaded on first use: public name → submodule that defines it (None: the name is the submodule).
 _LAZY = {
     "Recipe": "recipe",
+    "Rule": "recipe",
     "checkpoint": None,
     "propagate": "propagation",
     "propagation": None,

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from initializers import HeNormal, Orthogonal, Recipe, checkpoint, digest, fold_in, propagate
-from initializers.recipe import RecipeRule, Spec, read_specs
+from initializers.recipe import Spec, read_specs
 from initializers.torch import Rule, fill_, init_module_
 
 RULES = {"*": Rule("he_normal")}
@@ -87,7 +87,7 @@ def test_keras_is_the_explicit_choice() -> None:
     for rules in (
         {"bias": "zeros", "*": Rule("he_normal", convention="keras")},
         Recipe({"bias": "zeros", "*": "he_normal"}, seed=1, convention="keras"),
-        Recipe([("bias", "zeros"), RecipeRule("*", "he_normal", convention="keras")], seed=1),
+        Recipe([("bias", "zeros"), Rule("he_normal", "*", convention="keras")], seed=1),
     ):
         module = init_module_(nn.Linear(32, 64), rules, 1)
         assert module.weight.detach().numpy().tobytes() == expected.tobytes()

@@ -74,6 +74,17 @@ def check_name(argument: str, value: object, known: Iterable[str], lead: str = "
     return str(value)
 
 
+def check_text(argument: str, value: object) -> str:
+    """Return `value` if it is Unicode text."""
+    if not isinstance(value, str):
+        raise TypeError(f"`{argument}` must be a string, received: {show(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"`{argument}` must be Unicode text, received: {show(value)}") from None
+    return value
+
+
 def check_real(argument: str, value: object, wanted: str = "a finite number") -> float:
     """Return `value`, any real number or 0-d array of one, as a finite Python float."""
     number = to_float(argument, value, wanted)

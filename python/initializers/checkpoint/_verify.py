@@ -214,7 +214,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         >>> recipe = Recipe({"*": "he_normal"}, seed=2024, convention="torch")
         >>> path = checkpoint.write(recipe, {"up.weight": (64, 256)}, "example.safetensors")
         >>> checkpoint.read_recipe(path)
-        Recipe([RecipeRule('*', 'HeNormal')], seed=2024, convention='torch')
+        Recipe([Rule('HeNormal', '*')], seed=2024, convention='torch')
         >>> path.unlink()
     """
     return _parse_recipe(path, read(path))

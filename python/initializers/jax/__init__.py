@@ -7,7 +7,7 @@ and the place in it, not on the mesh, the number of processes, or whether a call
 from jax.nn.initializers import Initializer
 
 from .._public import publish
-from ..recipe._rules import Rule
+from ..recipe import Rule
 from ._init import (
     constant,
     delta_orthogonal,

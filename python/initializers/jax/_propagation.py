@@ -20,7 +20,7 @@ from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
-from ..recipe._rules import Rules
+from ..recipe._resolve import ResolvedRules
 from ._laws import find_law
 from ._tape import Entry, Run, Tape, differentiate, is_array, is_inexact
 from ._tree import init_tree
@@ -31,7 +31,7 @@ _lock = threading.Lock()
 
 
 def measure_model(
-    model: Any, inputs: Any, loss: Any, rules: Rules | None, seed: int, training: bool
+    model: Any, inputs: Any, loss: Any, rules: ResolvedRules | None, seed: int, training: bool
 ) -> list[Call]:
     """Return the passes through the layers of a module, which stays as it is.
 
@@ -96,7 +96,7 @@ class _Adapter:
 
 
 class _Linen(_Adapter):
-    def __init__(self, model: Any, inputs: Any, rules: Rules | None, seed: int) -> None:
+    def __init__(self, model: Any, inputs: Any, rules: ResolvedRules | None, seed: int) -> None:
         import flax
 
         is_bound = model.scope is not None
@@ -151,7 +151,7 @@ class _Linen(_Adapter):
 
 class _Nnx(_Adapter):
     def __init__(
-        self, model: Any, inputs: Any, rules: Rules | None, seed: int, training: bool
+        self, model: Any, inputs: Any, rules: ResolvedRules | None, seed: int, training: bool
     ) -> None:
         from flax import nnx
 
@@ -192,7 +192,7 @@ class _Nnx(_Adapter):
 
 class _Equinox(_Adapter):
     def __init__(
-        self, model: Any, inputs: Any, rules: Rules | None, seed: int, training: bool
+        self, model: Any, inputs: Any, rules: ResolvedRules | None, seed: int, training: bool
     ) -> None:
         import equinox
 

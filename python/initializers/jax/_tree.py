@@ -15,7 +15,8 @@ from .._arguments.checks import show
 from .._arguments.conventions import KERAS, TORCH
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
-from ..recipe._rules import Rule, Rules
+from ..recipe import Rule
+from ..recipe._resolve import ResolvedRules
 from ._array import check_sharding, is_compiling, make_blocks, place_whole
 
 
@@ -38,12 +39,13 @@ def init_tree(
     Args:
         tree: A tree of arrays or `jax.ShapeDtypeStruct`s. Other leaves are kept.
         rules: A `Recipe`; a mapping from patterns of names to an initializer, what a factory of
-            this module returned, a `Rule`, or None for a leaf to be kept, of which the first that
-            matches counts; a function of a leaf's name and shape that returns such a result; or an
-            object with such a method `choose`. Fans are counted in the layout (*kernel, inputs,
+            this module returned, a `Rule`, or None for a leaf to be kept; a list of such pairs and
+            of `Rule`s with patterns, of which the first that matches counts, as of a mapping; a
+            function of a leaf's name and shape that returns an initializer, a `Rule` or None; or
+            an object with such a method `choose`. Fans are counted in the layout (*kernel, inputs,
             outputs), but in the layers of `equinox.nn` as these keep weights, (outputs, inputs,
             *kernel), unless a rule or the recipe states another `convention`. A leaf has the dtype
-            that it has, whatever a `Recipe` says.
+            that it has, whatever a rule says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A leaf's is
             `fold_in(seed, name)`.
         shardings: A sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh, for all
@@ -74,7 +76,7 @@ def init_tree(
             "jax.eval_shape), whose programs would hold all weights as constants; received a call "
             "inside one: give what it returns to the function as an argument"
         )
-    chosen = Rules(rules, seed)
+    chosen = ResolvedRules(rules, seed)
     leaves, structure = jax.tree.flatten(tree)
     places = _spread(shardings, tree, len(leaves))
     named = list(_list_leaves(tree))

@@ -15,7 +15,7 @@ from keras import Initializer
 
 from .._arguments.seeds import SeedGenerator
 from .._public import publish
-from ..recipe._rules import Rule
+from ..recipe import Rule
 from ._classes import (
     BY_NAME,
     STFT,

@@ -10,7 +10,8 @@ import keras
 from .._arguments.conventions import KERAS
 from .._arguments.dtypes import look_up
 from .._memory.allocation import allocate_aligned
-from ..recipe._rules import Rule, Rules
+from ..recipe import Rule
+from ..recipe._resolve import ResolvedRules
 from ._names import name_variables
 from ._seed_model import build
 from ._tensors import to_tensor
@@ -33,11 +34,12 @@ def init_model(
         model: A built model or layer; or a function without arguments that returns one, whose
             initializers draw nothing.
         rules: A `Recipe`; a mapping from patterns of names to an initializer, a `Rule`, or None for
-            a variable to be left as it is, of which the first that matches counts; a function of a
-            variable's name and shape that returns such a result; or an object with such a method
-            `choose`. Fans are counted in Keras's layout, (*kernel, inputs, outputs), unless a rule
-            or the recipe states another `convention`. A variable has the dtype that it has,
-            whatever a `Recipe` says.
+            a variable that keeps its value; a list of such pairs and of `Rule`s with patterns, of
+            which the first that matches counts, as of a mapping; a function of a variable's name
+            and shape that returns an initializer, a `Rule` or None; or an object with such a
+            method `choose`. Fans are counted in Keras's layout, (*kernel, inputs, outputs), unless
+            a rule or the recipe states another `convention`. A variable has the dtype that it has,
+            whatever a rule says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A variable's is
             `fold_in(seed, name)`.
         partial: Whether the model is a part of a larger one, so that rules may match nothing in it.
@@ -58,7 +60,7 @@ def init_model(
         >>> keras.ops.convert_to_numpy(init_model(model, recipe).layers[0].bias).tolist()
         [1.0, 1.0, 1.0]
     """
-    chosen = Rules(rules, seed)
+    chosen = ResolvedRules(rules, seed)
     built, _ = build(model)
     named = name_variables(built)
     shapes = [(name, tuple(each.shape), KERAS) for name, each in named.items()]

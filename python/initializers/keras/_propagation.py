@@ -16,7 +16,7 @@ from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
-from ..recipe._rules import Rules
+from ..recipe._resolve import ResolvedRules
 from ._gradients import differentiate, is_float
 from ._init_model import init_model
 from ._laws import find_law
@@ -29,7 +29,7 @@ _lock = threading.RLock()
 
 
 def measure_model(
-    model: Any, inputs: Any, loss: Any, rules: Rules | None, seed: int, training: bool
+    model: Any, inputs: Any, loss: Any, rules: ResolvedRules | None, seed: int, training: bool
 ) -> list[Call]:
     """Return the passes through the layers of a Keras model, which stays as it is.
 

@@ -18,7 +18,8 @@ from .._arguments.seeds import check_seed_integer, no_seeds_drawn
 from .._classes.base import Initializer
 from .._frameworks import find_adapter, load_adapter
 from .._public import publish
-from ..recipe._rules import Rule, Rules
+from ..recipe import Rule
+from ..recipe._resolve import ResolvedRules
 from ._inputs import make_normal
 from ._result import Layer, Propagation, summarize
 from ._stack import check_activation, check_widths, pass_through
@@ -63,10 +64,10 @@ def propagate(
             of all outputs, each times a standard-normal number, so that the gradients of the
             outputs have the scale 1.
         rules: What the weights are made by first, as the adapters take it: a `Recipe`, a mapping
-            from patterns of names to initializers, or a function of name and shape; here also an
-            initializer for all matrices and kernels, which then are those of the mapping
-            `{"*": initializer}`, while vectors stay as they are. None: the weights that the model
-            has.
+            from patterns of names to initializers, a list of `Rule`s with patterns, or a function
+            of name and shape; here also an initializer for all matrices and kernels, which then are
+            those of the mapping `{"*": initializer}`, while vectors stay as they are. None: the
+            weights that the model has.
         seed: An integer in `[-2**127, 2**127)`, for inputs, the loss, dropout and the weights;
             those by a `Recipe` take its own, and Keras's dropout layers their own generators.
         training: Whether the model runs as in training: with dropout, normalized by the batch.
@@ -119,13 +120,13 @@ def _summarize(calls: Any, loss: Any) -> Propagation:
 
 
 def _try_in_stack(
-    recipe: Any, inputs: Any, loss: Any, seed: int, widths: list[int], activation: str
+    given: Any, inputs: Any, loss: Any, seed: int, widths: list[int], activation: str
 ) -> Propagation:
     if loss is not None:
         raise ValueError(f"`loss` must be None for a recipe alone, received: {show(loss)}")
     check_activation(activation)
-    convention = getattr(recipe, "convention", None) or KERAS
-    rules = _make_rules(recipe, seed)
+    convention = getattr(given, "convention", None) or KERAS
+    rules = _make_rules(given, seed)
     batch = (
         make_normal((256, widths[0]), seed, "inputs", 0)
         if inputs is None
@@ -141,10 +142,12 @@ def _try_in_stack(
 
 
 def _is_recipe(thing: object) -> bool:
+    if isinstance(thing, (list, tuple)):
+        return all(isinstance(each, (Rule, list, tuple)) for each in thing)
     return isinstance(thing, (str, Mapping, Initializer)) or hasattr(thing, "choose")
 
 
-def _make_rules(rules: Any, seed: int) -> Rules:
+def _make_rules(rules: Any, seed: int) -> ResolvedRules:
     """Return the rules, or those by which one initializer makes all matrices.
 
     Initializers by name draw no seed from `random`, since every weight gets its own.
@@ -153,11 +156,11 @@ def _make_rules(rules: Any, seed: int) -> Rules:
     with no_seeds_drawn():
         if not (is_config or isinstance(rules, (str, Initializer))):
             own = getattr(rules, "seed", None)
-            return Rules(rules, seed if own is None else own)
+            return ResolvedRules(rules, seed if own is None else own)
         rule = Rule(rules)
 
     def choose(name: str, shape: tuple[int, ...]) -> Rule | None:
         is_bias = "bias" in name.replace("/", ".").rpartition(".")[2]
         return None if len(shape) < 2 or is_bias else rule
 
-    return Rules(choose, seed)
+    return ResolvedRules(choose, seed)

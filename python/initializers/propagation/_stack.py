@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._arguments.checks import check_name, show, to_integer
 from .._arguments.dtypes import look_up
-from ..recipe._rules import Rules
+from ..recipe._resolve import ResolvedRules
 from ._activations import FUNCTIONS
 from ._measure import mean_square, measure, rms_of
 from ._theory import Call, Law
@@ -21,7 +21,12 @@ Matrix = NDArray[np.float64]
 
 
 def pass_through(
-    rules: Rules, convention: str, inputs: Matrix, widths: Sequence[int], activation: str, back: Any
+    rules: ResolvedRules,
+    convention: str,
+    inputs: Matrix,
+    widths: Sequence[int],
+    activation: str,
+    back: Any,
 ) -> list[Call]:
     """Return the passes through a stack, which is computed in float64.
 
@@ -90,7 +95,7 @@ def check_activation(activation: object) -> str:
     return check_name("activation", activation, FUNCTIONS)
 
 
-def _make_matrix(rules: Rules, convention: str, i: int, shape: tuple[int, int]) -> Matrix:
+def _make_matrix(rules: ResolvedRules, convention: str, i: int, shape: tuple[int, int]) -> Matrix:
     is_torch = convention == "torch"
     name = f"layers.{i}.weight" if is_torch else f"layers/{i}/kernel"
     shape = shape[::-1] if is_torch else shape

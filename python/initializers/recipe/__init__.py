@@ -4,13 +4,13 @@ from .._arguments.specs import Spec
 from .._public import publish
 from ._plan import Plan, Weight
 from ._recipe import Recipe
-from ._recipe_rule import RecipeRule
+from ._rule import Rule
 from ._sources import list_models, model_specs, read_specs
 
 __all__ = [
     "Plan",
     "Recipe",
-    "RecipeRule",
+    "Rule",
     "Spec",
     "Weight",
     "list_models",
@@ -18,5 +18,5 @@ __all__ = [
     "read_specs",
 ]
 
-Recipe.__module__ = "initializers"  # its public place, as for all names there
+Recipe.__module__ = Rule.__module__ = "initializers"  # their public place
 publish(__name__, globals())

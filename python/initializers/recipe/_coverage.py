@@ -22,7 +22,7 @@ class Entry(Protocol):
     """A rule of a list of rules, the first of which that matches a name counts."""
 
     @property
-    def pattern(self) -> str:
+    def pattern(self) -> str | None:
         """The pattern of names."""
 
     @property
@@ -33,14 +33,14 @@ class Entry(Protocol):
     def optional(self) -> bool:
         """Whether the rule may match no weight."""
 
-    def takes(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return whether the rule matches a name."""
 
 
 def find(entries: Sequence[Entry], name: str) -> int | None:
     """Return the place of the first rule that matches a name, or None."""
     for place, entry in enumerate(entries):
-        if entry.takes(name):
+        if entry.matches(name):
             return place
     return None
 
@@ -84,7 +84,7 @@ def _list_missing(entries: Sequence[Entry], missing: list[str]) -> Iterator[str]
         for name in missing:
             groups.setdefault(NUMBER.sub("0", name), []).append(name)
         listed = ", ".join(repr(_shorten(merge_names(group))) for group in groups.values())
-        near = hint(missing[0], [entry.pattern for entry in entries])
+        near = hint(missing[0], [entry.pattern or "" for entry in entries])
         count = f"{len(missing)} weights" if len(missing) > 1 else "a weight"
         yield f"{count} without a rule: {listed}{near}"
 
@@ -94,10 +94,11 @@ def _list_idle(entries: Sequence[Entry], found: dict[str, int | None]) -> Iterat
     for place, entry in enumerate(entries):
         if place in busy or entry.optional:
             continue
-        if any(map(entry.takes, found)):
+        if any(map(entry.matches, found)):
             why = ", as earlier rules already match every weight that it matches"
         else:
-            why = hint(entry.pattern, found) or _hint_end(entry.pattern, found)
+            pattern = entry.pattern or ""
+            why = hint(pattern, found) or _hint_end(pattern, found)
         yield (
             f"rule {place + 1} without a weight: {_shorten(entry.label)}{why} "
             "(`optional` lets a rule match none, `partial=True` is for a part of a model)"

@@ -1,4 +1,4 @@
-"""Which rule of a recipe takes which weight of a model."""
+"""Which rule of a recipe applies to which weight of a model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .._charts.text import align, shape_text
 from .._filling import AnyFill, Fill, StackFill, plan_fill
 from .._memory.allocation import allocate
 from ._coverage import NUMBER, merge_names
-from ._recipe_rule import RecipeRule
-from ._rules import Rule, Rules
+from ._resolve import ResolvedRules
+from ._rule import Rule
 
 _Row: TypeAlias = tuple[str, str, str, str, str]
 
@@ -87,15 +87,15 @@ class Weight:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which rule of a recipe takes which weight of a model; `str` of it is a table.
+    """Which rule of a recipe applies to which weight of a model; `str` of it is a table.
 
     Attributes:
         weights: What every weight gets, by its name, in the model's order.
-        rules: Each rule, in the recipe's order, with the names of the weights that it takes.
+        rules: Each rule, in the recipe's order, with the names of the weights that it applies to.
     """
 
     weights: dict[str, Weight]
-    rules: tuple[tuple[RecipeRule, tuple[str, ...]], ...]
+    rules: tuple[tuple[Rule, tuple[str, ...]], ...]
 
     @property
     def size(self) -> int:
@@ -111,7 +111,7 @@ class Plan:
         table: list[str | _Row] = [("weights", "shape", "dtype", "number", "elements")]
         for number, (rule, names) in enumerate(self.rules, 1):
             nothing = "" if names else ": no weight"
-            table.append(f"{number}. {rule.label} → {rule.law}{nothing}")
+            table.append(f"{number}. {rule.label} → {rule.summary}{nothing}")
             table += group_weights([self.weights[name] for name in names])
         rows = align([row for row in table if isinstance(row, tuple)], right=(3, 4))
         aligned = iter(rows)
@@ -146,7 +146,7 @@ def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
         ValueError: If it is none: a weight without a rule or values, or a rule without a weight.
     """
     named = [(name, spec.shape, spec.convention) for name, spec in specs.items()]
-    chosen = Rules(recipe, recipe.seed).choose_all(named, partial=partial)
+    chosen = ResolvedRules(recipe, recipe.seed).choose_all(named, partial=partial)
     taken: list[list[str]] = [[] for _ in recipe.rules]
     weights: dict[str, Weight] = {}
     for (name, spec), rule in zip(specs.items(), chosen, strict=True):

@@ -12,7 +12,7 @@ from .._classes.constants import Constant, Ones, Zeros
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._classes.orthogonal import Orthogonal
 from .._classes.variance_scaling import GlorotUniform, LecunNormal, VarianceScaling
-from ._recipe_rule import RecipeRule
+from ._rule import Rule
 from ._sources import list_models
 
 _STDDEV = 0.02
@@ -45,10 +45,10 @@ Radford et al. (2019), Language models are unsupervised multitask learners, sect
 model.py. OpenAI's own model.py has 0.01 for wpe, and does not scale.""",
         "convention": "keras",
         "rules": [
-            RecipeRule("*.bias", Zeros(), optional=True),
-            RecipeRule("*ln_*.weight", Ones()),
+            Rule(Zeros(), "*.bias", optional=True),
+            Rule(Ones(), "*ln_*.weight"),
             _scale_to_depth("*.c_proj.weight", layers),
-            RecipeRule("*", RandomNormal(stddev=_STDDEV)),
+            Rule(RandomNormal(stddev=_STDDEV), "*"),
         ],
     }
 
@@ -61,9 +61,9 @@ normal, stddev 0.02; biases 0, norms 1.
 transformers, LlamaConfig.initializer_range and PreTrainedModel._init_weights.""",
         "convention": "torch",
         "rules": [
-            RecipeRule("*.bias", Zeros(), optional=True),
-            RecipeRule("*norm.weight", Ones()),
-            RecipeRule("*", RandomNormal(stddev=_STDDEV)),
+            Rule(Zeros(), "*.bias", optional=True),
+            Rule(Ones(), "*norm.weight"),
+            Rule(RandomNormal(stddev=_STDDEV), "*"),
         ],
     }
 
@@ -94,9 +94,9 @@ Devlin et al. (2019), google-research/bert, create_initializer in modeling.py. (
 draws without truncation.)""",
         "convention": "torch",
         "rules": [
-            RecipeRule("*.bias", Zeros()),
-            RecipeRule("*LayerNorm.weight", Ones()),
-            RecipeRule("*", TruncatedNormal(stddev=_STDDEV)),
+            Rule(Zeros(), "*.bias"),
+            Rule(Ones(), "*LayerNorm.weight"),
+            Rule(TruncatedNormal(stddev=_STDDEV), "*"),
         ],
     }
 
@@ -109,14 +109,14 @@ Dosovitskiy et al. (2021), An image is worth 16x16 words, whose code is in big_v
 models/vit.py; timm, vision_transformer.py, init_weights_vit_jax and init_weights.""",
         "convention": "torch",
         "rules": [
-            RecipeRule("head.*", Zeros(), optional=True),
-            RecipeRule("*norm*.weight", Ones()),
-            RecipeRule("*.mlp.*.bias", RandomNormal(stddev=1e-6)),
-            RecipeRule("*.bias", Zeros()),
-            RecipeRule("*_token", RandomNormal(stddev=1e-6), optional=True),
-            RecipeRule("pos_embed", RandomNormal(stddev=0.02), optional=True),
-            RecipeRule("patch_embed.*weight", LecunNormal()),
-            RecipeRule("*.weight", GlorotUniform()),
+            Rule(Zeros(), "head.*", optional=True),
+            Rule(Ones(), "*norm*.weight"),
+            Rule(RandomNormal(stddev=1e-6), "*.mlp.*.bias"),
+            Rule(Zeros(), "*.bias"),
+            Rule(RandomNormal(stddev=1e-6), "*_token", optional=True),
+            Rule(RandomNormal(stddev=0.02), "pos_embed", optional=True),
+            Rule(LecunNormal(), "patch_embed.*weight"),
+            Rule(GlorotUniform(), "*.weight"),
         ],
     }
 
@@ -136,14 +136,14 @@ def _resnet(layers: int = 50, names: str = "torchvision") -> dict[str, Any]:
             "comment": f"ResNet of 50 or more layers, in Keras's names.\n{_RESNET}",
             "convention": "keras",
             "rules": [
-                RecipeRule(r".*_block\d+_3_bn/gamma", Zeros(), regex=True),
-                RecipeRule("*/gamma", Ones()),
-                RecipeRule("*/beta", Zeros()),
-                RecipeRule("*/moving_mean", Zeros(), optional=True),
-                RecipeRule("*/moving_variance", Ones(), optional=True),
-                RecipeRule("predictions/kernel", RandomNormal(stddev=0.01), optional=True),
-                RecipeRule("*/bias", Zeros(), optional=True),
-                RecipeRule("*/kernel", kernels),
+                Rule(Zeros(), r".*_block\d+_3_bn/gamma", regex=True),
+                Rule(Ones(), "*/gamma"),
+                Rule(Zeros(), "*/beta"),
+                Rule(Zeros(), "*/moving_mean", optional=True),
+                Rule(Ones(), "*/moving_variance", optional=True),
+                Rule(RandomNormal(stddev=0.01), "predictions/kernel", optional=True),
+                Rule(Zeros(), "*/bias", optional=True),
+                Rule(kernels, "*/kernel"),
             ],
         }
     last = "*.bn3.weight" if is_bottleneck else "*.bn2.weight"
@@ -151,15 +151,15 @@ def _resnet(layers: int = 50, names: str = "torchvision") -> dict[str, Any]:
         "comment": f"ResNet, in torchvision's names.\n{_RESNET}",
         "convention": "torch",
         "rules": [
-            RecipeRule(last, Zeros(), comment=f"the last of a block, layers = {layers}"),
-            RecipeRule("*bn?.weight", Ones()),
-            RecipeRule("*.downsample.1.weight", Ones(), optional=True),
-            RecipeRule("fc.weight", RandomNormal(stddev=0.01), optional=True),
-            RecipeRule("*.bias", Zeros()),
-            RecipeRule("*.running_mean", Zeros(), optional=True),
-            RecipeRule("*.running_var", Ones(), optional=True),
-            RecipeRule("*.num_batches_tracked", Zeros(), optional=True),
-            RecipeRule("*.weight", kernels),
+            Rule(Zeros(), last, comment=f"the last of a block, layers = {layers}"),
+            Rule(Ones(), "*bn?.weight"),
+            Rule(Ones(), "*.downsample.1.weight", optional=True),
+            Rule(RandomNormal(stddev=0.01), "fc.weight", optional=True),
+            Rule(Zeros(), "*.bias"),
+            Rule(Zeros(), "*.running_mean", optional=True),
+            Rule(Ones(), "*.running_var", optional=True),
+            Rule(Zeros(), "*.num_batches_tracked", optional=True),
+            Rule(kernels, "*.weight"),
         ],
     }
 
@@ -176,20 +176,20 @@ Raffel et al. (2020), Exploring the limits of transfer learning, whose code is M
 transformers, T5PreTrainedModel._init_weights.""",
         "convention": "torch",
         "rules": [
-            RecipeRule("*layer_norm.weight", Ones()),
-            RecipeRule(
-                "*.relative_attention_bias.weight",
+            Rule(Ones(), "*layer_norm.weight"),
+            Rule(
                 RandomNormal(stddev=width**-0.5),
+                "*.relative_attention_bias.weight",
                 comment=f"stddev = 1 / sqrt(width), width = {width}",
             ),
-            RecipeRule("shared.weight", RandomNormal(stddev=1.0)),
-            RecipeRule("lm_head.weight", RandomNormal(stddev=1.0), optional=True),
-            RecipeRule(
-                "*Attention.q.weight",
+            Rule(RandomNormal(stddev=1.0), "shared.weight"),
+            Rule(RandomNormal(stddev=1.0), "lm_head.weight", optional=True),
+            Rule(
                 VarianceScaling(1 / head_width, *law),
+                "*Attention.q.weight",
                 comment=f"scale = 1 / head_width, head_width = {head_width}",
             ),
-            RecipeRule("*.weight", VarianceScaling(1.0, *law)),
+            Rule(VarianceScaling(1.0, *law), "*.weight"),
         ],
     }
 
@@ -213,15 +213,15 @@ What Keras's layers do that are not told otherwise, in the names of name_variabl
 forget gates, which begin with bias 1 there, have 0 as the other gates.
 keras.layers, the defaults of the constructors; keras.applications, ConvNeXt's LayerScale.""",
         "convention": "keras",
-        "rules": [RecipeRule(pattern, law, optional=True) for pattern, law in laws.items()],
+        "rules": [Rule(law, pattern, optional=True) for pattern, law in laws.items()],
     }
 
 
-def _scale_to_depth(pattern: str, layers: int, regex: bool = False) -> RecipeRule:
+def _scale_to_depth(pattern: str, layers: int, regex: bool = False) -> Rule:
     _check_positive("layers", layers)
     stddev = _STDDEV / math.sqrt(2 * layers)
     comment = f"stddev = {_STDDEV} / sqrt(2 * layers), layers = {layers}"
-    return RecipeRule(pattern, RandomNormal(stddev=stddev), regex, comment=comment)
+    return Rule(RandomNormal(stddev=stddev), pattern, regex=regex, comment=comment)
 
 
 def _check_positive(argument: str, value: object) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -17,8 +16,8 @@ from .._arguments.shapes import Array, Shape
 from .._arguments.specs import Spec
 from . import _coverage, _text
 from ._plan import Plan, Weight, make_plan, make_weight
-from ._recipe_rule import RecipeRule, check_comment
-from ._rules import Rule, Rules
+from ._resolve import ResolvedRules, parse_recipe_rules
+from ._rule import Rule, check_comment
 from ._sources import read_specs
 
 
@@ -47,9 +46,9 @@ class Recipe:
     its `input_axes`.
 
     Args:
-        rules: `RecipeRule`s; or pairs of a pattern (a glob, or an `re.compile`d expression) and an
-            initializer, its name, its configuration, or a `Rule` without a name of its own; or a
-            mapping from globs to such.
+        rules: A list of `Rule`s with patterns, and of pairs of a pattern (a glob, or an
+            `re.compile`d expression) and an initializer, its name, its configuration, or a `Rule`
+            without a pattern; or a mapping from patterns to such.
         seed: An integer in `[-2**127, 2**127)`.
         dtype: The dtype of float weights whose rule has none; None for the weight's own.
         convention: `"keras"`, kernels `(*kernel, inputs, outputs)`, or `"torch"`, weights
@@ -57,7 +56,7 @@ class Recipe:
         comment: What a reader should know, such as a source.
 
     Attributes:
-        rules: A tuple of `RecipeRule`s.
+        rules: A tuple of `Rule`s.
 
     Raises:
         TypeError: If an argument has a wrong type.
@@ -71,14 +70,14 @@ class Recipe:
 
     def __init__(
         self,
-        rules: Mapping[str, Any] | Iterable[RecipeRule | tuple[Any, Any]],
+        rules: Mapping[str, Any] | Iterable[Rule | tuple[Any, Any]],
         *,
         seed: int,
         dtype: str | None = None,
         convention: str | None = None,
         comment: str | None = None,
     ) -> None:
-        self.rules = _make_rules(rules)
+        self.rules = parse_recipe_rules(rules)
         self.seed = check_seed_integer(seed)
         self.dtype = None if dtype is None else look_up(dtype).name
         self.convention = check_convention(convention)
@@ -118,7 +117,7 @@ class Recipe:
         )
 
     def find(self, name: str) -> int | None:
-        """Return the place in `rules` of the one that takes the weight of that name, or None."""
+        """Return the place in `rules` of the first one that matches a name, or None."""
         return _coverage.find(self.rules, name)
 
     def choose(self, name: str, shape: Shape, convention: str | None = None) -> Rule:
@@ -130,15 +129,13 @@ class Recipe:
             convention: That of what holds the weight, where the recipe does not state one.
 
         Raises:
-            ValueError: If no rule takes it, or its values depend on a convention that is unknown.
+            ValueError: If no rule matches it, or its values depend on a convention that is unknown.
         """
-        rule = Rules(self, self.seed).choose(name, tuple(shape), check_convention(convention))
+        rule = ResolvedRules(self, self.seed).choose(
+            name, tuple(shape), check_convention(convention)
+        )
         assert rule is not None
         return rule
-
-    def _take(self, place: int) -> tuple[Rule, str | None]:
-        """Return a rule by its place, and the convention that the recipe states."""
-        return self.rules[place].to_rule(), self.convention
 
     def weight(self, name: str, spec: Any, convention: str | None = None) -> Weight:
         """Return what one weight gets, with the seed that belongs to its name.
@@ -150,7 +147,7 @@ class Recipe:
 
         Raises:
             TypeError: If an argument has a wrong type.
-            ValueError: If no rule takes the weight, or the rule does not fit the shape.
+            ValueError: If no rule matches the weight, or the rule does not fit the shape.
         """
         known = self._read({name: spec}, convention)[name]
         rule = self.choose(name, known.shape, known.convention)
@@ -170,12 +167,12 @@ class Recipe:
             )
         return {name: replace(spec, convention=convention) for name, spec in found.items()}
 
-    def _choose_dtype(self, rule: RecipeRule, given: str | None) -> str:
+    def _choose_dtype(self, rule: Rule, given: str | None) -> str:
         is_float = given is None or look_up(given).kind == "f"
         return rule.dtype or (self.dtype if is_float else None) or given or "float32"
 
     def plan(self, specs: Any, convention: str | None = None, partial: bool = False) -> Plan:
-        """Return which rule takes which weight of a model.
+        """Return which rule applies to which weight of a model.
 
         Args:
             specs: What `read_specs` takes: shapes by name, a file, a model, a tree.
@@ -186,8 +183,8 @@ class Recipe:
 
         Raises:
             TypeError: If `specs` is none of that, or another argument has a wrong type.
-            ValueError: If a weight is taken by no rule or has no values by its rule, a rule that
-                is not optional takes no weight, or values depend on a convention that is unknown.
+            ValueError: If no rule matches a weight or it has no values by its rule, a rule that is
+                not optional matches no weight, or values depend on a convention that is unknown.
 
         Examples:
             >>> print(Recipe({"*": "zeros"}, seed=1).plan({"a.0": (2, 3), "a.1": (2, 3)}))
@@ -300,54 +297,6 @@ class Recipe:
         arguments = {"seed": self.seed, "dtype": self.dtype, "convention": self.convention}
         given = (f"{name}={value!r}" for name, value in arguments.items() if value is not None)
         return f"Recipe([{', '.join(map(repr, self.rules))}], {', '.join(given)})"
-
-
-def _make_rules(rules: Any) -> tuple[RecipeRule, ...]:
-    pairs = rules.items() if isinstance(rules, Mapping) else rules
-    if isinstance(rules, str) or not isinstance(pairs, Iterable):
-        raise TypeError(
-            "`rules` must be a mapping from patterns to initializers, or a list of RecipeRules or "
-            f"such pairs, received: {show(rules)}"
-        )
-    made = tuple(map(_make_rule, pairs))
-    places: dict[tuple[bool, str], int] = {}
-    for number, rule in enumerate(made, 1):
-        first = places.setdefault((rule.regex, rule.pattern), number)
-        if first != number:
-            raise ValueError(
-                f"`rules` must have different patterns, received {rule.label} as rule {first} and "
-                f"as rule {number}"
-            )
-    return made
-
-
-def _make_rule(given: Any) -> RecipeRule:
-    if isinstance(given, RecipeRule):
-        return given
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise TypeError(
-            "`rules` must be of RecipeRules or pairs of a pattern and an initializer, received "
-            f"among them: {show(given)}"
-        )
-    pattern, initializer = given
-    regex = isinstance(pattern, re.Pattern)
-    if regex and isinstance(pattern.pattern, str):
-        _check_flags(pattern)
-    fields: dict[str, Any] = {}
-    if isinstance(initializer, Rule):
-        keys = ("permute", "name", "stack", "convention", "optional")
-        fields = {key: getattr(initializer, key) for key in keys}
-        initializer = initializer.initializer
-    return RecipeRule(pattern.pattern if regex else pattern, initializer, regex, **fields)
-
-
-def _check_flags(pattern: re.Pattern[str]) -> None:
-    """Refuse flags that the text of a compiled expression does not have: a rule keeps the text."""
-    if re.compile(pattern.pattern).flags != pattern.flags:
-        raise ValueError(
-            "a compiled `regex` must have its flags in its text, such as '(?s)', received: "
-            f"{show(pattern)}"
-        )
 
 
 def _check_suffix(path: Path) -> str:

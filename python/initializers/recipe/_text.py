@@ -1,7 +1,7 @@
 """Recipes as text: TOML, which people write, and JSON.
 
 Both say the same: a table with `seed`, `dtype`, `convention`, `stream_version`, `comment`, and the
-list `rules` of tables with the attributes of `RecipeRule`, where the pattern stands under `glob` or
+list `rules` of tables with the attributes of `Rule`, where the pattern stands under `glob` or
 `regex`. In TOML a comment is one, in the lines above what it is about. Numbers that a strict parser
 refuses are written as strings and read either way: integers beyond 64 bits, inf, -inf and nan.
 """
@@ -17,9 +17,10 @@ from itertools import takewhile
 from typing import Any
 
 from .._arguments import unique_json
-from .._arguments.checks import hint, show
+from .._arguments.checks import check_text, hint, show
 from .._core import STREAM_VERSION
-from ._recipe_rule import RecipeRule
+from ._resolve import read_data
+from ._rule import Rule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,7 +52,7 @@ def write_dict(recipe: Any) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def _write_rule(rule: RecipeRule) -> dict[str, Any]:
+def _write_rule(rule: Rule) -> dict[str, Any]:
     fields = rule.to_dict()
     return {key: _to_plain(part) if key == "config" else part for key, part in fields.items()}
 
@@ -114,7 +115,7 @@ def read_dict(data: Any, lines: tuple[int, ...] = ()) -> dict[str, Any]:
     return {**arguments, "seed": _from_plain(data["seed"]), "rules": rules}
 
 
-def _read_rule(entry: Any) -> RecipeRule:
+def _read_rule(entry: Any) -> Rule:
     if not isinstance(entry, Mapping):
         raise ValueError(f"a rule must be a table of keys, received: {show(entry)}")
     _check_keys("a rule", entry, _RULE_KEYS)
@@ -123,12 +124,9 @@ def _read_rule(entry: Any) -> RecipeRule:
     if "initializer" not in entry:
         raise ValueError(f"a rule must have the key 'initializer', received: {show(entry)}")
     fields = {key: entry[key] for key in _RULE_KEYS[4:] if key in entry}
-    return RecipeRule(
-        entry.get("glob", entry.get("regex")),
-        _read_initializer(entry["initializer"], _from_plain(entry.get("config"))),
-        regex="regex" in entry,
-        **fields,
-    )
+    pattern = check_text("pattern", entry.get("glob", entry.get("regex")))
+    initializer = _read_initializer(entry["initializer"], _from_plain(entry.get("config")))
+    return read_data(Rule(initializer, pattern, regex="regex" in entry, **fields))
 
 
 def _read_initializer(initializer: Any, config: Any) -> Any:

@@ -5,7 +5,7 @@ global shape and the place in it, not on the device, the mesh or the placements.
 """
 
 from .._public import publish
-from ..recipe._rules import Rule
+from ..recipe import Rule
 from ._fill import fill_
 from ._init import (
     calculate_gain,

@@ -13,7 +13,7 @@ from .._arguments.checks import check_name, show
 from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.seeds import SeedGenerator, check_seed
 from .._filling import plan_fill
-from ..recipe._rules import Rule
+from ..recipe import Rule
 from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write
 
 

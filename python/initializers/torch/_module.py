@@ -11,7 +11,8 @@ import torch
 from torch.nn import Module
 
 from .._arguments.checks import show
-from ..recipe._rules import Rule, Rules
+from ..recipe import Rule
+from ..recipe._resolve import ResolvedRules
 from ._buffers import list_warnings, plan_buffers
 from ._changes import Changes, Planned, naming
 from ._names import named_modules
@@ -56,11 +57,12 @@ def init_module_(
     Args:
         module: The module.
         rules: A `Recipe`; a mapping from patterns of names to an initializer, a `Rule`, or None for
-            a parameter to be left as it is, of which the first that matches counts; a function of a
-            parameter's name and shape that returns such a result; or an object with such a method
-            `choose`. Fans are counted in torch's layout, (outputs, inputs, *kernel), unless a rule
-            or the recipe states another `convention`. A parameter has the dtype that it has,
-            whatever a `Recipe` says.
+            a parameter that keeps its values; a list of such pairs and of `Rule`s with patterns,
+            of which the first that matches counts, as of a mapping; a function of a parameter's
+            name and shape that returns an initializer, a `Rule` or None; or an object with such a
+            method `choose`. Fans are counted in torch's layout, (outputs, inputs, *kernel), unless
+            a rule or the recipe states another `convention`. A parameter has the dtype that it
+            has, whatever a rule says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A parameter's is
             `fold_in(seed, name)`.
         device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the
@@ -91,7 +93,7 @@ def init_module_(
     """
     if not isinstance(module, Module):
         raise TypeError(f"`module` must be a torch.nn.Module, received: {show(module)}")
-    chosen = Rules(rules, seed)
+    chosen = ResolvedRules(rules, seed)
     target = None if device is None else torch.device(device)
     if target is not None and target.type == "meta":
         raise ValueError("`device` must be one with memory, received: meta")
@@ -120,7 +122,9 @@ def init_module_(
     return module
 
 
-def _plan_all(module: Module, weights: list[Weight], rules: Rules, partial: bool) -> list[Planned]:
+def _plan_all(
+    module: Module, weights: list[Weight], rules: ResolvedRules, partial: bool
+) -> list[Planned]:
     """Return what fills each weight, without those that are left as they are."""
     named = [(each.name, each.shape, each.convention) for each in weights]
     # A recipe may have rules for buffers, which a checkpoint holds.

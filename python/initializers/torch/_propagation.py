@@ -21,7 +21,7 @@ from ..propagation._inputs import ask_for_inputs, make_batch, make_normal, split
 from ..propagation._measure import Value, mean_square, measure, rms_of
 from ..propagation._taps import count_taps
 from ..propagation._theory import Call, Law
-from ..recipe._rules import Rules
+from ..recipe._resolve import ResolvedRules
 from ._module import init_module_
 from ._names import named_modules
 
@@ -35,7 +35,7 @@ _NORMS = (
 
 
 def measure_model(
-    model: Module, inputs: Any, loss: Any, rules: Rules | None, seed: int, training: bool
+    model: Module, inputs: Any, loss: Any, rules: ResolvedRules | None, seed: int, training: bool
 ) -> list[Call]:
     """Return the passes through the layers of a module, which stays as it is.
 

@@ -52,7 +52,7 @@ def test_snake_case_names_are_the_classes() -> None:
         for name in initializers.__all__
         if isinstance(getattr(initializers, name), type)
     }
-    del exported["SeedGenerator"], exported["Recipe"]
+    del exported["SeedGenerator"], exported["Recipe"], exported["Rule"]
     assert exported.items() <= BUILT_IN.items()
 
 
@@ -74,7 +74,8 @@ def test_recipes_are_loaded_when_they_are_asked_for() -> None:
     program = (
         "import sys, initializers; assert 'Recipe' in dir(initializers); "
         "assert 'initializers.recipe' not in sys.modules and 'json' not in sys.modules; "
-        "from initializers import Recipe; assert Recipe is initializers.recipe.Recipe"
+        "from initializers import Recipe, Rule; assert Recipe is initializers.recipe.Recipe; "
+        "assert Rule is initializers.recipe.Rule"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
     with pytest.raises(AttributeError, match="module 'initializers' has no attribute 'Recipes'"):

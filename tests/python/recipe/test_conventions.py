@@ -26,7 +26,7 @@ from initializers import (
 )
 from initializers._classes.registry import CLASSES
 from initializers._files.safetensors import CONVENTION_KEY, read
-from initializers.recipe import RecipeRule, Spec, list_models, model_specs, read_specs
+from initializers.recipe import Rule, Spec, list_models, model_specs, read_specs
 
 WITHOUT_LAYOUT = ["constant", "identity", "normal", "ones", "truncated_normal", "uniform", "zeros"]
 # An initializer, and a weight that it fills in torch's layout.
@@ -77,7 +77,7 @@ def test_plain_shapes_need_a_convention_where_values_depend_on_it(
     seeded = made.with_seed(fold_in(1, "w"))
     expected = seeded(tuple(shape[axis] for axis in axes))
     stated = Recipe({"*": law}, seed=1, convention="torch")
-    by_rule = Recipe([RecipeRule("*", law, convention="torch")], seed=1, convention="keras")
+    by_rule = Recipe([Rule(law, "*", convention="torch")], seed=1, convention="keras")
     for values in (
         recipe.init(specs, convention="torch")["w"],
         recipe.weight("w", shape, convention="torch").make(),

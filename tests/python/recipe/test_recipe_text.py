@@ -21,7 +21,7 @@ from initializers import (
     Recipe,
     register,
 )
-from initializers.recipe import RecipeRule
+from initializers.recipe import Rule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -106,7 +106,7 @@ initializer = "zeros"
 @example({"rules": [SIGNS, LINES], "seed": 1})
 @example({"rules": [{"pattern": r"it's\.", "initializer": "ones", "regex": True}], "seed": 1})
 def test_round_trips(arguments: Any) -> None:
-    rules = [RecipeRule(**fields) for fields in arguments["rules"]]
+    rules = [Rule(**fields) for fields in arguments["rules"]]
     recipe = Recipe(**{**arguments, "rules": rules})
     toml, plain, indented = recipe.to_toml(), recipe.to_json(), recipe.to_json(indent=2)
     for again in map(Recipe.from_json, (plain, indented)):
@@ -188,9 +188,8 @@ def test_many_comments_take_no_long_time() -> None:
 
 def test_what_people_write() -> None:
     recipe = Recipe.from_toml(SIMPLE)
-    rules = [("*.weight", RandomNormal(stddev=0.01)), (r".*\.bias", "zeros")]
     assert recipe == Recipe(
-        [RecipeRule(*rules[0]), RecipeRule(*rules[1], regex=True)],
+        [Rule(RandomNormal(stddev=0.01), "*.weight"), Rule("zeros", r".*\.bias", regex=True)],
         seed=7,
     )
     assert recipe.comment == "Of a small model.\nTwo lines."

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from cases import same_bits
 from initializers import Orthogonal, RandomNormal, Recipe, checkpoint, digest
 from initializers._arguments.dtypes import look_up
-from initializers.recipe import RecipeRule
-from initializers.recipe._rules import Rule, Rules
+from initializers.recipe import Rule
+from initializers.recipe._resolve import ResolvedRules
 
 LAWS = ["he_normal", "orthogonal", "ones", RandomNormal(stddev=0.02), "constant"]
 
@@ -30,8 +30,8 @@ def alone(law: Any, names: list[str], shape: Any, convention: str = "keras") -> 
 def test_each_tensor_has_its_own_values(law: Any, convention: str) -> None:
     expected = alone(law, [f"blocks/{i}/k" for i in range(4)], (6, 5), convention)
     for rule in (
-        RecipeRule("*", law, stack=1),
-        RecipeRule("*", law, stack=1, name="blocks/{i}/k"),
+        Rule(law, "*", stack=1),
+        Rule(law, "*", stack=1, name="blocks/{i}/k"),
     ):
         recipe = Recipe([rule], seed=7, convention=convention)
         values = recipe.init({"blocks/k": (4, 6, 5)})["blocks/k"]
@@ -79,7 +79,7 @@ def test_any_block_of_any_strides(data: st.DataObject) -> None:
     axes = data.draw(st.integers(1, 2))
     shape = (3, 2, 4, 5) if axes == 2 else (3, 4, 5)
     convention = data.draw(st.sampled_from(["keras", "torch"]))
-    rule = Rules({"*": Rule(law, stack=axes)}, 1).choose("a/b", shape, convention)
+    rule = ResolvedRules({"*": Rule(law, stack=axes)}, 1).choose("a/b", shape, convention)
     assert rule is not None
     fill = rule.plan_fill(1, "a/b", shape, look_up(None))
     whole = np.empty(shape, np.float32)
@@ -139,7 +139,7 @@ def test_plans_show_it() -> None:
         "blocks.2.k", (6, 5)
     )
     rule = plan.rules[0][0]
-    assert repr(rule) == "RecipeRule('*', 'HeNormal', stack=1)"
+    assert repr(rule) == "Rule('HeNormal', '*', stack=1)"
     assert rule.to_dict() == {"glob": "*", "initializer": "HeNormal", "stack": 1}
 
 
@@ -157,9 +157,9 @@ def test_plans_show_it() -> None:
     ],
 )
 def test_bad_input(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    for make in (lambda **x: Rule("ones", **x), lambda **x: RecipeRule("*", "ones", **x)):
+    for pattern in (None, "*"):
         with pytest.raises(error, match=message):
-            make(**arguments)
+            Rule("ones", pattern, **arguments)
 
 
 def test_bad_shapes_and_names() -> None:
@@ -170,11 +170,11 @@ def test_bad_shapes_and_names() -> None:
     with pytest.raises(ValueError, match=r"weight 'a' cannot be made.* 2 dimensions"):
         Recipe({"*": Rule("orthogonal", stack=1)}, seed=1).plan({"a": (3, 4)})
     with pytest.raises(ValueError, match="must have no `name` without `stack`"):
-        RecipeRule("*", "ones", name="a")
+        Recipe([Rule("ones", "*", name="a")], seed=1)
     named = Recipe({"*": Rule("normal", stack=1, name="x/{i}")}, seed=1)
     with pytest.raises(ValueError, match="must match one weight, received: 'a', 'b'"):
         named.plan({"a": (3, 4), "b": (3, 4)})
-    rules = Rules({"*": Rule("normal", stack=1, name="x/{i}")}, 1)
+    rules = ResolvedRules({"*": Rule("normal", stack=1, name="x/{i}")}, 1)
     with pytest.raises(ValueError, match="must match one weight, received: 'a', 'b'"):
         rules.choose_all([("a", (3, 4), None), ("b", (3, 4), None)])
 

@@ -1,0 +1,125 @@
+"""Initializers of rules: which are data that a file can hold, and how they are written."""
+
+from __future__ import annotations
+
+import inspect
+from types import FunctionType
+from typing import Any
+
+from .._arguments.checks import show
+from .._arguments.shapes import Shape
+from .._classes.registry import key_of
+from .._classes.serialization import get, serialize
+from .._classes.variance_scaling import VarianceScaling
+
+# The module of the factories of JAX's initializers, and of the functions that they return.
+_JAX = "initializers.jax"
+
+
+def as_data(initializer: Any) -> Any:
+    """Return the initializer that a recipe's file would give back: of this package or registered.
+
+    Raises:
+        TypeError: If it cannot be written.
+        ValueError: If it has a seed.
+    """
+    if hasattr(initializer, "law"):
+        raise TypeError(
+            "`initializer` of a recipe must be data, such as 'he_normal', not what a factory of "
+            f"initializers.jax returns, received: {show(initializer)}"
+        )
+    config = serialize(initializer)
+    seed = getattr(initializer, "_init_seed", None)
+    if seed is not None:
+        raise ValueError(
+            "`initializer` of a rule must have no seed, as the recipe gives one to each weight, "
+            f"received: {show(initializer)}"
+        )
+    return get(config)
+
+
+def describe(initializer: Any) -> tuple[str, dict[str, Any]]:
+    """Return the name of an initializer, and the arguments that differ from their defaults.
+
+    Raises:
+        TypeError: If it cannot be written as data.
+    """
+    if isinstance(initializer, FunctionType) and not key_of(initializer, ""):
+        raise TypeError(f"`initializer` must be registered, received: {show(initializer)}")
+    data = serialize(initializer)
+    assert data is not None
+    if data["class_name"] == "function":
+        return data["config"], {}
+    key = key_of(type(initializer), "")
+    is_ours = key.startswith("initializers>")
+    parameters = inspect.signature(type(initializer)).parameters
+    # The defaults of other classes may change, so all arguments are written; TOML has no null.
+    return data["class_name"] if is_ours else key, {
+        name: value
+        for name, value in data["config"].items()
+        if name != "seed"
+        and not (name in parameters and _is_default(value, parameters[name].default, is_ours))
+    }
+
+
+def _is_default(value: object, default: object, is_ours: bool) -> bool:
+    default = [*default] if isinstance(default, tuple) else default
+    return (is_ours or value is None) and repr(value) == repr(default)
+
+
+def summarize(initializer: Any) -> str:
+    """Return an initializer as tables show it, such as `"RandomNormal(stddev=0.02)"`."""
+    try:
+        name, config = describe(initializer)
+    except TypeError:  # no data, such as a function of another module
+        return show(initializer)
+    # An array is shorter as what it is than as its configuration.
+    values = {key: getattr(initializer, key, value) for key, value in config.items()}
+    given = (
+        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={show(value)}"
+        for key, value in values.items()
+    )
+    return f"{name}({', '.join(given)})"
+
+
+def identify(initializer: Any) -> object:
+    """Return text that is equal for equal initializers (1 is not 1.0); else the object."""
+    if isinstance(initializer, FunctionType):
+        return initializer
+    try:
+        return repr(serialize(initializer))
+    except TypeError:
+        return initializer
+
+
+def refuse_jax(initializer: object) -> None:
+    """Raise TypeError for an initializer of JAX, and for a factory of ours that was not called."""
+    module = getattr(initializer, "__module__", None) or ""
+    if not callable(initializer) or not isinstance(module, str):
+        return
+    name = str(getattr(initializer, "__qualname__", "")).partition(".")[0]
+    if module.startswith("jax.") and "initializers" in module:
+        raise TypeError(
+            f"`initializer` must be made by this package, such as `initializers.jax.{name}` "
+            f"or a name ('he_normal'), received JAX's own: {show(initializer)}"
+        )
+    if module.startswith(_JAX) and not hasattr(initializer, "law"):
+        raise TypeError(
+            f"`initializer` must be what a factory returns, `{name}(…)`, received the factory: "
+            f"{show(initializer)}"
+        )
+
+
+def make_from_factory(initializer: Any, shape: Shape) -> Any:
+    """Return the initializer that a factory of `initializers.jax` means for a shape."""
+    law = getattr(initializer, "law", None)
+    if law is None or not str(getattr(initializer, "__module__", "")).startswith(_JAX):
+        return initializer
+    made = law(shape, 0)
+    if isinstance(made, VarianceScaling):
+        rank = len(shape)
+        kernel = tuple(range(rank - 2))
+        if (made.input_axes, made.output_axes) == ((*kernel, rank - 2), (*kernel, rank - 1)):
+            # JAX's default axes are those of a kernel: then the weight's convention counts.
+            return VarianceScaling(made.scale, made.mode, made.distribution)
+    return made
