@@ -62,7 +62,7 @@ def _recognize_delta(array: Array, dtype: str, nonzero: int) -> tuple[str, str] 
 
 
 def _centres(array: Array) -> list[Array]:
-    """Return the matrix at the center of a kernel: of Keras's layout, then of PyTorch's."""
+    """Return the matrix at the center of a kernel: of Keras's convention, then of PyTorch's."""
     if array.ndim == 2:
         return [array]
     if array.ndim > 5:

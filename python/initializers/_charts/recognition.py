@@ -183,7 +183,7 @@ _KNOWN = {
 
 
 def _scales(fit: _Fit, shape: Shape) -> Iterator[_Scale]:
-    """Yield the scales that are known for a shape, for Keras's layout and then for PyTorch's."""
+    """Yield the known scales for a shape, by Keras's convention and then by PyTorch's."""
     if len(shape) < 2 or fit.mean != 0:
         return
     keras = fans_of(shape, None, None)

@@ -1,7 +1,7 @@
 """Convolution kernels that preserve norms or do nothing, and sparse matrices.
 
-Kernels have Keras's layout: the spatial dimensions, then input and output channels. About seeds see
-`random_base`; further draws use seeds that `fold_in` derives from the first
+Kernels follow Keras's convention: the spatial dimensions, then input and output channels. About
+seeds see `random_base`; further draws use seeds that `fold_in` derives from the first
 (`docs/stream.md`, section 12).
 """
 

@@ -139,7 +139,7 @@ class GlorotNormal(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
             given together with `output_axes`.
         output_axes: The axes that count as outputs.
 
@@ -163,7 +163,7 @@ class GlorotUniform(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
             given together with `output_axes`.
         output_axes: The axes that count as outputs.
 
@@ -189,7 +189,7 @@ class HeNormal(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
             given together with `output_axes`.
         output_axes: The axes that count as outputs.
 
@@ -213,7 +213,7 @@ class HeUniform(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
             given together with `output_axes`.
         output_axes: The axes that count as outputs.
 
@@ -239,7 +239,7 @@ class LecunNormal(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
             given together with `output_axes`.
         output_axes: The axes that count as outputs.
 
@@ -262,7 +262,7 @@ class LecunUniform(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not in Keras's layout;
+        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
             given together with `output_axes`.
         output_axes: The axes that count as outputs.
 

@@ -20,16 +20,17 @@ from .._filling import AnyFill, plan_fill
 from .._memory.allocation import allocate_aligned
 
 # Makes the initializer of a tensor of some shape, with some seed.
-Law = Callable[[Shape, int], Any]
+# Returns the initializer for a shape and a seed.
+Maker = Callable[[Shape, int], Any]
 
 
 def make_array(
-    law: Law, key: Any, shape: Any, dtype: Any, out_sharding: Any, factor: Any = None
+    maker: Maker, key: Any, shape: Any, dtype: Any, out_sharding: Any, factor: Any = None
 ) -> Any:
-    """Return the array of `shape` that `law` and `key` give, on the devices of `out_sharding`.
+    """Return the array of `shape` that `maker` and `key` give, on the devices of `out_sharding`.
 
     Args:
-        law: Makes the initializer.
+        maker: Makes the initializer.
         key: A key of `jax.random`, or an integer.
         shape: The global shape.
         dtype: The dtype; None means JAX's default.
@@ -44,19 +45,19 @@ def make_array(
     kind = look_up_canonical(dtype)
     words = _words_of(key)
     if factor is not None:
-        plan_fill(law(shape, 0), shape, kind)  # refuses the dtypes that have no values
+        plan_fill(maker(shape, 0), shape, kind)  # refuses the dtypes that have no values
         wide = "float64" if kind.name == "float64" else "float32"
-        array = make_array(law, key, shape, wide, out_sharding)
+        array = make_array(maker, key, shape, wide, out_sharding)
         return (array * jnp.asarray(factor, wide)).astype(kind.numpy)
     if isinstance(words, jax.core.Tracer) or is_compiling():
-        initializer = law(shape, 0)
+        initializer = maker(shape, 0)
         plan_fill(initializer, shape, kind)  # errors are raised now, not when the program runs
         if isinstance(initializer, (Zeros, Ones, Constant)):
             # Operations of JAX: as an array, the values would be a constant of the program.
             own = np.shape(getattr(initializer, "value", 0))
             return broadcast(initializer(own, kind.numpy), shape, kind, out_sharding)
-        return _trace(law, words, shape, kind, out_sharding)
-    fill = plan_fill(law(shape, to_seed(words)), shape, kind)
+        return _trace(maker, words, shape, kind, out_sharding)
+    fill = plan_fill(maker(shape, to_seed(words)), shape, kind)
     if out_sharding is None:
         return place_whole(fill, shape, kind)
     return make_blocks(fill, shape, kind, check_sharding(out_sharding, shape))
@@ -194,13 +195,13 @@ def make_blocks(fill: AnyFill, shape: Shape, kind: DType, sharding: Sharding) ->
     return jax.make_array_from_callback(shape, sharding, make, dtype=kind.numpy)
 
 
-def _trace(law: Law, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
+def _trace(maker: Maker, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
     """Return what calls us when the compiled program runs, once for each device's block."""
     if out_sharding is None:
-        return _trace_whole(law, words, shape, kind)
+        return _trace_whole(maker, words, shape, kind)
 
     def make(words: Any, places: list[Any], extent: Shape) -> Any:
-        call = partial(_call_back, law, shape, kind, extent)
+        call = partial(_call_back, maker, shape, kind, extent)
         result = jax.ShapeDtypeStruct(extent, kind.numpy)
         numbers = jnp.array(places, jnp.int32)
         return jax.pure_callback(call, result, words, numbers, vmap_method="broadcast_all")
@@ -234,11 +235,11 @@ def _trace_blocks(make: Any, operand: Any, shape: Shape, out_sharding: Any) -> A
     )(operand)
 
 
-def _trace_whole(law: Law, words: Any, shape: Shape, kind: DType) -> Any:
+def _trace_whole(maker: Maker, words: Any, shape: Shape, kind: DType) -> Any:
     """Return the traced call that makes a whole array, which is replicated on a mesh."""
 
     def make(words: Any) -> Any:
-        call = partial(_call_back, law, shape, kind, shape)
+        call = partial(_call_back, maker, shape, kind, shape)
         result = jax.ShapeDtypeStruct(shape, kind.numpy)
         start = np.zeros(len(shape), np.int32)
         array = jax.pure_callback(call, result, words, start, vmap_method="broadcast_all")
@@ -257,12 +258,14 @@ def _trace_whole(law: Law, words: Any, shape: Shape, kind: DType) -> Any:
     return jax.jit(make)(words)  # one program, even where operations are run one at a time
 
 
-def _call_back(law: Law, shape: Shape, kind: DType, extent: Shape, words: Any, places: Any) -> Any:
+def _call_back(
+    maker: Maker, shape: Shape, kind: DType, extent: Shape, words: Any, places: Any
+) -> Any:
     """Return the block with the number `places` along each axis; of a batch of keys, each."""
     words, places = np.asarray(words), np.asarray(places)
     if words.ndim > 1:
         pairs = zip(words, places, strict=True)
-        blocks = [_call_back(law, shape, kind, extent, *pair) for pair in pairs]
+        blocks = [_call_back(maker, shape, kind, extent, *pair) for pair in pairs]
         return np.stack(blocks) if blocks else np.empty((0, *extent), kind.numpy)
     start = tuple(int(place) * size for place, size in zip(places, extent, strict=True))
-    return _make_block(plan_fill(law(shape, to_seed(words)), shape, kind), kind, start, extent)
+    return _make_block(plan_fill(maker(shape, to_seed(words)), shape, kind), kind, start, extent)

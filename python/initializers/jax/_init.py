@@ -37,7 +37,7 @@ from .._classes.convolution_kernels import DeltaOrthogonal
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._classes.orthogonal import Orthogonal
 from .._classes.variance_scaling import VarianceScaling
-from ._array import Law, broadcast, look_up_canonical, make_array
+from ._array import Maker, broadcast, look_up_canonical, make_array
 
 Axes: TypeAlias = "int | Sequence[int]"
 
@@ -58,8 +58,8 @@ def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> A
     return make_array(lambda shape, seed: Ones(), 0, shape, dtype, out_sharding)
 
 
-zeros.law = lambda shape, seed: Zeros()  # type: ignore[attr-defined]
-ones.law = lambda shape, seed: Ones()  # type: ignore[attr-defined]
+zeros.maker = lambda shape, seed: Zeros()  # type: ignore[attr-defined]
+ones.maker = lambda shape, seed: Ones()  # type: ignore[attr-defined]
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
@@ -140,8 +140,8 @@ def variance_scaling(
         0.126
     """
     scale, factor = _split_traced("scale", scale)
-    law = check_name("distribution", distribution, _DISTRIBUTIONS)
-    base = VarianceScaling(scale, mode, _DISTRIBUTIONS[law], 0)
+    name = check_name("distribution", distribution, _DISTRIBUTIONS)
+    base = VarianceScaling(scale, mode, _DISTRIBUTIONS[name], 0)
     axes = _check_axes(in_axis=in_axis, out_axis=out_axis, batch_axis=batch_axis)
 
     def make(shape: Shape, seed: int) -> VarianceScaling:
@@ -249,14 +249,14 @@ def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = Non
     return _returning(lambda shape, seed: base.with_seed(seed), dtype, factor=factor)
 
 
-def _returning(law: Law, dtype: Any, *, keyed: bool = True, factor: Any = None) -> Initializer:
+def _returning(maker: Maker, dtype: Any, *, keyed: bool = True, factor: Any = None) -> Initializer:
     given = dtype
 
     def init(key: Any, shape: Any, dtype: Any = given, out_sharding: Any = None) -> Any:
-        return make_array(law, key if keyed else 0, shape, dtype, out_sharding, factor)
+        return make_array(maker, key if keyed else 0, shape, dtype, out_sharding, factor)
 
     if factor is None:
-        init.law = law  # type: ignore[attr-defined]  # for rules, which give seeds by name
+        init.maker = maker  # type: ignore[attr-defined]  # for rules, which give seeds by name
     return init
 
 

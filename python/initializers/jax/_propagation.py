@@ -21,7 +21,7 @@ from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
 from ..recipe._resolve import ResolvedRules
-from ._laws import find_law
+from ._effects import find_effect
 from ._tape import Entry, Run, Tape, differentiate, is_array, is_inexact
 from ._tree import init_tree
 
@@ -55,17 +55,17 @@ def measure_model(
         own = adapter.arrays_at(each.key, adapter.weights, each.is_leaf)
         found = adapter.arrays_at(each.key, gradients, each.is_leaf)
         matrices = [m for m, weight in own.items() if weight.ndim > 1 and "bias" not in m]
-        law = None
+        effect = None
         if each.is_leaf and each.inputs:
             x, y = each.inputs[0].shape, each.output.shape
-            law = find_law(layer, own, each.keywords, x, y)
+            effect = find_effect(layer, own, each.keywords, x, y)
         calls.append(
             Call(
                 name=("/".join(map(str, each.key)) or kind) + (f"#{again}" if again else ""),
                 type=kind,
                 inputs=each.inputs,
                 output=each.output,
-                law=law,
+                effect=effect,
                 is_leaf=each.is_leaf,
                 is_weighted=bool(matrices) and not kind.startswith("Embed"),
                 gradient=each.gradient,

@@ -42,7 +42,7 @@ def init_tree(
             this module returned, a `Rule`, or None for a leaf to be kept; a list of such pairs and
             of `Rule`s with patterns, of which the first that matches counts, as of a mapping; a
             function of a leaf's name and shape that returns an initializer, a `Rule` or None; or
-            an object with such a method `choose`. Fans are counted in the layout (*kernel, inputs,
+            an object with such a method `choose`. Fans are counted in the order (*kernel, inputs,
             outputs), but in the layers of `equinox.nn` as these keep weights, (outputs, inputs,
             *kernel), unless a rule or the recipe states another `convention`. A leaf has the dtype
             that it has, whatever a rule says.

@@ -37,9 +37,9 @@ def init_model(
             a variable that keeps its value; a list of such pairs and of `Rule`s with patterns, of
             which the first that matches counts, as of a mapping; a function of a variable's name
             and shape that returns an initializer, a `Rule` or None; or an object with such a
-            method `choose`. Fans are counted in Keras's layout, (*kernel, inputs, outputs), unless
-            a rule or the recipe states another `convention`. A variable has the dtype that it has,
-            whatever a rule says.
+            method `choose`. Fans are counted by Keras's convention, (*kernel, inputs, outputs),
+            unless a rule or the recipe states another `convention`. A variable has the dtype that
+            it has, whatever a rule says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A variable's is
             `fold_in(seed, name)`.
         partial: Whether the model is a part of a larger one, so that rules may match nothing in it.

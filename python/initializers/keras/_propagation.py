@@ -17,9 +17,9 @@ from ..propagation._inputs import ask_for_inputs, make_batch, split_inputs
 from ..propagation._measure import rms_of
 from ..propagation._theory import Call
 from ..recipe._resolve import ResolvedRules
+from ._effects import find_effect
 from ._gradients import differentiate, is_float
 from ._init_model import init_model
-from ._laws import find_law
 from ._names import walk_layers
 
 _layers = keras.layers
@@ -64,16 +64,16 @@ def measure_model(
             matrices = [variable for variable in own if len(variable.shape) > 1]
             places = [by_weight[id(v)] for v in matrices if id(v) in by_weight]
             gradients = [weight_gradients[i] for i in places if weight_gradients[i] is not None]
-            law = None
+            effect = None
             if each.is_leaf and each.inputs:
-                law = find_law(layer, each.inputs[0].shape, each.output.shape, training)
+                effect = find_effect(layer, each.inputs[0].shape, each.output.shape, training)
             calls.append(
                 Call(
                     name=(names[id(layer)] or layer.name) + (f"#{again}" if again else ""),
                     type=type(layer).__name__,
                     inputs=each.inputs,
                     output=each.output,
-                    law=law,
+                    effect=effect,
                     is_leaf=each.is_leaf,
                     is_weighted=bool(matrices) and not isinstance(layer, _layers.Embedding),
                     gradient=each.gradient,

@@ -15,7 +15,7 @@ from .._arguments.dtypes import look_up
 from ..recipe._resolve import ResolvedRules
 from ._activations import FUNCTIONS
 from ._measure import mean_square, measure, rms_of
-from ._theory import Call, Law
+from ._theory import Call, Effect
 
 Matrix = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def pass_through(
                 type="dense",
                 inputs=(measure(signals[i]),),
                 output=measure(signals[i + 1]),
-                law=Law(len(weights[i]) * mean_square(weights[i]), activation=activation),
+                effect=Effect(len(weights[i]) * mean_square(weights[i]), activation=activation),
                 is_weighted=True,
                 gradient=rms_of(back),
                 weight_gradient=rms_of(signals[i].T @ through),

@@ -41,7 +41,7 @@ _POOL = 16
 
 
 @dataclass(frozen=True)
-class Law:
+class Effect:
     """How a layer with known weights changes the scale of a signal.
 
     Attributes:
@@ -88,7 +88,7 @@ class Call:
         type: The layer's class.
         inputs: What went in, where it is known.
         output: What came out.
-        law: What theory knows of the layer, or None.
+        effect: What theory knows of the layer, or None.
         is_leaf: Whether there are no layers inside.
         is_weighted: Whether it has matrices or kernels of its own.
         gradient: The root mean square of the gradient with respect to the output.
@@ -99,7 +99,7 @@ class Call:
     type: str
     inputs: tuple[Value, ...]
     output: Value
-    law: Law | None = None
+    effect: Effect | None = None
     is_leaf: bool = True
     is_weighted: bool = False
     gradient: float | None = None
@@ -177,8 +177,8 @@ class _Graph:
 
     def add(self, call: Call) -> Node | None:
         """Add what a call gave; return None if that was there before."""
-        if call.is_leaf and call.law is not None and call.inputs:
-            node = self._follow_law(call.law, self._find_input(call.inputs[0]), call.output)
+        if call.is_leaf and call.effect is not None and call.inputs:
+            node = self._follow_effect(call.effect, self._find_input(call.inputs[0]), call.output)
         else:
             inputs = [self._find_input(value) for value in call.inputs if call.is_leaf]
             known = len(self.nodes)
@@ -204,20 +204,20 @@ class _Graph:
                 source.is_used_otherwise = source is not node
         return node
 
-    def _follow_law(self, law: Law, source: Node, output: Value) -> Node:
+    def _follow_effect(self, effect: Effect, source: Node, output: Value) -> Node:
         x = source.moments
-        if law.normalizes:
-            before = Moments(0.0, law.gain + law.offset)
-            back = law.gain / (x.spread * x.spread) if x.spread else math.nan
+        if effect.normalizes:
+            before = Moments(0.0, effect.gain + effect.offset)
+            back = effect.gain / (x.spread * x.spread) if x.spread else math.nan
         else:
-            before = Moments(0.0, law.gain * x.square + law.offset)
-            back = law.gain * output.size / max(source.value.size, 1)
-        function = FUNCTIONS[law.activation]
-        if law.activation == "linear":
+            before = Moments(0.0, effect.gain * x.square + effect.offset)
+            back = effect.gain * output.size / max(source.value.size, 1)
+        function = FUNCTIONS[effect.activation]
+        if effect.activation == "linear":
             node = self._add_node(output, before, is_known=True)
         else:
             after = apply(function, before)
-            node = self._add_node(output, after, is_known=True, activation=law.activation)
+            node = self._add_node(output, after, is_known=True, activation=effect.activation)
             back *= apply_derivative(function, before)
         source.targets.append((node, back))
         return node

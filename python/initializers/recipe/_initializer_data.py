@@ -23,7 +23,7 @@ def as_data(initializer: Any) -> Any:
         TypeError: If it cannot be written.
         ValueError: If it has a seed.
     """
-    if hasattr(initializer, "law"):
+    if _is_from_factory(initializer):
         raise TypeError(
             "`initializer` of a recipe must be data, such as 'he_normal', not what a factory of "
             f"initializers.jax returns, received: {show(initializer)}"
@@ -103,7 +103,7 @@ def refuse_jax(initializer: object) -> None:
             f"`initializer` must be made by this package, such as `initializers.jax.{name}` "
             f"or a name ('he_normal'), received JAX's own: {show(initializer)}"
         )
-    if module.startswith(_JAX) and not hasattr(initializer, "law"):
+    if module.startswith(_JAX) and not _is_from_factory(initializer):
         raise TypeError(
             f"`initializer` must be what a factory returns, `{name}(…)`, received the factory: "
             f"{show(initializer)}"
@@ -112,10 +112,9 @@ def refuse_jax(initializer: object) -> None:
 
 def make_from_factory(initializer: Any, shape: Shape) -> Any:
     """Return the initializer that a factory of `initializers.jax` means for a shape."""
-    law = getattr(initializer, "law", None)
-    if law is None or not str(getattr(initializer, "__module__", "")).startswith(_JAX):
+    if not _is_from_factory(initializer):
         return initializer
-    made = law(shape, 0)
+    made = initializer.maker(shape, 0)
     if isinstance(made, VarianceScaling):
         rank = len(shape)
         kernel = tuple(range(rank - 2))
@@ -123,3 +122,8 @@ def make_from_factory(initializer: Any, shape: Shape) -> Any:
             # JAX's default axes are those of a kernel: then the weight's convention counts.
             return VarianceScaling(made.scale, made.mode, made.distribution)
     return made
+
+
+def _is_from_factory(initializer: object) -> bool:
+    module = getattr(initializer, "__module__", None)
+    return str(module).startswith(_JAX) and hasattr(initializer, "maker")

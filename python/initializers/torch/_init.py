@@ -3,7 +3,7 @@
 Each random one also takes `seed=`, an integer or a `SeedGenerator`. Without it the seed is drawn
 from `generator`, or else from torch's default generator, so that `torch.manual_seed` decides it.
 
-Fans are those of torch's layout (outputs, inputs, *kernel); standard deviations and limits are
+Fans are those of torch's convention (outputs, inputs, *kernel); standard deviations and limits are
 those of torch's own expressions, in float64 and in its order.
 """
 
@@ -281,7 +281,7 @@ def _compute_kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str)
 
 
 def _compute_fans(tensor: Tensor) -> tuple[int, int]:
-    """Return the fans of torch's layout (outputs, inputs, *kernel), from the global shape."""
+    """Return the fans of torch's convention (outputs, inputs, *kernel), from the global shape."""
     check_tensor(tensor)
     if tensor.dim() < 2:
         raise ValueError(

@@ -60,9 +60,9 @@ def init_module_(
             a parameter that keeps its values; a list of such pairs and of `Rule`s with patterns,
             of which the first that matches counts, as of a mapping; a function of a parameter's
             name and shape that returns an initializer, a `Rule` or None; or an object with such a
-            method `choose`. Fans are counted in torch's layout, (outputs, inputs, *kernel), unless
-            a rule or the recipe states another `convention`. A parameter has the dtype that it
-            has, whatever a rule says.
+            method `choose`. Fans are counted by torch's convention, (outputs, inputs, *kernel),
+            unless a rule or the recipe states another `convention`. A parameter has the dtype that
+            it has, whatever a rule says.
         seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A parameter's is
             `fold_in(seed, name)`.
         device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the

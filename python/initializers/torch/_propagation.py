@@ -20,7 +20,7 @@ from ..propagation._generators import generators_kept
 from ..propagation._inputs import ask_for_inputs, make_batch, make_normal, split_inputs
 from ..propagation._measure import Value, mean_square, measure, rms_of
 from ..propagation._taps import count_taps
-from ..propagation._theory import Call, Law
+from ..propagation._theory import Call, Effect
 from ..recipe._resolve import ResolvedRules
 from ._module import init_module_
 from ._names import named_modules
@@ -139,7 +139,7 @@ class _Tape:
             type=type(module).__name__,
             inputs=values,
             output=self._measure(tensor),
-            law=_find_law(module, given[0], tensor) if given else None,
+            effect=_find_effect(module, given[0], tensor) if given else None,
             is_leaf=started == self._started,
         )
         self._records.append(_Record(call, module))
@@ -184,10 +184,10 @@ def _measure(tensor: Tensor) -> Value:
     return measure(tensor.detach().cpu().numpy())
 
 
-def _find_law(module: Module, x: Tensor, y: Tensor) -> Law | None:
+def _find_effect(module: Module, x: Tensor, y: Tensor) -> Effect | None:
     """Return what theory knows of a module, or None."""
     if isinstance(module, nn.Linear):
-        return _law(module.in_features, module)
+        return _effect_of(module.in_features, module)
     if isinstance(module, nn.modules.conv._ConvNd) and not module.transposed:
         padding = module._reversed_padding_repeated_twice[::-1]
         if module.padding_mode != "zeros":
@@ -203,20 +203,20 @@ def _find_law(module: Module, x: Tensor, y: Tensor) -> Law | None:
                 padding[::2],
                 module.dilation,
             )
-        return _law(module.in_channels / module.groups * taps, module)
+        return _effect_of(module.in_channels / module.groups * taps, module)
     if isinstance(module, _NORMS):
         weight = getattr(module, "weight", None)
         bias = getattr(module, "bias", None)
         uses_batch = module.training or getattr(module, "running_mean", None) is None
         scale = 1.0 if weight is None else _square(weight)
-        return Law(scale, _square(bias), normalizes=True) if uses_batch else None
+        return Effect(scale, _square(bias), normalizes=True) if uses_batch else None
     if isinstance(module, nn.Embedding):
-        return Law(0.0, _square(module.weight))
+        return Effect(0.0, _square(module.weight))
     return None
 
 
-def _law(fan_in: float, module: Any) -> Law:
-    return Law(fan_in * _square(module.weight), _square(module.bias))
+def _effect_of(fan_in: float, module: Any) -> Effect:
+    return Effect(fan_in * _square(module.weight), _square(module.bias))
 
 
 def _square(tensor: Tensor | None) -> float:

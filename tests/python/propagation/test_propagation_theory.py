@@ -14,7 +14,7 @@ from initializers.propagation import _activations as activations
 from initializers.propagation._activations import FUNCTIONS, Activation, Moments
 from initializers.propagation._measure import measure, rms_of
 from initializers.propagation._taps import count_taps, same_padding
-from initializers.propagation._theory import Call, Law, follow
+from initializers.propagation._theory import Call, Effect, follow
 
 
 @pytest.mark.parametrize("square", [1e-8, 0.3, 1.0, 50.0, 1e6])
@@ -143,9 +143,9 @@ def gaussian(seed: int, *shape: int) -> Any:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-def call(name: str, x: Any, y: Any, law: Law | None = None, **more: Any) -> Call:
+def call(name: str, x: Any, y: Any, effect: Effect | None = None, **more: Any) -> Call:
     inputs = () if x is None else (measure(x),)
-    return Call(name, "layer", inputs, measure(y), law, **more)
+    return Call(name, "layer", inputs, measure(y), effect, **more)
 
 
 def test_a_chain() -> None:
@@ -154,8 +154,8 @@ def test_a_chain() -> None:
     relu = np.maximum(y, 0)
     v = gaussian(2, 80, 30) * 0.1
     calls = [
-        call("first", x, y, Law(50 * float(np.mean(w * w)))),
-        call("second", relu, relu @ v, Law(80 * float(np.mean(v * v)), offset=0.5)),
+        call("first", x, y, Effect(50 * float(np.mean(w * w)))),
+        call("second", relu, relu @ v, Effect(80 * float(np.mean(v * v)), offset=0.5)),
     ]
     (_, first), (_, second) = follow(calls, 1.0)
     q = 50 * float(np.mean(w * w)) * float(np.mean(x * x))
@@ -180,9 +180,9 @@ def test_residual_sums(kind: str) -> None:
         "activation of one": a + np.tanh(b),
     }[kind]
     calls = [
-        call("a", x, a, Law(64.0)),
-        call("b", a, b, Law(64.0)),
-        call("head", added, added @ v, Law(64.0)),
+        call("a", x, a, Effect(64.0)),
+        call("b", a, b, Effect(64.0)),
+        call("head", added, added @ v, Effect(64.0)),
     ]
     rows = follow(calls, 1.0)
     (_, first), (_, second), (_, head) = rows
@@ -208,11 +208,11 @@ def test_what_is_not_seen_is_not_guessed() -> None:
     x, w = gaussian(0, 100, 64), gaussian(1, 64, 64)
     a = x @ w
     b = a @ w
-    mixed = a * b  # no law, and `a` goes there as well
+    mixed = a * b  # no effect, and `a` goes there as well
     calls = [
-        call("a", x, a, Law(64.0)),
-        call("b", a, b, Law(64.0), gradient=3.0),
-        call("head", mixed, mixed @ w, Law(64.0), gradient=5.0),
+        call("a", x, a, Effect(64.0)),
+        call("b", a, b, Effect(64.0), gradient=3.0),
+        call("head", mixed, mixed @ w, Effect(64.0), gradient=5.0),
     ]
     (_, first), (_, second), (_, head) = follow(calls, None)
     assert first.gradient_square is None
@@ -225,7 +225,7 @@ def test_what_only_hands_on_is_left_out() -> None:
     x, w = gaussian(0, 100, 64), gaussian(1, 64, 64)
     y = x @ w
     calls = [
-        call("linear", x, y, Law(64.0)),
+        call("linear", x, y, Effect(64.0)),
         call("flatten", y, y.reshape(100, 8, 8)),
         call("whole", x, y, is_leaf=False, gradient=2.0),
     ]
@@ -238,8 +238,8 @@ def test_normalization_starts_anew() -> None:
     y = x @ w
     z = 2 * (y - y.mean(-1, keepdims=True)) / y.std(-1, keepdims=True) + 1
     calls = [
-        call("linear", x, y, Law(64.0)),
-        call("norm", y, z, Law(4.0, 1.0, normalizes=True), gradient=1.0),
+        call("linear", x, y, Effect(64.0)),
+        call("norm", y, z, Effect(4.0, 1.0, normalizes=True), gradient=1.0),
     ]
     (_, linear), (_, norm) = follow(calls, 1.0)
     assert norm.moments.square == 5.0

@@ -10,7 +10,7 @@ import keras
 from ..propagation._activations import FUNCTIONS
 from ..propagation._measure import mean_square
 from ..propagation._taps import count_taps, same_padding
-from ..propagation._theory import Law
+from ..propagation._theory import Effect
 
 _layers = keras.layers
 _CONVOLUTIONS = (_layers.Conv1D, _layers.Conv2D, _layers.Conv3D)
@@ -21,7 +21,9 @@ _NORMS = (
 )
 
 
-def find_law(layer: Any, x: tuple[int, ...], y: tuple[int, ...], training: bool) -> Law | None:
+def find_effect(
+    layer: Any, x: tuple[int, ...], y: tuple[int, ...], training: bool
+) -> Effect | None:
     """Return what theory knows of a layer, or None.
 
     Args:
@@ -46,15 +48,15 @@ def find_law(layer: Any, x: tuple[int, ...], y: tuple[int, ...], training: bool)
     if isinstance(layer, _NORMS):
         return _norm(layer)
     if isinstance(layer, _layers.Embedding):
-        return Law(0.0, _square(layer.embeddings))
+        return Effect(0.0, _square(layer.embeddings))
     return None
 
 
-def _linear(layer: Any, fan_in: float) -> Law | None:
+def _linear(layer: Any, fan_in: float) -> Effect | None:
     name = "linear" if layer.activation is None else keras.activations.serialize(layer.activation)
     if name not in FUNCTIONS:
         return None
-    return Law(fan_in * _square(layer.kernel), _square(layer.bias), activation=name)
+    return Effect(fan_in * _square(layer.kernel), _square(layer.bias), activation=name)
 
 
 def _fan_of_convolution(layer: Any, x: tuple[int, ...], y: tuple[int, ...]) -> float:
@@ -71,11 +73,11 @@ def _fan_of_convolution(layer: Any, x: tuple[int, ...], y: tuple[int, ...]) -> f
     return float(layer.kernel.shape[-2]) * taps
 
 
-def _norm(layer: Any) -> Law:
+def _norm(layer: Any) -> Effect:
     scale = getattr(layer, "gamma", getattr(layer, "scale", None))
     has_scale = scale is not None and not isinstance(scale, bool)
     square = _square(scale) if has_scale else 1.0
-    return Law(square, _square(getattr(layer, "beta", None)), normalizes=True)
+    return Effect(square, _square(getattr(layer, "beta", None)), normalizes=True)
 
 
 def _square(variable: Any) -> float:

@@ -10,19 +10,19 @@ import numpy as np
 
 from ..propagation._measure import mean_square
 from ..propagation._taps import count_taps, same_padding
-from ..propagation._theory import Law
+from ..propagation._theory import Effect
 
 _LIBRARIES = ("flax", "equinox")
 _NORMS = ("BatchNorm", "LayerNorm", "RMSNorm", "GroupNorm", "InstanceNorm")
 
 
-def find_law(
+def find_effect(
     layer: Any,
     weights: Mapping[str, Any],
     keywords: Mapping[str, Any],
     x: tuple[int, ...],
     y: tuple[int, ...],
-) -> Law | None:
+) -> Effect | None:
     """Return what theory knows of a layer, or None.
 
     Args:
@@ -50,10 +50,10 @@ def find_law(
             return None
         scale = weights.get("weight" if is_equinox else "scale")
         square = 1.0 if scale is None else mean_square(scale)
-        return Law(square, mean_square(weights.get("bias")), normalizes=True)
+        return Effect(square, mean_square(weights.get("bias")), normalizes=True)
     if kind in ("Embed", "Embedding"):
         table = weights.get("weight" if is_equinox else "embedding")
-        return None if table is None else Law(0.0, mean_square(table))
+        return None if table is None else Effect(0.0, mean_square(table))
     return None
 
 
@@ -61,8 +61,8 @@ def _number(features: Any) -> int:
     return 1 if features == "scalar" else features
 
 
-def _linear(fan_in: float, weight: Any, weights: Mapping[str, Any]) -> Law:
-    return Law(fan_in * mean_square(weight), mean_square(weights.get("bias")))
+def _linear(fan_in: float, weight: Any, weights: Mapping[str, Any]) -> Effect:
+    return Effect(fan_in * mean_square(weight), mean_square(weights.get("bias")))
 
 
 def _uses_statistics(layer: Any, keywords: Mapping[str, Any]) -> bool:
