@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from .._arguments.checks import show
+from .._arguments.checks import check_bool, show
 from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Shape
 from .._classes.base import Initializer
@@ -203,8 +203,7 @@ class ResolvedRules:
             TypeError: If a function returned something else than an initializer.
             ValueError: As `choose`, or if a rule that is not optional matches no weight.
         """
-        if not isinstance(partial, bool):
-            raise TypeError(f"`partial` must be a bool, received: {show(partial)}")
+        check_bool("partial", partial)
         weights = list(weights)
         if self._function is not None:
             results = [self._function(name, shape) for name, shape, _ in weights]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.checks import check_text, show, to_integer
+from .._arguments.checks import check_bool, check_text, show, to_integer
 from .._arguments.conventions import check_convention
 from .._arguments.dtypes import DType, look_up
 from .._arguments.seeds import fold_in
@@ -97,9 +97,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         for argument in ("regex", "optional"):
-            value = getattr(self, argument)
-            if not isinstance(value, bool):
-                raise TypeError(f"`{argument}` must be a bool, received: {show(value)}")
+            check_bool(argument, getattr(self, argument))
         if self.pattern is not None:
             self._set(_matcher=Pattern(self.pattern, self.regex))
         elif self.regex:
