@@ -23,6 +23,8 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests compare with the C library"))]
 
 mod cpu;
+#[cfg(doctest)]
+mod doctests;
 mod error;
 mod fill;
 mod float;

@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 
 /// Vectors of floats, and their multiply-adds. A value of such a type is the proof that its instructions exist.
-pub trait Fused: Copy + Send + Sync {
+pub(crate) trait Fused: Copy + Send + Sync {
     /// Vectors of f32.
     type F32s: Pod + Send + Sync;
     /// Vectors of f64.

@@ -3,7 +3,7 @@
 use crate::cpu::dispatch::WithVectors;
 use crate::cpu::vectors::Vectors;
 use crate::fill::block::Block;
-use crate::float::element::{Compute, Element};
+use crate::float::element::{Compute, ComputeInternal, Element};
 use crate::stream::chacha::ChaCha8;
 use crate::stream::seed::Seed;
 use crate::stream::words::{GROUP, Word};
@@ -11,10 +11,10 @@ use crate::stream::words::{GROUP, Word};
 /// Groups whose words are drawn at once: words and values stay in the first-level cache.
 const PIECE: usize = 4;
 
-type WordOf<T> = <<T as Element>::Compute as Compute>::Word;
+type WordOf<T> = <<T as Element>::Compute as ComputeInternal>::Word;
 
 /// What turns the words of a group into values. Inlined into the vectorised fill.
-pub trait Kernel<C: Compute>: Sync {
+pub(crate) trait Kernel<C: Compute>: Sync {
     /// The values of one group from its words.
     fn group(&self, words: &[C::Word; GROUP], out: &mut [C; GROUP]);
 }

@@ -4,7 +4,7 @@
 //! branch-free form of FreeBSD's msun), never fused, so that every processor gives the same bits.
 
 use crate::float::coefficients::{COS, INSIDE, L, LN2HI, LN2LO, SIN, U};
-use crate::float::element::{Compute, Element, private};
+use crate::float::element::{Compute, ComputeInternal, Element, ElementInternal};
 use crate::float::polynomial::horner;
 use crate::float::quantile::upper_quantiles;
 use crate::stream::words::GROUP;
@@ -31,8 +31,6 @@ pub(crate) fn in_quadrant(quarter: u64, (cos, sin): (f64, f64)) -> (f64, f64) {
     (flip(c, (quarter + 1) >> 1), flip(s, quarter >> 1))
 }
 
-impl private::Sealed for f64 {}
-
 impl Element for f64 {
     type Compute = Self;
     const NAME: &'static str = "float64";
@@ -49,22 +47,30 @@ impl Element for f64 {
     fn next_down(self) -> Self {
         Self::next_down(self)
     }
+}
 
+impl ElementInternal for f64 {
     fn as_compute(slice: &mut [Self]) -> Option<&mut [Self]> {
         Some(slice)
     }
 }
 
 impl Compute for f64 {
-    type Word = u64;
-    const NORMAL_REACH: f64 = 8.66;
-
     fn from_f64(value: f64) -> Self {
         value
     }
 
     fn to_f64(self) -> f64 {
         self
+    }
+}
+
+impl ComputeInternal for f64 {
+    type Word = u64;
+    const NORMAL_REACH: f64 = 8.66;
+
+    fn parameter(value: f64) -> Self {
+        Self::from_f64(value) + 0.0
     }
 
     #[inline(always)]
@@ -133,7 +139,7 @@ mod tests {
     fn close_to_the_platform() {
         for i in 1..100_000u64 {
             let x = i as f64 * 1e-5;
-            assert!((Compute::ln(x) - x.ln()).abs() <= 1e-15 * x.ln().abs().max(1e-16), "ln {x}");
+            assert!((ComputeInternal::ln(x) - x.ln()).abs() <= 1e-15 * x.ln().abs().max(1e-16), "ln {x}");
             let w = i.wrapping_mul(0x9e3779b97f4a7c15);
             let angle = w as f64 * 2f64.powi(-64) * TAU;
             let (cos, sin) = f64::cos_sin(w);

@@ -20,35 +20,45 @@ pub struct F8E4M3FN(u8);
 #[repr(transparent)]
 pub struct F8E5M2(u8);
 
-/// A float type that a tensor can have.
-pub trait Element: Pod + Default + Send + Sync + private::Sealed {
-    /// The type its values are computed in: f64 for f64, f32 for all others.
+/// The element type of a tensor: f32, f64, [`half::f16`], [`half::bf16`], [`F8E4M3FN`] or [`F8E5M2`].
+///
+/// No other type can implement it. The supertrait `ElementInternal` is private: samplers call it, users cannot.
+#[expect(private_bounds, reason = "users cannot call what the supertrait holds")]
+pub trait Element: Pod + Default + Send + Sync + ElementInternal {
+    /// The type that values are computed in: f64 for f64, f32 for all others.
     type Compute: Compute;
-    /// Its name in NumPy, `ml_dtypes`, PyTorch and JAX.
+    /// The type's name in NumPy, `ml_dtypes`, PyTorch and JAX.
     const NAME: &'static str;
 
-    /// The nearest value of this type, ties to even; what is too large becomes infinite (NaN where there is no infinity).
-    /// A NaN becomes the quiet NaN of its sign without a payload.
+    /// Rounds to the nearest value of this type, ties to even. Values that are too large become infinite, or NaN in a type
+    /// without infinity. A NaN becomes the quiet NaN with its sign and no payload.
     #[must_use]
     fn round(value: Self::Compute) -> Self;
 
-    /// The same value in the computing type.
+    /// Converts to the computing type, exactly.
     #[must_use]
     fn widen(self) -> Self::Compute;
 
-    /// The largest value below this finite one.
+    /// Returns the largest value below this finite one.
     #[must_use]
     fn next_down(self) -> Self;
+}
 
-    /// The elements themselves where no rounding is needed, so that samplers write into them directly.
-    fn as_compute(_slice: &mut [Self]) -> Option<&mut [Self::Compute]> {
+/// The private part of [`Element`].
+pub(crate) trait ElementInternal: Sized {
+    /// Returns the slice itself if `Self` is the computing type, so that samplers write into it without rounding.
+    fn as_compute(_slice: &mut [Self]) -> Option<&mut [Self::Compute]>
+    where
+        Self: Element,
+    {
         None
     }
 }
 
-/// A type that samplers compute in, f32 or f64: its arithmetic and its elementary functions.
+/// A type that values are computed in: f32 or f64.
 ///
-/// The functions use `+ − × ÷` and the square root in a fixed order: `single.rs` has those of f32, `double.rs` those of f64.
+/// No other type can implement it. The supertrait `ComputeInternal` is private: samplers call it, users cannot.
+#[expect(private_bounds, reason = "users cannot call what the supertrait holds")]
 pub trait Compute:
     Element<Compute = Self>
     + PartialOrd
@@ -56,53 +66,49 @@ pub trait Compute:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Neg<Output = Self>
-    + Lanes
+    + ComputeInternal
 {
+    /// Rounds to the nearest value of this type.
+    #[must_use]
+    fn from_f64(value: f64) -> Self;
+
+    /// Converts to f64, exactly.
+    #[must_use]
+    fn to_f64(self) -> f64;
+}
+
+/// The private part of [`Compute`]: the elementary functions of its precision, and its vectors.
+///
+/// The functions use `+ − × ÷` and the square root in a fixed order: `single.rs` has those of f32, `double.rs` those of f64.
+pub(crate) trait ComputeInternal: Lanes {
     /// One element is computed from one word of the stream: u32 for f32, u64 for f64.
     type Word: Word;
 
     /// A bound that no standard normal of this type reaches (6.66 and 8.65 are reached).
     const NORMAL_REACH: f64;
 
-    /// The nearest value of this type.
-    #[must_use]
-    fn from_f64(value: f64) -> Self;
-
-    /// The same value in f64.
-    #[must_use]
-    fn to_f64(self) -> f64;
-
-    /// A parameter as samplers take it: rounded once, −0 made +0.
-    #[must_use]
-    fn parameter(value: f64) -> Self {
-        Self::from_f64(value) + Self::default()
-    }
+    /// A parameter of a sampler: rounded once, −0 replaced by +0.
+    fn parameter(value: f64) -> Self;
 
     /// The upper bits of a word as a fraction: one of the multiples of 2^-24 (f64: 2^-53) in [0, 1).
-    #[must_use]
     fn unit(word: Self::Word) -> Self;
 
     /// The middle of the word's cell in (0, 1], rounded: fl(bits)·2^-n + 2^-(n+1).
-    #[must_use]
     fn cell_middle(word: Self::Word) -> Self;
 
     /// A fraction u in (0, 1), in f64: u and 1 − u are exact.
-    #[must_use]
     fn open_unit(word: Self::Word) -> f64;
 
     /// The natural logarithm of x, for x in (0, 1].
-    #[must_use]
     fn ln(x: Self) -> Self;
 
     /// The square root of x, correctly rounded.
-    #[must_use]
     fn sqrt(x: Self) -> Self;
 
-    /// The cosine and the sine of the angle 2π·word·2^-n, n being the bits of a word.
-    #[must_use]
+    /// The cosine and the sine of the angle 2π·word·2^-n, where n is the number of bits of a word.
     fn cos_sin(word: Self::Word) -> (Self, Self);
 
-    /// The `finish` of standard normals z between −2 and 2, one a word; |z| < 2 always.
+    /// Writes `finish(z)` for standard normals z between −2 and 2, one for each word; |z| < 2 always.
     fn quantiles_within_2(words: &[Self::Word; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self);
 }
 
@@ -137,7 +143,7 @@ macro_rules! rounded_type {
             }
         }
 
-        impl private::Sealed for $float {}
+        impl ElementInternal for $float {}
     };
 }
 rounded_type!(f16, u16, "float16", round_small::<5, 10>, widen_small::<5, 10>, f16::from_bits, f16::to_bits);
@@ -199,11 +205,6 @@ fn widen_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> f32 {
         f32::from_bits((magnitude << (23 - MANTISSA)) + ((127 - bias) << 23))
     };
     if bits >> (EXPONENT + MANTISSA) == 1 { -value } else { value }
-}
-
-pub(crate) mod private {
-    /// Keeps other crates from adding element types.
-    pub trait Sealed {}
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::cpu::fused::Fused;
 
 /// The vectors of a computing type.
-pub trait Lanes: bytemuck::Pod {
+pub(crate) trait Lanes: bytemuck::Pod {
     /// As many elements as the instruction set S has lanes.
     type Vector<S: Fused>: bytemuck::Pod + Send + Sync;
 

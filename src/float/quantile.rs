@@ -1,7 +1,7 @@
 //! The upper tail of the standard normal distribution and its inverse, in f64 (`docs/stream.md`, section 5).
 
 use crate::float::coefficients::{A, B, CC, D, E, F, SPLIT};
-use crate::float::element::Compute;
+use crate::float::element::ComputeInternal;
 use crate::float::polynomial::horner;
 use crate::stream::words::GROUP;
 
@@ -46,7 +46,7 @@ fn rational<const BEYOND_5: bool>(q: f64, root: f64) -> f64 {
 pub(crate) fn upper_quantiles(p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; GROUP]) {
     let (mut roots, mut beyond_5) = ([0.0; GROUP], false);
     for (root, &p) in roots.iter_mut().zip(p) {
-        *root = (-<f64 as Compute>::ln(p)).sqrt();
+        *root = (-<f64 as ComputeInternal>::ln(p)).sqrt();
         beyond_5 |= *root > 5.0;
     }
     let elements = z.iter_mut().zip(q.iter().zip(&roots));
@@ -59,7 +59,7 @@ pub(crate) fn upper_quantiles(p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; 
 
 /// [`upper_quantiles`] of one element.
 fn upper_quantile(p: f64) -> f64 {
-    rational::<true>(0.5 - p, (-<f64 as Compute>::ln(p)).sqrt())
+    rational::<true>(0.5 - p, (-<f64 as ComputeInternal>::ln(p)).sqrt())
 }
 
 /// The probability that a standard normal exceeds t ≥ 0: the inverse of [`upper_quantile`], by bisecting the bits of p.

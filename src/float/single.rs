@@ -3,11 +3,9 @@
 //! The coefficients are fitted by `tools/fit_coefficients.py`. Nothing is fused, so that every processor gives the same bits.
 
 use crate::float::coefficients::{C, HI, LO, P, P2, Q2, S, S0, S0LO};
-use crate::float::element::{Compute, Element, private};
+use crate::float::element::{Compute, ComputeInternal, Element, ElementInternal};
 use crate::float::polynomial::horner;
 use crate::stream::words::GROUP;
-
-impl private::Sealed for f32 {}
 
 impl Element for f32 {
     type Compute = Self;
@@ -25,22 +23,30 @@ impl Element for f32 {
     fn next_down(self) -> Self {
         Self::next_down(self)
     }
+}
 
+impl ElementInternal for f32 {
     fn as_compute(slice: &mut [Self]) -> Option<&mut [Self]> {
         Some(slice)
     }
 }
 
 impl Compute for f32 {
-    type Word = u32;
-    const NORMAL_REACH: f64 = 6.67;
-
     fn from_f64(value: f64) -> Self {
         value as Self
     }
 
     fn to_f64(self) -> f64 {
         self as f64
+    }
+}
+
+impl ComputeInternal for f32 {
+    type Word = u32;
+    const NORMAL_REACH: f64 = 6.67;
+
+    fn parameter(value: f64) -> Self {
+        Self::from_f64(value) + 0.0
     }
 
     #[inline(always)]

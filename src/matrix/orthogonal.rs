@@ -5,7 +5,7 @@ use crate::cpu::float_mode::in_standard_mode;
 use crate::cpu::fused_check::check;
 use crate::error::{Error, finite};
 use crate::fill::block::Block;
-use crate::float::element::{Compute, Element, fits};
+use crate::float::element::{Compute, ComputeInternal, Element, fits};
 use crate::matrix::product::{multiply_out, threads_for};
 use crate::matrix::reflectors::Reflectors;
 use crate::memory::{try_collect, zeros_2d};

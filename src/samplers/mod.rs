@@ -9,32 +9,30 @@ use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
 use crate::fill::block::Block;
+use crate::fill::groups::Kernel;
 use crate::fill::view::fill_view;
-use crate::float::element::Element;
+use crate::float::element::{Compute, Element};
 use crate::memory::zeros;
 use crate::stream::seed::Seed;
 use ndarray::{Array, ArrayViewMut, ArrayViewMut1, Dimension, IntoDimension};
 
-pub(crate) mod sealed {
-    use crate::error::Error;
-    use crate::fill::groups::Kernel;
-    use crate::float::element::{Compute, Element};
+/// The private part of [`Sampler`]: a distribution whose parameters can be rounded for an element type.
+pub(crate) trait SamplerInternal {
+    /// The rounded parameters, and the formula.
+    type Kernel<C: Compute>: Kernel<C>;
 
-    /// A distribution whose parameters can be made ready for an element type.
-    pub trait Sampler {
-        /// The parameters as the kernel needs them.
-        type Kernel<C: Compute>: Kernel<C>;
-
-        /// Rounds the parameters to the computing type and checks that the values fit T.
-        fn kernel<T: Element>(&self) -> Result<Self::Kernel<T::Compute>, Error>;
-    }
+    /// Rounds the parameters to the computing type; an error if a value can be too large for T.
+    fn kernel<T: Element>(&self) -> Result<Self::Kernel<T::Compute>, Error>;
 }
 
 /// A distribution that fills tensors.
 ///
 /// The value of an element depends on the seed, the distribution, the element type and the element's
 /// C-order number in the whole tensor; not on the layout, block or thread that it is made in.
-pub trait Sampler: sealed::Sampler {
+///
+/// No other type can implement it. The supertrait `SamplerInternal` is private: fills call it, users cannot.
+#[expect(private_bounds, reason = "users cannot call what the supertrait holds")]
+pub trait Sampler: SamplerInternal {
     /// Fills a whole tensor, in any memory layout.
     ///
     /// # Errors
@@ -94,7 +92,7 @@ pub trait Sampler: sealed::Sampler {
 
 /// [`Sampler::fill_block`] that uses the processor as `execution` says, and stops when `interrupted` says so.
 pub(crate) fn fill_interruptibly<T: Element, D: Dimension>(
-    sampler: &(impl sealed::Sampler + ?Sized),
+    sampler: &(impl SamplerInternal + ?Sized),
     seed: Seed,
     block: &Block,
     out: ArrayViewMut<'_, T, D>,

@@ -6,8 +6,8 @@
 
 use crate::error::{Error, finite};
 use crate::fill::groups::Kernel;
-use crate::float::element::{Compute, Element, fits};
-use crate::samplers::{Sampler, sealed};
+use crate::float::element::{Compute, ComputeInternal, Element, fits};
+use crate::samplers::{Sampler, SamplerInternal};
 
 /// The parameters, in an error.
 pub(crate) const NAMES: &str = "`mean` and `stddev`";
@@ -58,7 +58,7 @@ impl Normal {
 
 impl Sampler for Normal {}
 
-impl sealed::Sampler for Normal {
+impl SamplerInternal for Normal {
     type Kernel<C: Compute> = NormalKernel<C>;
 
     fn kernel<T: Element>(&self) -> Result<NormalKernel<T::Compute>, Error> {
@@ -70,7 +70,7 @@ impl sealed::Sampler for Normal {
 
 /// mean + stddev·z.
 #[derive(Clone, Copy, Debug)]
-pub struct NormalKernel<C> {
+pub(crate) struct NormalKernel<C> {
     pub(crate) mean: C,
     pub(crate) stddev: C,
 }
@@ -106,7 +106,6 @@ fn box_muller<C: Compute>(radius: C::Word, angle: C::Word) -> (C, C) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealed::Sampler;
 
     #[test]
     fn extreme_words() {

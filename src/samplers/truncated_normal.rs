@@ -5,10 +5,10 @@
 
 use crate::error::Error;
 use crate::fill::groups::Kernel;
-use crate::float::element::{Compute, Element};
+use crate::float::element::{Compute, ComputeInternal, Element};
 use crate::float::quantile::{upper_quantiles, upper_tail};
 use crate::samplers::normal::{NAMES, Normal, NormalKernel};
-use crate::samplers::{Sampler, sealed};
+use crate::samplers::{Sampler, SamplerInternal};
 use crate::stream::words::GROUP;
 
 /// A normal distribution cut at bounds given in standard deviations from the mean.
@@ -64,7 +64,7 @@ impl TruncatedNormal {
 
 impl Sampler for TruncatedNormal {}
 
-impl sealed::Sampler for TruncatedNormal {
+impl SamplerInternal for TruncatedNormal {
     type Kernel<C: Compute> = TruncatedKernel<C>;
 
     fn kernel<T: Element>(&self) -> Result<TruncatedKernel<T::Compute>, Error> {
@@ -91,7 +91,7 @@ impl sealed::Sampler for TruncatedNormal {
 
 /// mean + stddev·z, with z drawn in one of three ways.
 #[derive(Clone, Copy, Debug)]
-pub enum TruncatedKernel<C> {
+pub(crate) enum TruncatedKernel<C> {
     /// Bounds that the normal sampler cannot reach.
     Unreached(NormalKernel<C>),
     /// Bounds −2 and 2.
@@ -136,7 +136,7 @@ impl<C: Compute> Kernel<C> for TruncatedKernel<C> {
 /// It works in the tail where the bounds are, so that nothing cancels: `p` values are upper-tail
 /// probabilities of the bound's distance from the mean.
 #[derive(Clone, Copy, Debug)]
-pub struct Inverse {
+pub(crate) struct Inverse {
     pub(crate) lower: f64,
     pub(crate) upper: f64,
     pub(crate) side: Side,
@@ -214,7 +214,6 @@ impl Inverse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealed::Sampler;
 
     #[test]
     fn quantiles_between_bounds() {

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, finite};
 use crate::fill::groups::Kernel;
-use crate::float::element::{Compute, Element, fits};
-use crate::samplers::{Sampler, sealed};
+use crate::float::element::{Compute, ComputeInternal, Element, fits};
+use crate::samplers::{Sampler, SamplerInternal};
 
 /// The uniform distribution on [minval, maxval).
 ///
@@ -43,7 +43,7 @@ impl Uniform {
 
 impl Sampler for Uniform {}
 
-impl sealed::Sampler for Uniform {
+impl SamplerInternal for Uniform {
     type Kernel<C: Compute> = UniformKernel<C>;
 
     fn kernel<T: Element>(&self) -> Result<UniformKernel<T::Compute>, Error> {
@@ -67,7 +67,7 @@ impl sealed::Sampler for Uniform {
 
 /// low + range·u, at most `last`.
 #[derive(Clone, Copy, Debug)]
-pub struct UniformKernel<C> {
+pub(crate) struct UniformKernel<C> {
     pub(crate) low: C,
     pub(crate) range: C,
     pub(crate) last: C,
@@ -88,7 +88,6 @@ mod tests {
     use super::*;
     use crate::float::element::F8E4M3FN;
     use half::bf16;
-    use sealed::Sampler;
 
     #[test]
     fn the_ends() {

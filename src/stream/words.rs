@@ -108,7 +108,7 @@ impl TryRng for Stream {
 }
 
 /// What one element is made from: a `u32` in the f32 samplers, a `u64` in the f64 ones.
-pub trait Word: Pod {
+pub(crate) trait Word: Pod {
     /// Blocks of the keystream that hold the words of a group of 64 elements.
     const BLOCKS: usize;
 

@@ -1,5 +1,6 @@
 //! Orthogonal matrices, and the orthogonal factors of given ones.
 
+use crate::random::parameter;
 use crate::random::{Random, same, untouched};
 use half::{bf16, f16};
 use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Orthogonal, Width, orthogonalize};
@@ -60,7 +61,7 @@ fn drawn<T: Element>(random: &mut Random, widths: &[Width]) {
     assert!(whole.iter().all(|x| x.widen().to_f64().is_finite()), "not finite: {}", context());
     // Where the rounding of the product does not matter.
     if (0.1..100.0).contains(&gain.abs()) && size_of::<T>() == size_of::<T::Compute>() {
-        let factor = T::Compute::parameter(gain).to_f64();
+        let factor = parameter::<T::Compute>(gain).to_f64();
         // One rounding by the gain, beside what is promised of Q.
         check_orthogonal(&whole.mapv(Element::widen), factor, context);
     }

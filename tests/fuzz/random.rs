@@ -1,6 +1,6 @@
 //! Random choices that like the edges.
 
-use initializers::{Element, Seed, Width};
+use initializers::{Compute, Element, Seed, Width};
 use std::ops::RangeInclusive;
 
 /// SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, 2014): a case has a generator of its own.
@@ -120,4 +120,9 @@ pub(crate) fn untouched<T: Element>() -> T {
 
 pub(crate) fn same<T: Element>(a: &[T], b: &[T]) -> bool {
     bytemuck::cast_slice::<T, u8>(a) == bytemuck::cast_slice::<T, u8>(b)
+}
+
+/// A parameter as samplers round it: −0 becomes +0.
+pub(crate) fn parameter<C: Compute>(value: f64) -> C {
+    C::from_f64(value) + C::default()
 }
