@@ -38,6 +38,7 @@ lint: $(BIN)/.built ## formatting, clippy, ruff, layers, mypy, stubtest
 	cargo clippy --locked --all-targets -- -D warnings && \
 	cargo clippy --locked --all-targets --features python -- -D warnings && \
 	$(BIN)/python tools/check_layers_rust.py && \
+	$(BIN)/python tools/public_api.py && \
 	$(BIN)/ruff format --check . && \
 	$(BIN)/ruff check . && \
 	$(BIN)/lint-imports --no-cache --no-logo && \
