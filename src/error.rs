@@ -1,38 +1,38 @@
-//! What can be wrong with a request.
+//! The errors of this crate.
 
 use std::fmt;
 
-/// Why a sampler, a block or a fill was refused. Nothing was written.
+/// Reason why a request was refused. Nothing was written, unless the variant says otherwise.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A parameter breaks its condition.
+    /// A parameter does not meet its condition.
     Parameter {
-        /// The parameter.
+        /// Name of the parameter.
         name: &'static str,
-        /// What it has to be.
+        /// The condition: the parameter must be this.
         condition: &'static str,
-        /// What was received.
+        /// The value received.
         value: f64,
     },
-    /// The values that these parameters can give do not all fit the element type.
+    /// Some values of the distribution are too large for the element type.
     Reach {
-        /// The parameters, in words.
+        /// Names of the parameters.
         names: &'static str,
-        /// The largest magnitude asked for.
+        /// The largest magnitude that a value can have.
         reach: f64,
-        /// The element type.
+        /// Name of the element type.
         dtype: &'static str,
     },
-    /// A block that is not inside its tensor, or a tensor of 2^63 elements or more.
+    /// A block is not inside its tensor, or a tensor has 2^63 elements or more.
     Block(String),
     /// `INITIALIZERS_NUM_THREADS` or a thread count is not an integer in [1, 1024].
     Threads(String),
-    /// There is no memory for a new tensor, or for what the computation needs beside the output.
+    /// Memory for a new tensor, or for intermediate results, cannot be allocated.
     Memory,
-    /// This platform does not compute as the IEEE standard says: matrices would have other bits than elsewhere.
+    /// This platform does not round multiply-adds as IEEE 754 requires: matrices would have other bits than elsewhere.
     Platform(String),
-    /// The caller's interrupt check asked to stop; what was written until then stays written.
+    /// The caller's interrupt check asked to stop. Part of the output may have been written.
     Interrupted,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// `value` when it is finite, else the error that names it.
+/// Returns a finite `value`; an error that names it otherwise.
 pub(crate) fn finite(name: &'static str, value: f64) -> Result<f64, Error> {
     if value.is_finite() { Ok(value) } else { Err(Error::Parameter { name, condition: "a finite number", value }) }
 }

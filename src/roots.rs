@@ -5,13 +5,13 @@ use crate::error::Error;
 use crate::float::double::{TAU, cos_sin, in_quadrant};
 use crate::memory::zeros;
 
-/// Cosines and sines of 2π·r/n for r = 0, 1, … n − 1, without −0.
+/// Returns the cosines and the sines of 2π·r/n for r = 0, 1, … n − 1, without −0.
 ///
-/// The angle is reduced exactly, in integers: 4r = q·n + rest, |rest| ≤ n/2 (q even at ±n/2), is the
-/// quadrant q and the angle (rest·(π/2))/n.
+/// The angle is reduced exactly, in integers: 4r = q·n + rest with |rest| ≤ n/2 (q even at ±n/2) gives the quadrant q and
+/// the angle (rest·(π/2))/n.
 ///
 /// # Errors
-/// [`Error::Parameter`] when n is above 2^53, [`Error::Memory`] when there is no memory for 2·n numbers.
+/// [`Error::Parameter`] if n is above 2^53, [`Error::Memory`] if 2·n numbers cannot be allocated.
 pub fn unit_roots(n: u64) -> Result<(Vec<f64>, Vec<f64>), Error> {
     if n > 1 << 53 {
         return Err(Error::Parameter { name: "n", condition: "an integer <= 2^53", value: n as f64 });

@@ -1,11 +1,11 @@
 //! The floating-point mode of a thread: how it rounds, and whether it keeps subnormal numbers.
 //!
-//! Rust computes, and compiles, as if every thread rounded to nearest and kept subnormal numbers. A library in the same
-//! process can have changed that (`-ffast-math` start-up code does, on x86; audio and game code does everywhere): it
-//! is set right before anything is computed, on every thread, and given back afterwards.
+//! Rust assumes that every thread rounds to nearest and keeps subnormal numbers. A library in the same process can have
+//! changed that (`-ffast-math` start-up code on x86; audio and game code everywhere). Therefore every computation sets the
+//! standard mode on each thread, and restores the thread's mode afterwards.
 //!
-//! The only file with `unsafe`: the register can be reached by instructions only. On processors that are not listed
-//! here the mode is taken as it is.
+//! This is the only file with `unsafe`: only instructions can access the register. On other processors than these the mode
+//! is not changed.
 
 #![allow(unsafe_code, reason = "the register of the floating-point mode has no safe interface")]
 
@@ -15,9 +15,9 @@ mod register {
     use std::arch::asm;
 
     pub(super) const STANDARD: u64 = 0x1f80;
-    /// All but the flags of what has happened.
+    /// All bits except the exception flags.
     pub(super) const CONTROL: u64 = 0xffc0;
-    /// All bits that are not reserved: writing a reserved one is a fault.
+    /// All bits that are not reserved: writing a reserved bit is a fault.
     #[cfg(any(test, feature = "python"))]
     pub(super) const DEFINED: u64 = 0xffff;
 
@@ -83,7 +83,7 @@ mod register {
     pub(super) fn write(_: u64) {}
 }
 
-/// Gives the thread its mode back, also when what runs in between panics.
+/// Restores the thread's mode, also after a panic.
 struct Restore(u64);
 
 impl Drop for Restore {
@@ -92,12 +92,12 @@ impl Drop for Restore {
     }
 }
 
-/// Whether this thread rounds to nearest and keeps subnormal numbers.
+/// Returns whether this thread rounds to nearest and keeps subnormal numbers.
 pub(crate) fn is_standard() -> bool {
     register::read() & register::CONTROL == register::STANDARD
 }
 
-/// The mode of this thread, and the one it should have: for the Python layer, which computes a little itself.
+/// Sets this thread's mode (`None`: standard) and returns the old one. For the f64 arithmetic of the Python layer.
 #[cfg(any(test, feature = "python"))]
 pub(crate) fn replace(mode: Option<u64>) -> u64 {
     let before = register::read();
@@ -107,7 +107,7 @@ pub(crate) fn replace(mode: Option<u64>) -> u64 {
 
 /// Calls `compute` in the standard mode, on this thread.
 pub(crate) fn in_standard_mode<R>(compute: impl FnOnce() -> R) -> R {
-    // Not inlined: the compiler, which knows nothing of the mode, must not move arithmetic out of the call.
+    // Not inlined: the compiler does not know of the mode, and must not move arithmetic out of the call.
     #[inline(never)]
     fn call<R>(compute: impl FnOnce() -> R) -> R {
         compute()
@@ -120,7 +120,7 @@ pub(crate) fn in_standard_mode<R>(compute: impl FnOnce() -> R) -> R {
     call(compute)
 }
 
-/// Whether two modes differ in no more than the flags of what has happened.
+/// Returns whether two modes are equal except for the exception flags.
 #[cfg(test)]
 pub(crate) fn are_equal(a: u64, b: u64) -> bool {
     (a ^ b) & register::CONTROL == 0

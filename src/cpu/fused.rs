@@ -1,19 +1,19 @@
-//! Multiply-adds that are rounded once: by the processor's instruction where it is known to exist, else by software.
+//! Multiply-adds that are rounded once: by an instruction of the processor if it has one, else by software.
 //!
-//! Never by the C library, whose `fma` rounds wrongly on some platforms (mingw's does). The only file that may call
-//! `mul_add`: `clippy.toml` forbids it elsewhere, together with every function that Rust takes from the C library.
+//! The C library is never used: its `fma` rounds wrongly on some platforms (mingw). This is the only file that may call
+//! `mul_add`; `clippy.toml` forbids it elsewhere, together with every function that Rust takes from the C library.
 
 use crate::cpu::vectors::Portable;
 use bytemuck::Pod;
 use pulp::NullaryFnOnce;
 
-/// Vectors of floats, and their multiply-adds. A value of such a type is the proof that its instructions exist.
+/// Vectors of floats, and their multiply-adds. A value of such a type proves that the processor has the instructions.
 pub(crate) trait Fused: Copy + Send + Sync {
     /// Vectors of f32.
     type F32s: Pod + Send + Sync;
     /// Vectors of f64.
     type F64s: Pod + Send + Sync;
-    /// How many vectors the registers hold.
+    /// Number of vector registers.
     const REGISTERS: usize;
 
     /// Calls `kernel` in a function that has the instructions switched on.
@@ -119,19 +119,19 @@ impl Fused for Portable {
     }
 
     #[inline(always)]
-    #[allow(clippy::disallowed_methods, reason = "an instruction where it is taken")]
+    #[allow(clippy::disallowed_methods, reason = "compiled to an instruction")]
     fn fused_f32(self, a: f32, b: f32, c: f32) -> f32 {
         if COMPILED_IN { a.mul_add(b, c) } else { software_f32(a, b, c) }
     }
 
     #[inline(always)]
-    #[allow(clippy::disallowed_methods, reason = "an instruction where it is taken")]
+    #[allow(clippy::disallowed_methods, reason = "compiled to an instruction")]
     fn fused_f64(self, a: f64, b: f64, c: f64) -> f64 {
         if COMPILED_IN { a.mul_add(b, c) } else { libm::fma(a, b, c) }
     }
 }
 
-/// Whether the whole program is compiled for processors with the instruction.
+/// Whether the program is compiled for processors that all have the instruction.
 const COMPILED_IN: bool = cfg!(any(
     all(target_arch = "aarch64", target_feature = "neon"),
     all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "fma"),
@@ -140,14 +140,14 @@ const COMPILED_IN: bool = cfg!(any(
     target_arch = "s390x",
 ));
 
-/// a·b + c, rounded once. The product is exact in f64; the sum is rounded to odd there, after which a rounding to at least two
-/// bits less is the only one that counts (S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums:
-/// proved algorithms using rounding to odd", 2008). `libm::fmaf` errs by a unit in some subnormal results.
+/// a·b + c, rounded once. The product is exact in f64. The sum is rounded to odd in f64, so that rounding it to f32 gives the
+/// correctly rounded result (S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums:
+/// proved algorithms using rounding to odd", 2008). `libm::fmaf` is wrong by one unit for some subnormal results.
 #[inline(always)]
 pub(crate) fn software_f32(a: f32, b: f32, c: f32) -> f32 {
     let (product, c) = (a as f64 * b as f64, c as f64);
     let sum = product + c;
-    // What the sum has lost, exactly (D. E. Knuth's two-sum); NaN where the sum is not finite.
+    // The exact rounding error of the sum (D. E. Knuth's two-sum); NaN if the sum is not finite.
     let part = sum - product;
     let lost = (product - (sum - part)) + (c - part);
     let bits = sum.to_bits();
@@ -162,7 +162,7 @@ pub(crate) fn software_f32(a: f32, b: f32, c: f32) -> f32 {
     f64::from_bits(odd) as f32
 }
 
-/// x², rounded once, by the instruction that emulators get right (`docs/reproducibility.md`, "s390x and qemu").
+/// x², rounded once, by an instruction that emulators compute correctly (`docs/reproducibility.md`, "s390x and qemu").
 #[inline(always)]
 pub(crate) fn square(x: f64) -> f64 {
     Portable.fused_f64(x, x, 0.0)

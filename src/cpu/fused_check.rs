@@ -1,4 +1,4 @@
-//! Does this platform round multiply-adds once? A few hard cases, at the first use of each vector width.
+//! Checks that this platform rounds multiply-adds once: hard cases, at the first use of each vector width.
 
 use crate::cpu::dispatch::{Width, WithFused};
 use crate::cpu::float_mode::in_standard_mode;
@@ -7,7 +7,7 @@ use crate::error::Error;
 use std::hint::black_box;
 use std::sync::OnceLock;
 
-/// Bits of a, b, c and of a·b + c rounded once, from exact integers.
+/// Bits of a, b, c and of a·b + c rounded once, computed with exact integers.
 const HARD_F32: [[u32; 4]; 14] = [
     [0x3f800001, 0x3f800001, 0xbf800002, 0x28800000], // the low half of a square alone is left
     [0x3f800001, 0x3f7ffffe, 0xbf800000, 0xa8800000], // a negative one
@@ -43,7 +43,7 @@ const HARD_F64: [[u64; 4]; 14] = [
     [0x7fefffffffffffff, 0x4000000000000000, 0xffefffffffffffff, 0x7fefffffffffffff],
 ];
 
-/// The first hard triple that is rounded wrongly, if any.
+/// Finds the first hard case that is rounded wrongly.
 struct FindWrong;
 
 impl WithFused for FindWrong {
@@ -82,7 +82,7 @@ fn find_wrong(single: impl Fn([f32; 3]) -> [f32; 2], double: impl Fn([f64; 3]) -
     })
 }
 
-/// An error where the multiply-adds of that width are not rounded once. Checked at the first use of each width.
+/// Returns an error if the multiply-adds of that width are not rounded once. Checks each width once a process.
 pub(crate) fn check(width: Width) -> Result<(), Error> {
     static WRONG: [OnceLock<Option<String>>; Width::COUNT] = [const { OnceLock::new() }; Width::COUNT];
     match WRONG[width as usize].get_or_init(|| in_standard_mode(|| width.run_with_fused(FindWrong))) {
@@ -112,7 +112,7 @@ mod tests {
         let right = |[a, b, c]: [f64; 3]| [libm::fma(a, b, c); 2];
         let wrong = find_wrong(|[a, b, c]| [a * b + c; 2], right).unwrap();
         assert!(wrong.ends_with("in float32"), "{wrong}");
-        // By f64 without care for double rounding, as mingw's fmaf.
+        // Rounded twice, as mingw's fmaf does.
         let twice = |[a, b, c]: [f32; 3]| [(a as f64 * b as f64 + c as f64) as f32; 2];
         assert!(find_wrong(twice, right).is_some());
         let exact = |[a, b, c]: [f32; 3]| [software_f32(a, b, c); 2];

@@ -1,4 +1,4 @@
-//! Items of work, which several threads take from one queue until none is left or an interrupt stops them.
+//! Work queues: several threads take items from one queue until it is empty, or until an interrupt or an error stops them.
 
 use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
@@ -10,10 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// The chunks not yet taken, each with its offset in elements.
+/// Divides a slice into chunks, each with its offset in elements.
 struct Chunks<'a, T> {
+    /// Elements not yet taken.
     rest: &'a mut [T],
+    /// Where they begin.
     offset: usize,
+    /// Elements of a chunk.
     size: usize,
 }
 
@@ -22,11 +25,11 @@ impl<'a, T> Iterator for Chunks<'a, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let left = self.rest.len();
-        // The last ones are small, so that no thread waits long for the last of another.
+        // The last chunks are small, so that no thread waits long for another's last chunk.
         let unit = if left < LAST_CHUNKS * self.size { self.size / LAST_CHUNK_DIVISOR } else { self.size };
-        // A chunk ends where a huge page does, so that each is touched first, and made, by one thread alone.
+        // A chunk ends where a huge page ends: then one thread alone touches each page first, and the system zeroes it there.
         let into_unit = self.rest.as_ptr().addr() / size_of::<T>() % unit;
-        // The last chunk takes what would be less than a chunk.
+        // A remainder smaller than a chunk joins the last chunk.
         let size = if left < 2 * unit { left } else { unit - into_unit };
         let (chunk, rest) = std::mem::take(&mut self.rest).split_at_mut(size);
         self.rest = rest;
@@ -36,10 +39,10 @@ impl<'a, T> Iterator for Chunks<'a, T> {
     }
 }
 
-/// Asks now and then whether to stop, and never again once the answer was yes.
+/// Asks once a period whether to stop. Once the answer is yes, it never asks again.
 pub(crate) struct Poll<'a> {
     interrupted: &'a mut dyn FnMut() -> bool,
-    /// When it was asked last; None where there is no clock: then it is never asked.
+    /// Time of the last question; None on platforms without a clock, where it never asks.
     asked: Option<Instant>,
     stopped: bool,
 }
@@ -59,24 +62,24 @@ impl<'a> Poll<'a> {
     }
 }
 
-/// Items that several threads take from one queue.
+/// A queue of items and the function that processes them.
 struct Work<I, F> {
     items: Mutex<I>,
     act: F,
     stop: AtomicBool,
-    /// Of the first item that failed.
+    /// Error of the first item that failed.
     error: OnceLock<Error>,
 }
 
 impl<I: Iterator, F: Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync> Work<I, F> {
-    /// Works on one item; false when there was none left.
+    /// Processes one item; false if the queue is empty or stopped.
     fn step(&self, stopped: &mut dyn FnMut() -> bool) -> bool {
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }
         let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(item) = item else { return false };
-        // A worker has the mode of who started it.
+        // A worker has the floating-point mode of the thread that started it.
         if let Err(error) = in_standard_mode(|| (self.act)(item, stopped)) {
             let _ = self.error.set(error);
             self.stop.store(true, Ordering::Relaxed);
@@ -84,7 +87,7 @@ impl<I: Iterator, F: Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> 
         true
     }
 
-    /// A worker's turn: one item, then a turn of another queue that waits, then the next of this one.
+    /// A worker's turn: processes one item, lets another waiting queue go first, then queues its next turn.
     fn turn<'s>(&'s self, scope: &Scope<'s>)
     where
         I: Send,
@@ -96,10 +99,10 @@ impl<I: Iterator, F: Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> 
     }
 }
 
-/// Calls `act` on every item, on the caller's thread and on others of the pool.
+/// Calls `act` on every item, on the caller's thread and on threads of the pool.
 ///
-/// `interrupted` is asked on the caller's thread now and then; `act` can ask in the midst of a long item whether
-/// it is to give up. The first error of `act` ends the work and is returned.
+/// The caller's thread asks `interrupted` once a period. During a long item, `act` can ask its argument whether to stop. The
+/// first error of `act` stops all threads and is returned.
 pub(crate) fn for_each<I: Iterator + Send>(
     items: I,
     execution: Execution,
@@ -131,18 +134,18 @@ pub(crate) fn for_each<I: Iterator + Send>(
     if work.stop.into_inner() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-/// Elements of that size in a chunk; at least so many that the last chunks can be smaller.
+/// Elements of type T in a chunk: enough that the last chunks can be smaller.
 fn chunk_size<T>() -> usize {
     (CHUNK_BYTES / size_of::<T>().max(1)).max(LAST_CHUNK_DIVISOR)
 }
 
-/// How many threads pay for so many elements: no more than there are chunks.
+/// How many threads pay for `count` elements: one for each chunk.
 pub(crate) fn threads_for_elements<T>(count: usize) -> usize {
     (count / chunk_size::<T>()).max(1)
 }
 
-/// Calls `fill` on chunks of `out` that cover it, each with its offset, on the caller's thread and, when
-/// there are several chunks, on the pool. `interrupted` is asked on the caller's thread while it works.
+/// Calls `fill` on each chunk of `out` with its offset: on the caller's thread and, if there are several chunks, on the pool.
+/// The caller's thread asks `interrupted` once a period.
 pub(crate) fn for_each_chunk<T: Send>(
     out: &mut [T],
     execution: Execution,
@@ -171,7 +174,7 @@ mod tests {
     use std::thread::sleep;
     use std::time::Duration;
 
-    /// Two items, each longer than the period.
+    /// Processes two items, each longer than the period.
     fn slow(interrupted: &mut dyn FnMut() -> bool) -> Result<(), Error> {
         let act = |_, stopped: &mut dyn FnMut() -> bool| {
             for _ in 0..3 {
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn an_interrupt_is_asked_for_once() {
         let mut asked = 0;
-        // A handler raises once: a second question would be answered no, and the exception lost.
+        // A signal handler raises once: the answer to a second question would be no, and the exception would be lost.
         let result = slow(&mut || {
             asked += 1;
             asked == 1
@@ -210,7 +213,7 @@ mod tests {
         }
     }
 
-    /// Each of as many items as threads waits until all of them have begun.
+    /// There are as many items as threads; each waits until all have begun.
     #[test]
     fn every_thread_takes_part() {
         for threads in [1, 2, 5] {

@@ -1,7 +1,7 @@
-//! The number of threads, and the pool of those beside the caller's.
+//! The number of threads, and the thread pool.
 //!
-//! The caller's thread works too (`queue.rs`), so that it can look for interrupts. After `fork` a child has none of the
-//! pool's threads: it is recognized by its process id and builds a pool of its own.
+//! The pool has one thread less, since the caller's thread works too and checks for interrupts (`queue.rs`). A forked child
+//! process has none of the pool's threads. It notices this by its process id and builds its own pool.
 
 use crate::error::Error;
 use arc_swap::ArcSwapOption;
@@ -9,16 +9,16 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The environment variable that gives the number of threads.
+/// Environment variable with the number of threads.
 const THREADS_VARIABLE: &str = "INITIALIZERS_NUM_THREADS";
 
-/// What [`set_num_threads`] asked for; 0 before.
+/// The argument of the last [`set_num_threads`]; 0 before the first.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-/// The process id, and below it, in 32 bits, the number of threads that this process found; 0 before.
+/// Cache: the process id in the upper 32 bits, the number of threads found by this process in the lower ones; 0: none yet.
 static FOUND: AtomicU64 = AtomicU64::new(0);
 
-/// The threads beside the caller's.
+/// The threads of a process besides the caller's.
 pub(crate) struct Pool {
     process: u32,
     workers: usize,
@@ -27,11 +27,11 @@ pub(crate) struct Pool {
 
 static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 
-/// How many threads a large fill uses, the caller's among them: what [`set_num_threads`] said, else
-/// `INITIALIZERS_NUM_THREADS`, else the CPUs that this process may use. The last two are read once in a process.
+/// Returns the number of threads of a large fill, including the caller's: the argument of [`set_num_threads`], else
+/// `INITIALIZERS_NUM_THREADS`, else the number of CPUs that this process may use. The last two are read once a process.
 ///
 /// # Errors
-/// [`Error::Threads`] when the environment variable is not an integer in [1, 1024].
+/// [`Error::Threads`] if the environment variable is not an integer in [1, 1024].
 pub fn num_threads() -> Result<usize, Error> {
     match ASKED.load(Ordering::Relaxed) {
         0 => {}
@@ -47,13 +47,15 @@ pub fn num_threads() -> Result<usize, Error> {
     Ok(threads)
 }
 
-/// 0 where there are none, and no `fork` either.
+/// The process id; 0 on platforms without processes, which have no `fork` either.
 fn process_id() -> u32 {
     if cfg!(target_family = "wasm") { 0 } else { std::process::id() }
 }
 
-/// The number of threads that the environment and the system say. Reading the environment races with C code that
-/// writes it: the Python layer calls [`num_threads`] with the interpreter's lock, before a fill gives it up.
+/// Reads the number of threads from the environment, else from the system.
+///
+/// Reading the environment races with C code that writes it. Therefore the Python layer calls [`num_threads`] before a fill
+/// releases the interpreter lock.
 fn find_threads() -> Result<usize, Error> {
     let Some(text) = std::env::var_os(THREADS_VARIABLE).filter(|text| !text.is_empty()) else {
         return Ok(std::thread::available_parallelism().map_or(1, Into::into));
@@ -64,10 +66,10 @@ fn find_threads() -> Result<usize, Error> {
     })
 }
 
-/// Uses `threads` threads for large fills, in the whole process.
+/// Sets the number of threads of large fills for the whole process.
 ///
 /// # Errors
-/// [`Error::Threads`] when `threads` is not in [1, 1024].
+/// [`Error::Threads`] if `threads` is not in [1, 1024].
 pub fn set_num_threads(threads: usize) -> Result<(), Error> {
     if !(1..=1024).contains(&threads) {
         return Err(Error::Threads(format!("`threads` must be an integer in [1, 1024], received: {threads}")));
@@ -76,7 +78,7 @@ pub fn set_num_threads(threads: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The pool of `workers` threads of this process, or none where no thread can be had: then the caller works alone.
+/// Returns this process's pool of `workers` threads, or None if no thread can be started: the caller then works alone.
 pub(crate) fn pool(workers: usize) -> Option<Arc<Pool>> {
     if cfg!(target_family = "wasm") {
         return None; // neither threads nor process ids
@@ -93,7 +95,7 @@ pub(crate) fn pool(workers: usize) -> Option<Arc<Pool>> {
     let pool = Arc::new(Pool { process, workers, threads });
     let old = POOL.swap(Some(Arc::clone(&pool)));
     if let Some(parents) = old.filter(|old| old.process != process) {
-        // Its threads do not exist here: asking them to end could wait for a lock that one of them held.
+        // Its threads do not exist in this process. Ending them could wait forever for a lock that one of them held.
         std::mem::forget(parents);
     }
     Some(pool)

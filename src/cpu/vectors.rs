@@ -1,13 +1,13 @@
-//! Vectors of 32-bit words on each processor, with the few operations that the keystream needs.
+//! Vectors of 32-bit words on each processor, with the operations of the keystream.
 //!
-//! The tokens of `pulp` prove that the processor has an instruction set, so that all of this is safe. Their
-//! methods must be inlined into a function that has it switched on: `dispatch.rs` has those.
+//! `pulp`'s tokens prove that the processor has an instruction set, so that no `unsafe` is needed. Their methods must be
+//! inlined into a function compiled for that instruction set: `dispatch.rs` has these functions.
 
 use bytemuck::Pod;
 
 /// The vector instructions of one processor, on 4, 8 or 16 words of 32 bits.
 pub(crate) trait Vectors: Copy {
-    /// The words of as many blocks as it has lanes.
+    /// One word for each lane.
     type Vector: Pod;
 
     /// The number of lanes.
@@ -162,7 +162,7 @@ mod x86 {
         #[inline(always)]
         fn join_quarters(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
             let avx512 = self.avx512f;
-            // The lanes 0 and 2 of both, the lanes 1 and 3 of both.
+            // Quarters 0 and 2 of both, quarters 1 and 3 of both.
             let (ab02, ab13) = (avx512._mm512_shuffle_i32x4::<0x88>(a, b), avx512._mm512_shuffle_i32x4::<0xdd>(a, b));
             let (cd02, cd13) = (avx512._mm512_shuffle_i32x4::<0x88>(c, d), avx512._mm512_shuffle_i32x4::<0xdd>(c, d));
             [
@@ -222,7 +222,7 @@ mod aarch64 {
     }
 }
 
-/// Four lanes without an instruction set of their own.
+/// Four lanes in plain Rust, for every processor.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 

@@ -1,36 +1,37 @@
-//! A block of a tensor: which elements of the global C-order numbering it holds.
+//! Blocks of tensors, as runs of elements in the tensor's C order.
 
 use crate::error::Error;
 use std::ops::Range;
 
-/// A box inside a tensor of a global shape; the whole tensor is only the largest block.
+/// A rectangular part of a tensor. The whole tensor is the largest block.
 ///
-/// The elements of the block, in its own C order, lie in runs that are contiguous in the global numbering.
+/// Global numbers count the elements of the tensor in C order. The elements of the block, in its own C order, form runs with
+/// consecutive global numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Extents of the dimensions outside a run, and how far apart their steps are in the global numbering.
+    /// Size and stride, in global numbers, of each dimension outside the runs.
     outer: Vec<(u64, u64)>,
-    /// Elements in a run.
+    /// Number of elements in a run.
     run: u64,
     /// Global number of the first element.
     first: u64,
-    /// Elements in the block.
+    /// Number of elements in the block.
     len: u64,
 }
 
 impl Block {
-    /// The whole tensor of `shape`.
+    /// Returns the whole tensor of `shape`.
     pub(crate) fn whole(shape: &[u64]) -> Result<Self, Error> {
         let len = elements(shape)?;
         Ok(Self::run(0, len))
     }
 
-    /// `len` elements from number `first` on.
+    /// Returns the `len` elements from global number `first` on.
     pub(crate) fn run(first: u64, len: u64) -> Self {
         Self { outer: Vec::new(), run: len, first, len }
     }
 
-    /// The block of `extent` elements a dimension that begins at `start` in the tensor of `shape`.
+    /// Returns the block of shape `extent` that begins at `start` in the tensor of `shape`.
     pub(crate) fn new(shape: &[u64], start: &[u64], extent: &[u64]) -> Result<Self, Error> {
         elements(shape)?;
         if start.len() != shape.len() || extent.len() != shape.len() {
@@ -44,7 +45,7 @@ impl Block {
             }
         }
         if extent.contains(&0) {
-            return Ok(Self::run(0, 0)); // sizes beside a zero can be of any size
+            return Ok(Self::run(0, 0)); // the other sizes can be of any size
         }
         let len = extent.iter().product();
         let (mut run, mut first, mut stride) = (1, 0, 1);
@@ -67,11 +68,11 @@ impl Block {
         self.len
     }
 
-    /// The elements `part` of the block as runs: global number of the first element, and how many.
-    pub(crate) fn runs(&self, part: Range<u64>) -> impl Iterator<Item = (u64, usize)> {
-        let mut at = part.start;
+    /// Returns the elements `range` of the block as runs: global number of the first element, and length.
+    pub(crate) fn runs(&self, range: Range<u64>) -> impl Iterator<Item = (u64, usize)> {
+        let mut at = range.start;
         std::iter::from_fn(move || {
-            if at >= part.end {
+            if at >= range.end {
                 return None;
             }
             let (mut rest, skip) = (at / self.run, at % self.run);
@@ -80,14 +81,14 @@ impl Block {
                 start += rest % extent * stride;
                 rest /= extent;
             }
-            let count = (self.run - skip).min(part.end - at);
+            let count = (self.run - skip).min(range.end - at);
             at += count;
             Some((start, count as usize))
         })
     }
 }
 
-/// The number of elements of `shape`, below 2^63. Sizes beside a zero do not overflow it.
+/// Returns the number of elements of `shape`; an error if it is 2^63 or more. It is 0 if any size is 0.
 fn elements(shape: &[u64]) -> Result<u64, Error> {
     if shape.contains(&0) {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! Tensors in any memory layout, filled in parts on several threads.
+//! Fills tensors in any memory layout, on several threads.
 
 use crate::cpu::dispatch::Width;
 use crate::cpu::execution::Execution;
@@ -12,7 +12,7 @@ use crate::memory::zeros;
 use crate::stream::seed::Seed;
 use ndarray::{ArrayViewMut, Axis, Dimension};
 
-/// Fills a view in any layout.
+/// Fills a view in any memory layout.
 pub(crate) fn fill_view<T: Element, D: Dimension>(
     kernel: &impl Kernel<T::Compute>,
     seed: Seed,
@@ -24,14 +24,14 @@ pub(crate) fn fill_view<T: Element, D: Dimension>(
     if let Some(slice) = out.as_slice_mut() {
         return fill_slice(kernel, seed, block, slice, execution, interrupted);
     }
-    // Parts along the first axis that has several places follow one another in C order.
+    // Slabs along the first axis with several indices follow one another in C order.
     let axis = out.shape().iter().position(|&size| size > 1).unwrap_or(0);
     let inner = out.len() / out.len_of(Axis(axis)).max(1);
-    let places = (CHUNK_BYTES / size_of::<T>() / inner.max(1)).max(1);
+    let slab = (CHUNK_BYTES / size_of::<T>() / inner.max(1)).max(1);
     let execution = execution.with_useful_threads(threads_for_elements::<T>(out.len()));
-    let parts = out.axis_chunks_iter_mut(Axis(axis), places).enumerate();
-    let fill_part = |(part, mut out): (usize, ArrayViewMut<'_, T, D>), stopped: &mut dyn FnMut() -> bool| {
-        let mut offset = part * places * inner;
+    let slabs = out.axis_chunks_iter_mut(Axis(axis), slab).enumerate();
+    let fill_slab = |(number, mut out): (usize, ArrayViewMut<'_, T, D>), stopped: &mut dyn FnMut() -> bool| {
+        let mut offset = number * slab * inner;
         let mut values = zeros(SCATTERED_ELEMENTS.min(out.len()) as u64)?;
         let mut left = out.len();
         let mut targets = out.iter_mut();
@@ -44,10 +44,10 @@ pub(crate) fn fill_view<T: Element, D: Dimension>(
         }
         Ok(())
     };
-    for_each(parts, execution, fill_part, interrupted)
+    for_each(slabs, execution, fill_slab, interrupted)
 }
 
-/// Fills the elements of a block, in its C order.
+/// Fills a slice with the elements of a block, in its C order.
 pub(crate) fn fill_slice<T: Element>(
     kernel: &impl Kernel<T::Compute>,
     seed: Seed,
@@ -63,7 +63,7 @@ pub(crate) fn fill_slice<T: Element>(
     for_each_chunk(out, execution, fill, interrupted)
 }
 
-/// Elements `first`, `first` + 1, … of a tensor of one dimension, on the caller's thread.
+/// Fills a slice with elements `first`, `first` + 1, … of a tensor of one dimension, on the caller's thread.
 pub(crate) fn fill_run<T: Element>(
     kernel: &impl Kernel<T::Compute>,
     seed: Seed,
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_view_can_be_interrupted() {
-        // The interrupt is looked for after the first elements that are drawn together, which take 64 ms or more.
+        // The first SCATTERED_ELEMENTS take 64 ms or more; then the interrupt is checked.
         let mut spread = Array2::<f32>::zeros((3 * SCATTERED_ELEMENTS, 2));
         let block = Block::whole(&[3 * SCATTERED_ELEMENTS as u64, 1]).unwrap();
         let (out, execution) = (spread.slice_mut(s![.., ..1]), Execution::new(Width::Baseline, 1));

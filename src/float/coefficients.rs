@@ -1,7 +1,7 @@
-//! Every coefficient of the stream, once: the tables of `docs/stream.md`, as bits.
+//! All coefficients of the stream: the tables of `docs/stream.md`, as bits. They are frozen.
 //!
-//! The samplers here read them, and so does whatever else computes the stream: the kernels for GPUs ask for them through
-//! the extension module. They are frozen. `tools/fit_coefficients.py` fits those of section 4, f32, and section 5, ±2.
+//! The samplers use them, and so do the GPU kernels, which get them from the extension module. `tools/fit_coefficients.py`
+//! fits those of section 4 for f32, and those of section 5 for ±2.
 
 const fn singles<const N: usize>(bits: [u32; N]) -> [f32; N] {
     let mut values = [0.0; N];
@@ -25,14 +25,14 @@ const fn doubles<const N: usize>(bits: [u64; N]) -> [f64; N] {
 
 // Section 4, f32.
 
-/// ln 2 = HI + LO; few bits, so that its multiples are exact.
+/// ln 2 = HI + LO. HI has few bits, so that its multiples are exact.
 pub(crate) const HI: f32 = f32::from_bits(0x3f318000);
 /// The rest of ln 2.
 pub(crate) const LO: f32 = f32::from_bits(0xb95e8083);
 /// (ln(1 + f) − f + f²/2)/f³ on [√½ − 1, √2 − 1].
 pub(crate) const P: [f32; 8] =
     singles([0x3eaaaaaa, 0xbe800114, 0x3e4cd01a, 0xbe2a3917, 0x3e116b31, 0xbe06c107, 0x3e02b967, 0xbd9c7ff1]);
-/// 2π = S0 + S0LO: in one part the sine is 4.3 ulp off in the end, in two 3.9.
+/// 2π = S0 + S0LO. The error of the sine is 3.9 ulp; with 2π in one part it is 4.3 ulp.
 pub(crate) const S0: f32 = f32::from_bits(0x40c90fdb);
 /// The rest of 2π.
 pub(crate) const S0LO: f32 = f32::from_bits(0xb45110ac);
@@ -86,7 +86,7 @@ pub(crate) const P2: [f32; 5] = singles([0x3fffffff, 0x41c224c3, 0x42952a19, 0x4
 pub(crate) const Q2: [f32; 5] = singles([0x3f800000, 0x415d8031, 0x4251ecf0, 0x425d7467, 0x412bd766]);
 /// Φ(2) − ½.
 pub(crate) const INSIDE: f64 = f64::from_bits(0x3fde8b4307d3627a);
-/// 0.425: up to there from the median the central rational serves.
+/// 0.425: the central rational is used up to this distance from the median.
 pub(crate) const SPLIT: f64 = f64::from_bits(0x3fdb333333333333);
 
 // M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16.
@@ -158,7 +158,7 @@ pub(crate) const F: [f64; 8] = doubles([
     0x3ce269bff1f8c190,
 ]);
 
-/// All of them by name.
+/// All tables by name.
 #[cfg(feature = "python")]
 pub(crate) fn tables() -> Vec<(&'static str, Vec<f64>)> {
     let singles: [(_, &[f32]); 9] = [

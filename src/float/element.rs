@@ -1,7 +1,7 @@
-//! The float types a tensor can have, and the one rounding that takes a computed value to them.
+//! The element types of tensors, and the rounding of computed values to them.
 //!
-//! float16, bfloat16 and the two float8 types are the f32 value rounded once, to nearest even, with
-//! integer operations (`docs/stream.md`, section 7), so that no flag of the processor and no library has a say.
+//! Values of float16, bfloat16 and the two float8 types are f32 values, rounded once, to nearest even, with integer
+//! operations (`docs/stream.md`, section 7). No flag of the processor and no library influences them.
 
 use crate::float::lanes::Lanes;
 use crate::stream::words::{GROUP, Word};
@@ -9,13 +9,14 @@ use bytemuck::{Pod, Zeroable};
 use half::{bf16, f16};
 use std::ops::{Add, Mul, Neg, Sub};
 
-/// 8-bit float with 4 exponent and 3 mantissa bits, no infinity, largest value 448 (OCP 8-bit floating
-/// point, 2023; `float8_e4m3fn` in NumPy's `ml_dtypes`, PyTorch and JAX). Only its bits are stored here.
+/// 8-bit float with 4 exponent and 3 mantissa bits, without infinities; the largest value is 448 (OCP 8-bit floating point,
+/// 2023). `float8_e4m3fn` in NumPy's `ml_dtypes`, PyTorch and JAX. It has no arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct F8E4M3FN(u8);
 
-/// 8-bit float with 5 exponent and 2 mantissa bits, largest finite value 57344 (`float8_e5m2`).
+/// 8-bit float with 5 exponent and 2 mantissa bits; the largest finite value is 57344. `float8_e5m2` in `ml_dtypes`, PyTorch
+/// and JAX. It has no arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct F8E5M2(u8);
@@ -112,7 +113,7 @@ pub(crate) trait ComputeInternal: Lanes {
     fn quantiles_within_2(words: &[Self::Word; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self);
 }
 
-/// Whether `value`, computed in f64, rounds to a finite value of `T`.
+/// Returns whether `value` rounds to a finite value of `T`.
 pub(crate) fn fits<T: Element>(value: f64) -> bool {
     T::round(T::Compute::from_f64(value)).widen().to_f64().is_finite()
 }
@@ -151,14 +152,14 @@ rounded_type!(bf16, u16, "bfloat16", round_bf16, |bits| f32::from_bits(bits << 1
 rounded_type!(F8E4M3FN, u8, "float8_e4m3fn", round_small::<4, 3>, widen_small::<4, 3>, F8E4M3FN, |x: F8E4M3FN| x.0);
 rounded_type!(F8E5M2, u8, "float8_e5m2", round_small::<5, 2>, widen_small::<5, 2>, F8E5M2, |x: F8E5M2| x.0);
 
-/// The upper half of the f32 bits, rounded to nearest even.
+/// Rounds f32 bits to their upper half, to nearest even.
 #[inline(always)]
 fn round_bf16(bits: u32) -> u32 {
     let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
     if is_nan(bits) { bits >> 16 & 0x8000 | 0x7fc0 } else { rounded }
 }
 
-/// Whether f32 bits are those of a NaN.
+/// Returns whether f32 bits are those of a NaN.
 #[inline(always)]
 fn is_nan(bits: u32) -> bool {
     bits & 0x7fff_ffff > 0x7f80_0000
@@ -173,7 +174,7 @@ fn round_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> u32 {
     // Normal: round at the cut, with a carry into the exponent, then move the exponent to its new bias.
     let rounded = magnitude + ((1 << (cut - 1)) - 1) + (magnitude >> cut & 1);
     let normal = rounded.wrapping_sub((127 - bias) << 23) >> cut;
-    // Subnormal: the sum with the power of two whose last place is the smallest subnormal rounds for us.
+    // Subnormal: add the power of two whose last place is the smallest subnormal. The addition rounds.
     let place = f32::from_bits((127 + 24 - bias - MANTISSA) << 23);
     let subnormal = (f32::from_bits(magnitude) + place).to_bits().wrapping_sub(place.to_bits());
     let value = if magnitude < (128 - bias) << 23 { subnormal } else { normal };
@@ -191,7 +192,7 @@ const fn overflow<const EXPONENT: u32, const MANTISSA: u32>() -> u32 {
     if EXPONENT == 4 { 0x7f } else { ((1 << EXPONENT) - 1) << MANTISSA }
 }
 
-/// The f32 value of bits that [`round_small`] gave.
+/// Converts the result of [`round_small`] to f32.
 fn widen_small<const EXPONENT: u32, const MANTISSA: u32>(bits: u32) -> f32 {
     let bias = (1 << (EXPONENT - 1)) - 1;
     let magnitude = bits & ((1 << (EXPONENT + MANTISSA)) - 1);
@@ -213,7 +214,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fmt::Debug;
 
-    /// Every value of a small type, and every midpoint and neighbour of a midpoint between two of them.
+    /// Rounds every value of a small type, and every midpoint between two of them and its neighbors.
     fn check_rounding<T: Element<Compute = f32> + PartialEq + Debug>(finite: impl Iterator<Item = T>) {
         let mut values: Vec<T> = finite.collect();
         values.sort_by(|a, b| a.widen().total_cmp(&b.widen()));

@@ -17,12 +17,12 @@ const CENTRAL: Rational = Rational { numerator: A, denominator: B };
 /// AS241's rational of z in r − 1.6, where r = √(−ln p) is at most 5.
 const NEAR: Rational = Rational { numerator: CC, denominator: D };
 
-/// AS241's rational of z in r − 5 beyond.
+/// AS241's rational of z in r − 5, where r is above 5.
 const FAR: Rational = Rational { numerator: E, denominator: F };
 
-/// The z of one element from q = ½ − p and √(−ln p), which is beyond 5 for p below e^-25, one in 7·10^10.
+/// Returns z of one element from q = ½ − p and √(−ln p), which is above 5 for p below e^-25, one of 7·10^10.
 ///
-/// Every lane of a vector has its own argument and its own coefficients, so that there is one rational and no branch.
+/// Every lane of a vector selects its own argument and coefficients, so that there is one rational and no branch.
 #[inline(always)]
 fn rational<const BEYOND_5: bool>(q: f64, root: f64) -> f64 {
     let choose = |central: f64, near: f64, far: f64| {
@@ -38,10 +38,10 @@ fn rational<const BEYOND_5: bool>(q: f64, root: f64) -> f64 {
     choose(q, 1.0, 1.0) * polynomial!(numerator, 0 1 2 3 4 5 6 7) / polynomial!(denominator, 0 1 2 3 4 5 6 7)
 }
 
-/// The z that a standard normal exceeds with probability p, 0 < p ≤ ½, of a group of elements; q = ½ − p.
+/// For a group of elements, writes the z that a standard normal exceeds with probability p, 0 < p ≤ ½; q = ½ − p.
 ///
-/// M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16. In two loops,
-/// since the processor overlaps several turns of a short one.
+/// M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16. There are two loops
+/// because the processor overlaps several iterations of a short one.
 #[inline(always)]
 pub(crate) fn upper_quantiles(p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; GROUP]) {
     let (mut roots, mut beyond_5) = ([0.0; GROUP], false);
@@ -62,7 +62,7 @@ fn upper_quantile(p: f64) -> f64 {
     rational::<true>(0.5 - p, (-<f64 as ComputeInternal>::ln(p)).sqrt())
 }
 
-/// The probability that a standard normal exceeds t ≥ 0: the inverse of [`upper_quantile`], by bisecting the bits of p.
+/// Returns the probability that a standard normal exceeds t ≥ 0: the inverse of [`upper_quantile`], by bisecting the bits of p.
 ///
 /// The quantile is not monotone to the last bit, so this loop is the definition.
 pub(crate) fn upper_tail(t: f64) -> f64 {

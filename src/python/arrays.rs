@@ -15,11 +15,11 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-/// A function of an element type.
+/// A function that is generic over the element type.
 pub(crate) trait WithElement {
     type Output;
 
-    /// Calls it. NumPy has arrays of `N`, a type of the same size as `T`.
+    /// Calls the function. `N` is the type of NumPy's arrays with elements of type `T`; it has the same size.
     fn call<N: NumpyElement + Pod, T: Element>(self) -> PyResult<Self::Output>;
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn with_element<F: WithElement>(dtype: &str, function: F) -> PyResult
     }
 }
 
-/// `out` as a writeable array of T, when it is one in C order.
+/// Returns `out` as a writeable array of T; an error unless it is one, in C order.
 pub(crate) fn writeable<'py, T: NumpyElement>(
     out: &Bound<'py, PyUntypedArray>,
 ) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
@@ -46,7 +46,7 @@ pub(crate) fn writeable<'py, T: NumpyElement>(
     writeable_in_any_order(out)
 }
 
-/// `out` as a writeable array of T, when it is in native byte order.
+/// Returns `out` as a writeable array of T; an error unless it is one, in native byte order.
 pub(crate) fn writeable_in_any_order<'py, T: NumpyElement>(
     out: &Bound<'py, PyUntypedArray>,
 ) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
@@ -61,7 +61,7 @@ pub(crate) fn writeable_in_any_order<'py, T: NumpyElement>(
         .map_err(|error| PyValueError::new_err(format!("`out` must be writeable and not in use: {error}")))
 }
 
-/// An error for an array whose elements do not lie at multiples of their size: no reference to one may exist.
+/// Returns an error if the elements are not aligned: Rust forbids references to such elements.
 pub(crate) fn check_aligned(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
     if array.is_aligned() {
         return Ok(());
@@ -69,22 +69,22 @@ pub(crate) fn check_aligned(name: &str, array: &Bound<'_, PyUntypedArray>) -> Py
     Err(PyValueError::new_err(format!("`{name}` must be aligned")))
 }
 
-/// Runs `fill` without the interpreter lock; its argument says whether a signal handler has raised. `bytes` is the size of
-/// what it fills.
+/// Runs `fill` without the interpreter lock. Its argument returns whether a signal handler has raised. `bytes` is the size of
+/// the output.
 pub(crate) fn detached(
     py: Python<'_>,
     bytes: usize,
     fill: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<(), Error> + Send,
 ) -> PyResult<()> {
     if bytes > CHUNK_BYTES {
-        num_threads()?; // reads the environment, which other threads must not write meanwhile
+        num_threads()?; // reads the environment, which no Python code can change while the lock is held
     }
     let mut raised = None;
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
     let result = py.detach(|| {
         fill(&mut || {
             if raised.is_none() {
-                // Nothing can be attached to once the interpreter ends: then a daemon thread's fill ends as well.
+                // Attaching fails once the interpreter exits: the fill of a daemon thread stops then.
                 let Some(signals) = Python::try_attach(|py| py.check_signals()) else { return true };
                 raised = signals.err();
             }

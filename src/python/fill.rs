@@ -1,4 +1,4 @@
-//! Fills of NumPy arrays.
+//! Fills NumPy arrays.
 
 use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
@@ -15,10 +15,10 @@ use numpy::{Element as NumpyElement, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// Shape of the whole tensor and start of the block that an array holds; None: the array is the whole tensor.
+/// Shape of the tensor, and start of the block that the array holds. None: the array is the whole tensor.
 pub(crate) type BlockArgument = Option<(Vec<u64>, Vec<u64>)>;
 
-/// A block of a tensor to be filled.
+/// The arguments of a fill.
 pub(crate) struct Fill<'a, 'py, S> {
     pub(crate) out: &'a Bound<'py, PyUntypedArray>,
     pub(crate) sampler: S,
@@ -27,7 +27,7 @@ pub(crate) struct Fill<'a, 'py, S> {
 }
 
 impl<S> Fill<'_, '_, S> {
-    /// The sizes of the array.
+    /// The shape of the array.
     fn extent(&self) -> Vec<u64> {
         self.out.shape().iter().map(|&size| size as u64).collect()
     }
@@ -52,7 +52,7 @@ impl<S: Sampler + Sync> WithElement for Fill<'_, '_, S> {
     }
 }
 
-/// Orthogonal matrices, in a type that is no [`Sampler`].
+/// A fill with orthogonal matrices, which are no [`Sampler`].
 struct FillOrthogonal<'a, 'py>(Fill<'a, 'py, Orthogonal>);
 
 impl WithElement for FillOrthogonal<'_, '_> {

@@ -17,7 +17,7 @@ pub(crate) type Law = (&'static str, Vec<f64>);
 
 /// A sampler whose formula has a name.
 pub(crate) trait Describe {
-    /// The formula for elements of type T; an error where their values can be too large for it.
+    /// Returns the formula for elements of type T; an error if a value can be too large for T.
     fn describe_for<T: Element>(&self) -> Result<Law, Error>;
 }
 
@@ -32,7 +32,7 @@ macro_rules! describe {
 }
 describe!(Uniform Normal TruncatedNormal);
 
-/// The formula of a sampler for the element type of that name.
+/// Returns the formula of a sampler for the element type of that name.
 pub(crate) fn describe(dtype: &str, sampler: &impl Describe) -> PyResult<Law> {
     struct Call<'a, D>(&'a D);
 

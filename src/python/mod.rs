@@ -37,7 +37,7 @@ impl From<Error> for PyErr {
 
 type Roots<'py> = Bound<'py, PyArray1<f64>>;
 
-#[pymodule(gil_used = true)] // never tried without the lock: PyO3's default says it works
+#[pymodule(gil_used = true)] // untested without the lock, which PyO3 would otherwise declare to work
 mod _core {
     #[allow(clippy::wildcard_imports)]
     use super::*;
@@ -100,7 +100,7 @@ mod _core {
         fill::fill(dtype, Fill { out, sampler, seed, block })
     }
 
-    /// The tables of `docs/stream.md` by name.
+    /// Returns the tables of coefficients of `docs/stream.md`, by name.
     #[pyfunction]
     fn coefficients() -> Vec<(&'static str, Vec<f64>)> {
         crate::float::coefficients::tables()
@@ -171,13 +171,13 @@ mod _core {
         Ok((PyArray1::from_vec(py, cos), PyArray1::from_vec(py, sin)))
     }
 
-    /// Whether this thread rounds to nearest and keeps subnormal numbers, as everything here counts on.
+    /// Returns whether this thread rounds to nearest and keeps subnormal numbers, as all code here requires.
     #[pyfunction]
     fn has_standard_float_mode() -> bool {
         float_mode::is_standard()
     }
 
-    /// Sets this thread's floating-point mode, None for the standard one, and returns what it was.
+    /// Sets this thread's floating-point mode (None: the standard mode) and returns the old one.
     #[pyfunction]
     #[pyo3(signature = (mode))]
     fn replace_float_mode(mode: Option<u64>) -> u64 {
@@ -194,7 +194,7 @@ mod _core {
         Ok(threads::set_num_threads(n)?)
     }
 
-    /// The names of the vector widths that this processor has, narrowest first.
+    /// Returns the names of this processor's vector widths, narrowest first.
     #[pyfunction]
     fn available_simd() -> Vec<&'static str> {
         Width::available().map(Width::name).collect()

@@ -1,7 +1,7 @@
-//! Regular expressions of recipes: matched in time linear in the name's length, whoever wrote them.
+//! Regular expressions of recipes. Matching takes time linear in the length of the name, also for untrusted expressions.
 //!
-//! The engine is the crate `regex`. Its syntax is Python's but for a few constructs, and a few texts are valid in both
-//! with two meanings: [`check`] refuses those, so that no expression silently changes what it matches.
+//! The crate `regex` matches them. Its syntax is Python's, except for a few constructs. Some expressions are valid in both
+//! but match different names: [`Check`] refuses them, so that no expression silently matches something else.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,13 +11,14 @@ use regex_syntax::ast::{
     visit,
 };
 
-/// Characters of an expression: each can be a class with hundreds of ranges.
+/// Maximum length of an expression in characters: each can be a class with hundreds of ranges.
 const MAX_CHARACTERS: usize = 10_000;
 
-/// Bytes of a compiled expression: matching can visit every state for every byte of a name (at most some 40 µs a byte).
+/// Maximum size of a compiled expression in bytes. Matching can visit every state for every byte of a name: at most about
+/// 40 µs a byte.
 const MAX_BYTES: usize = 1 << 18;
 
-/// A regular expression for whole names.
+/// A regular expression that matches whole names.
 #[pyclass(module = "initializers._core", frozen)]
 pub(crate) struct Pattern {
     text: String,
@@ -32,7 +33,7 @@ impl Pattern {
         Ok(Self { text, regex })
     }
 
-    /// Whether the expression matches the whole name.
+    /// Returns whether the expression matches the whole name.
     fn fullmatch(&self, name: &str) -> bool {
         self.regex.is_match(name)
     }
@@ -43,14 +44,14 @@ impl Pattern {
     }
 }
 
-/// The expression for whole names, or why there is none.
+/// Compiles an expression so that it matches whole names; an error says why it cannot be compiled.
 fn compile(text: &str) -> Result<Regex, String> {
     let length = text.chars().count();
     if length > MAX_CHARACTERS {
         return Err(format!("{length} characters, at most {MAX_CHARACTERS} are allowed"));
     }
     let at = |what: String, offset: usize| format!("{what} at position {}", text[..offset].chars().count());
-    // Checked alone first: `a)|(b` would be valid between the parentheses below.
+    // Parsed alone first: `a)|(b` would be valid between the parentheses below.
     let ast = Parser::new().parse(text).map_err(|error| at(error.kind().to_string(), error.span().start.offset))?;
     visit(&ast, Check).map_err(|(what, offset)| at(what.to_string(), offset))?;
     RegexBuilder::new(&format!(r"\A(?:{text})\z")).size_limit(MAX_BYTES).build().map_err(|error| match error {
@@ -59,10 +60,10 @@ fn compile(text: &str) -> Result<Regex, String> {
     })
 }
 
-/// Refuses the constructs that Python's `re` reads in another way.
+/// Refuses constructs that Python's `re` interprets differently.
 struct Check;
 
-/// What is refused, and the byte where it begins.
+/// The refused construct, and the byte where it begins.
 type Refusal = (&'static str, usize);
 
 impl Check {

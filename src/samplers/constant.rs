@@ -1,4 +1,4 @@
-//! One value everywhere.
+//! Constant tensors.
 
 use crate::cpu::execution::Execution;
 use crate::cpu::queue::for_each_chunk;
@@ -17,7 +17,7 @@ use ndarray::{ArrayViewMut, Dimension};
 /// ```
 ///
 /// # Errors
-/// [`Error::Threads`] when `INITIALIZERS_NUM_THREADS` is wrong.
+/// [`Error::Threads`] if `INITIALIZERS_NUM_THREADS` is invalid.
 pub fn fill_constant<T, D>(value: T, mut out: ArrayViewMut<'_, T, D>) -> Result<(), Error>
 where
     T: Copy + Send + Sync,
@@ -30,13 +30,13 @@ where
     Ok(())
 }
 
-/// Sets every element to `value`, on several threads where that pays.
+/// Sets every element to `value`, on several threads if that pays.
 pub(crate) fn fill_constant_slice<T: Copy + Send + Sync>(
     value: T,
     out: &mut [T],
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
-    // Not `fill`, which would pass a large element through the stack.
+    // `fill` would copy a large element to the stack.
     for_each_chunk(out, Execution::current(), |_, chunk| chunk.iter_mut().for_each(|x| *x = value), interrupted)
 }
 
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn elements_of_every_size() {
         fill_constant((), Array1::from_elem(10_000_000, ()).view_mut()).unwrap();
-        // Without optimization such an element is often copied on the stack.
+        // Without optimization, such an element is often copied to the stack.
         let large = std::thread::Builder::new().stack_size(64 << 20).spawn(|| {
             check::<{ 256 << 10 }>(1);
             check::<{ 256 << 10 }>(40);

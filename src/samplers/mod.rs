@@ -1,4 +1,4 @@
-//! One file a distribution: its formula.
+//! Distributions, one file each: its parameters and its formula.
 
 pub(crate) mod constant;
 pub(crate) mod normal;
@@ -18,7 +18,7 @@ use ndarray::{Array, ArrayViewMut, ArrayViewMut1, Dimension, IntoDimension};
 
 /// The private part of [`Sampler`]: a distribution whose parameters can be rounded for an element type.
 pub(crate) trait SamplerInternal {
-    /// The rounded parameters, and the formula.
+    /// The rounded parameters and the formula.
     type Kernel<C: Compute>: Kernel<C>;
 
     /// Rounds the parameters to the computing type; an error if a value can be too large for T.
@@ -27,8 +27,8 @@ pub(crate) trait SamplerInternal {
 
 /// A distribution that fills tensors.
 ///
-/// The value of an element depends on the seed, the distribution, the element type and the element's
-/// C-order number in the whole tensor; not on the layout, block or thread that it is made in.
+/// The value of an element depends on the seed, the distribution, the element type and the index of the element in the C
+/// order of the whole tensor. It does not depend on memory layout, block or thread.
 ///
 /// No other type can implement it. The supertrait `SamplerInternal` is private: fills call it, users cannot.
 #[expect(private_bounds, reason = "users cannot call what the supertrait holds")]
@@ -36,16 +36,16 @@ pub trait Sampler: SamplerInternal {
     /// Fills a whole tensor, in any memory layout.
     ///
     /// # Errors
-    /// [`Error::Reach`] when not every value fits the element type, [`Error::Threads`] when the environment
-    /// variable is wrong. Nothing is written then.
+    /// [`Error::Reach`] if a value can be too large for the element type, [`Error::Threads`] if `INITIALIZERS_NUM_THREADS` is
+    /// invalid. Nothing is written.
     fn fill<T: Element, D: Dimension>(&self, seed: impl Into<Seed>, out: ArrayViewMut<'_, T, D>) -> Result<(), Error> {
         let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
         let block = Block::whole(&shape)?;
         fill_interruptibly(self, seed.into(), &block, out, Execution::current(), &mut || false)
     }
 
-    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`: the same
-    /// values as that slice of the whole tensor.
+    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`, with the same values as
+    /// that slice of the whole tensor.
     ///
     /// ```
     /// use initializers::{Normal, Sampler};
@@ -60,8 +60,8 @@ pub trait Sampler: SamplerInternal {
     /// ```
     ///
     /// # Errors
-    /// As [`Sampler::fill`], and [`Error::Block`] when the block is not inside the tensor or the tensor has
-    /// 2^63 elements or more.
+    /// As [`Sampler::fill`], and [`Error::Block`] if the block is not inside the tensor or the tensor has 2^63 elements or
+    /// more.
     fn fill_block<T: Element, D: Dimension>(
         &self,
         seed: impl Into<Seed>,
@@ -74,11 +74,11 @@ pub trait Sampler: SamplerInternal {
         fill_interruptibly(self, seed.into(), &block, out, Execution::current(), &mut || false)
     }
 
-    /// A new tensor of `shape`.
+    /// Allocates and fills a tensor of `shape`.
     ///
     /// # Errors
-    /// As [`Sampler::fill`], [`Error::Memory`] when there is no memory for it, and [`Error::Block`] when `ndarray` has no
-    /// array of that shape: it counts the sizes beside a zero.
+    /// As [`Sampler::fill`], [`Error::Memory`] if the tensor cannot be allocated, and [`Error::Block`] if `ndarray` does not
+    /// allow the shape. (It limits the product of all sizes other than 0.)
     fn sample<T: Element, S: IntoDimension>(&self, seed: impl Into<Seed>, shape: S) -> Result<Array<T, S::Dim>, Error> {
         let shape = shape.into_dimension();
         let sizes: Vec<u64> = shape.slice().iter().map(|&size| size as u64).collect();

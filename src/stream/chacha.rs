@@ -1,8 +1,8 @@
-//! The ChaCha8 block function on vectors: several blocks at once, written out in the order of the keystream.
+//! The ChaCha8 block function on vectors. It computes several blocks at once and writes them in the order of the keystream.
 //!
-//! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008. A vector holds one word of the state of as many
-//! blocks as it has lanes, so that no step of a round moves a word between lanes; a transposition at the
-//! end brings the words of each block together.
+//! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008. A vector holds one word of the state for as many blocks as it
+//! has lanes, so that no step of a round moves a word between lanes. At the end, a transposition brings the words of each
+//! block together.
 
 use crate::cpu::vectors::{Portable, Vectors};
 use bytemuck::Pod;
@@ -13,9 +13,10 @@ pub(crate) type ChaChaBlock = [u32; 16];
 /// The blocks of one key and one stream id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChaCha8 {
-    /// The state of the first block with an upper word of the counter.
+    /// Initial state of the blocks with the current upper counter word; the lower counter word is not set.
     start: ChaChaBlock,
-    /// It after the first quarter rounds of columns 1 to 3: of these all blocks with that upper word have the same.
+    /// `start` after the first quarter rounds of columns 1 to 3. They do not read the lower counter word, so every block with
+    /// this upper word shares the result.
     begun: ChaChaBlock,
 }
 
@@ -29,7 +30,7 @@ impl ChaCha8 {
         Self { start, begun: begin(start) }
     }
 
-    /// The blocks from number `counter` on, which is taken modulo 2^64.
+    /// Writes the blocks from number `counter` on. The counter wraps at 2^64.
     #[inline(always)]
     pub(crate) fn fill<V: Vectors>(&mut self, vectors: V, mut counter: u64, mut out: &mut [ChaChaBlock]) {
         while !out.is_empty() {
@@ -46,10 +47,10 @@ impl ChaCha8 {
         }
     }
 
-    /// The blocks from the lower word `counter` on, all with the same upper word.
+    /// Writes the blocks from the lower counter word `counter` on. All have the current upper counter word.
     #[inline(always)]
     fn fill_before_carry<V: Vectors>(&self, vectors: V, mut counter: u32, out: &mut [ChaChaBlock]) {
-        // Wide vectors take a word from memory to every lane in passing; narrow ones are spread once for all.
+        // Instructions on wide vectors can load a word into every lane; for narrow ones it is done once, before the loop.
         let narrow = vectors.lanes() == 4;
         let mut state = self.spread(vectors);
         let mut chunks = out.chunks_exact_mut(vectors.lanes());
@@ -66,21 +67,21 @@ impl ChaCha8 {
         }
     }
 
-    /// Each word in every lane.
+    /// Copies each word to every lane.
     #[inline(always)]
     fn spread<V: Vectors>(&self, vectors: V) -> State<V::Vector> {
         State { start: splat(vectors, &self.start), x: splat(vectors, &self.begun) }
     }
 }
 
-/// A vector for each word of the state: as it was, and as it has become.
+/// A vector for each word of the initial state, and of the state after the shared quarter rounds.
 #[derive(Clone, Copy)]
 struct State<X> {
     start: [X; 16],
     x: [X; 16],
 }
 
-/// As many blocks as a vector has lanes, from the lower word `counter` on, one after the other.
+/// Computes as many blocks as a vector has lanes, from the lower counter word `counter` on, one after the other.
 #[inline(always)]
 fn parallel<V: Vectors>(vectors: V, state: State<V::Vector>, counter: u32) -> [V::Vector; 16] {
     let State { mut start, mut x } = state;
@@ -98,7 +99,7 @@ fn parallel<V: Vectors>(vectors: V, state: State<V::Vector>, counter: u32) -> [V
     transpose(vectors, x)
 }
 
-/// Word i in every lane of vector i.
+/// Copies word i to every lane of vector i.
 #[inline(always)]
 fn splat<V: Vectors>(vectors: V, words: &ChaChaBlock) -> [V::Vector; 16] {
     words.map(
@@ -107,19 +108,19 @@ fn splat<V: Vectors>(vectors: V, words: &ChaChaBlock) -> [V::Vector; 16] {
     )
 }
 
-/// The words that the quarter rounds of a half of a double round take.
+/// The words of the four quarter rounds in each half of a double round.
 const COLUMNS: [[usize; 4]; 4] = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]];
 const DIAGONALS: [[usize; 4]; 4] = [[0, 1, 2, 3], [5, 6, 7, 4], [10, 11, 8, 9], [15, 12, 13, 14]];
 
-/// The first quarter rounds of columns 1 to 3.
+/// Applies the first quarter rounds of columns 1 to 3.
 fn begin(start: ChaChaBlock) -> ChaChaBlock {
     let mut x = start.map(|word| Portable.splat(word));
     quarter_rounds(Portable, &mut x, [[1, 2, 3], [5, 6, 7], [9, 10, 11], [13, 14, 15]]);
     x.map(|lanes| lanes[0])
 }
 
-/// The quarter rounds of words a[i], b[i], c[i], d[i] for i < N. They do not depend on each other, and take
-/// turns so that the processor need not look far for work.
+/// Applies the quarter rounds of words a[i], b[i], c[i], d[i] for i < N. They are independent, and interleaved so that the
+/// processor finds independent instructions close together.
 #[inline(always)]
 fn quarter_rounds<V: Vectors, const N: usize>(vectors: V, x: &mut [V::Vector; 16], [a, b, c, d]: [[usize; N]; 4]) {
     macro_rules! step {
@@ -136,7 +137,7 @@ fn quarter_rounds<V: Vectors, const N: usize>(vectors: V, x: &mut [V::Vector; 16
     step!(c d b 7 25);
 }
 
-/// From word i of every block in vector i to block after block.
+/// Transposes: before, vector i holds word i of every block; afterwards, the blocks follow one another.
 #[inline(always)]
 fn transpose<V: Vectors>(vectors: V, x: [V::Vector; 16]) -> [V::Vector; 16] {
     // quarters[q][b]: words 4q to 4q + 3 of block b in the first 128 bits, of block 4 + b in the second …
@@ -159,13 +160,13 @@ fn transpose<V: Vectors>(vectors: V, x: [V::Vector; 16]) -> [V::Vector; 16] {
     out
 }
 
-/// The first words as a vector.
+/// Reads the first words as a vector.
 #[inline(always)]
 fn first<P: Pod>(words: &[u32; 16]) -> P {
     bytemuck::pod_read_unaligned(&bytemuck::bytes_of(words)[..size_of::<P>()])
 }
 
-/// As many of the blocks in `vectors` as `out` has.
+/// Writes the first blocks in `vectors`, as many as `out` has.
 #[inline(always)]
 fn write<P: Pod>(vectors: &[P; 16], out: &mut [ChaChaBlock]) {
     for (words, vector) in out.as_flattened_mut().chunks_exact_mut(size_of::<P>() / 4).zip(vectors) {
@@ -193,8 +194,8 @@ mod tests {
     }
 
     proptest! {
-        /// Word for word what the crate `chacha20` gives, on vectors of every width, across the carry of the
-        /// counter into its upper word and its end.
+        /// Equal to the crate `chacha20`, on vectors of every width, across the carry of the counter into its upper word and
+        /// where it wraps.
         #[test]
         fn blocks_are_those_of_the_crate(
             key: [u8; 32], stream: u64, border in 0usize..5, back in 0u64..40, offset in 0u64..20, count in 0usize..50,

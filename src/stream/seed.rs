@@ -1,14 +1,14 @@
-//! Seeds: which keystream a draw reads.
+//! Seeds: they select the keystream of a draw.
 
 use crate::stream::chacha::ChaCha8;
 
-/// The last 16 bytes of every key: no other use of `ChaCha8` with small integer seeds shares our stream.
+/// Last 16 bytes of every key, so that other uses of ChaCha8 with small integer seeds have other keystreams.
 pub(crate) const KEY_SUFFIX: &[u8; 16] = b"initializers v01";
 
-/// What makes one draw differ from another: an integer seed and a stream id.
+/// An integer seed and a stream id. Draws with different seeds or stream ids are independent.
 ///
-/// Every `i128` is a seed. The stream id is 0 unless set: draw k of a generator has stream id k, so
-/// that no generator overlaps another seed.
+/// Every `i128` is a seed. The default stream id is 0. Draw k of a generator has stream id k, so that the draws of one
+/// generator never overlap those of another.
 ///
 /// ```
 /// use initializers::Seed;
@@ -22,13 +22,13 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// The same seed with another stream id.
+    /// Returns the same seed with another stream id.
     #[must_use]
     pub fn with_stream(self, stream: u64) -> Self {
         Self { stream, ..self }
     }
 
-    /// The blocks that its words stand in.
+    /// Returns the keystream blocks of this seed.
     pub(crate) fn blocks(self) -> ChaCha8 {
         let mut key = [0; 32];
         key[..16].copy_from_slice(&self.value.to_le_bytes());

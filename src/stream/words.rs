@@ -11,16 +11,16 @@ use bytemuck::Pod;
 use rand_core::block::{BlockRng, Generator};
 use rand_core::{Infallible, TryRng};
 
-/// The version of every value that this crate gives. A change of any value is a bug, or version 2.
+/// Version of all values of this crate. A changed value is a bug, or version 2.
 pub const STREAM_VERSION: u32 = 1;
 
-/// Elements that are made together; a group begins at every multiple of it in the global numbering.
+/// Elements that are computed together; frozen. A group begins at every multiple of this in the global numbering.
 pub(crate) const GROUP: usize = 64;
 
-/// The words of one seed: a `rand_core` generator that can be placed at any word.
+/// The words of one seed, as a `rand_core` generator that can seek to any word.
 ///
-/// `next_u32` gives the words in order; `next_u64` takes two, the low half first. Any distribution of
-/// `rand_distr` can be drawn from it.
+/// `next_u32` returns the words in order; `next_u64` returns two words, the low half first. All distributions of
+/// `rand_distr` can sample from it.
 ///
 /// ```
 /// use initializers::Stream;
@@ -34,7 +34,7 @@ pub(crate) const GROUP: usize = 64;
 #[derive(Debug)]
 pub struct Stream(BlockRng<Refill>);
 
-/// Makes the next blocks of a stream.
+/// Computes the next blocks of a stream.
 #[derive(Debug)]
 struct Refill {
     blocks: ChaCha8,
@@ -51,7 +51,7 @@ impl Generator for Refill {
     }
 }
 
-/// Makes blocks from number `counter` on.
+/// Computes blocks from number `counter` on.
 struct FillBlocks<'a> {
     blocks: &'a mut ChaCha8,
     counter: u64,
@@ -68,22 +68,22 @@ impl WithVectors for FillBlocks<'_> {
 }
 
 impl Stream {
-    /// The stream of `seed`, at word 0.
+    /// Creates the stream of `seed`, at word 0.
     pub fn new(seed: impl Into<Seed>) -> Self {
         Self(BlockRng::new(Refill { blocks: seed.into().blocks(), counter: 0 }))
     }
 
-    /// The index of the next word, in [0, 2^68).
+    /// Returns the index of the next word, in [0, 2^68).
     #[must_use]
     pub fn position(&self) -> u128 {
         let used = self.0.word_offset() as u64;
-        // The counter is that of the blocks that come after those at hand.
+        // The counter is the number of the first block after the current ones.
         let block =
             if used == 0 { self.0.core.counter } else { self.0.core.counter.wrapping_sub(STREAM_BLOCKS as u64) };
         (block as u128 * 16 + used as u128) % (1 << 68)
     }
 
-    /// Goes to word `index`, taken modulo the period of 2^68 words.
+    /// Seeks to word `index`, modulo the period of 2^68 words.
     pub fn seek(&mut self, index: u128) {
         self.0.core.counter = (index / 16) as u64;
         self.0.reset_and_skip((index % 16) as usize);
@@ -107,12 +107,12 @@ impl TryRng for Stream {
     }
 }
 
-/// What one element is made from: a `u32` in the f32 samplers, a `u64` in the f64 ones.
+/// The input of one element: a `u32` for f32, a `u64` for f64.
 pub(crate) trait Word: Pod {
-    /// Blocks of the keystream that hold the words of a group of 64 elements.
+    /// Number of keystream blocks that hold the words of a group.
     const BLOCKS: usize;
 
-    /// The word, from memory that the words of 32 bits were written to in their order.
+    /// Converts a word that was read from memory holding 32-bit words in their order.
     #[must_use]
     fn to_native(self) -> Self;
 }
@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
     use rand_core::{Rng, SeedableRng};
 
-    /// One block of the original ChaCha with `rounds` rounds, straight from the paper.
+    /// One block of the original ChaCha with `rounds` rounds, as the paper defines it.
     fn chacha_block(key: &[u8; 32], counter: u64, stream: u64, rounds: usize) -> [u32; 16] {
         let mut start = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         for (word, bytes) in start[4..12].iter_mut().zip(key.chunks_exact(4)) {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every word at every place, across the 2^32 carry of the block counter and past 2^64 words.
+        /// Words at any position, across the carry of the block counter at 2^32 and past 2^64 words.
         #[test]
         fn words_are_chacha8(value: i128, stream: u64, near in 0usize..5, back in 0u128..200, offset in 0u128..64) {
             let border = [0, 1 << 32, 1 << 36, 1 << 37, 1 << 64][near];
