@@ -1,4 +1,4 @@
-//! Elements per second of each sampler and dtype, in place: at each vector width in the first-width cache on one
+//! Elements per second of each sampler and dtype, in place: at each vector width in the first-level cache on one
 //! thread, and in memory on one thread and on all.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

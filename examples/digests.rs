@@ -1,6 +1,6 @@
-//! Digests of everything that is drawn, one line for each vector width of this processor: the lines are the same on all.
+//! Prints digests of all kinds of values, one line for each vector width of this processor. All lines must be equal.
 //!
-//! `make crossarch` runs it on other processors and compares.
+//! `make crossarch` compares them across processors.
 
 use half::{bf16, f16};
 use initializers::{
@@ -24,7 +24,7 @@ fn add<'a, T: Element>(hash: &mut Sha256, values: impl IntoIterator<Item = &'a T
     }
 }
 
-/// Several chunks of values of every element type; float8 has the range of the others scaled down.
+/// Hashes several chunks of values of every element type.
 fn samples(sampler: &impl Sampler) -> Result<Sha256, Error> {
     fn draw<T: Element>(hash: &mut Sha256, sampler: &impl Sampler) -> Result<(), Error> {
         let values: Array1<T> = sampler.sample(i128::MIN + 12_345, 70_001)?;
@@ -42,7 +42,7 @@ fn samples(sampler: &impl Sampler) -> Result<Sha256, Error> {
     Ok(hash)
 }
 
-/// Orthogonal matrices of every element type, and the factors of given ones.
+/// Hashes orthogonal matrices of every element type, and orthogonal factors of given matrices.
 fn matrices() -> Result<Sha256, Error> {
     fn draw<T: Element>(hash: &mut Sha256, sampler: Orthogonal) -> Result<(), Error> {
         for shape in [(1, 1), (2, 1), (70, 130), (200, 64)] {
@@ -64,7 +64,7 @@ fn matrices() -> Result<Sha256, Error> {
     Ok(hash)
 }
 
-#[allow(clippy::print_stdout, reason = "it is what it is for")]
+#[allow(clippy::print_stdout, reason = "its purpose")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     initializers::set_num_threads(3)?;
     for width in Width::available() {

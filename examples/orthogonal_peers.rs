@@ -1,14 +1,14 @@
-//! The part of `benches/orthogonal.py` that is Rust: reads requests, one a line, and answers with one number each.
+//! The Rust part of `benches/orthogonal.py`: reads requests, one a line, and prints one number for each.
 //!
-//!     peak                              float32 operations a second that all threads together can do
-//!     float32 ROWS COLUMNS              seconds that LAPACK takes (feature `lapack`)
+//!     peak                              peak float32 operations per second of all threads together
+//!     float32 ROWS COLUMNS              time of LAPACK in seconds (feature `lapack`)
 
 use pulp::{Simd, WithSimd};
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-/// Steps of as many independent multiply-adds as keep both units of a processor busy.
+/// Independent chains of multiply-adds, enough to keep both units of a core busy. The number is that of the steps.
 struct Chains(u64);
 
 impl WithSimd for Chains {

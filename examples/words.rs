@@ -1,5 +1,5 @@
-//! Writes words to standard output without end, as bytes, for programs that test random numbers: `words N` takes a word of
-//! each of the seeds 0 to N − 1 in turn. `make dieharder` runs it.
+//! Writes words to standard output endlessly, as bytes, for programs that test random number generators. `words N` writes a
+//! word of each of the seeds 0 to N − 1 in turn. `make dieharder` runs it.
 
 use initializers::Stream;
 use rand_core::Rng;
@@ -16,7 +16,7 @@ fn main() -> Result<()> {
             bytes.extend(streams.iter_mut().flat_map(|stream| stream.next_u32().to_ne_bytes()));
         }
         match out.write_all(&bytes) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()), // who reads has had enough
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()), // the reader has read enough
             result => result?,
         }
     }

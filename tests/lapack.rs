@@ -1,10 +1,10 @@
-//! LAPACK as the judge of the orthogonal matrices (feature `lapack`).
+//! Compares orthogonal matrices with LAPACK's (feature `lapack`).
 
 use initializers::{Normal, Orthogonal, Sampler, orthogonalize};
 use ndarray::{Array2, ArrayRef2};
 use ndarray_linalg::{Lapack, QR, Scalar};
 
-/// The orthogonal factor by LAPACK, with the diagonal of R made positive.
+/// Returns LAPACK's orthogonal factor, with the diagonal of R made positive.
 fn factor<A: Lapack + Scalar<Real = A> + PartialOrd>(matrix: &Array2<A>) -> Array2<A> {
     if matrix.nrows() < matrix.ncols() {
         return factor(&matrix.t().to_owned()).t().to_owned();
@@ -25,7 +25,7 @@ fn assert_close<A: Lapack + Scalar<Real = A>>(left: &ArrayRef2<A>, right: &Array
     }
 }
 
-/// Well conditioned, so that the factors of two algorithms agree to a few roundings.
+/// A well-conditioned matrix, so that the factors of two algorithms differ by a few roundings only.
 fn matrix(rows: usize, columns: usize) -> Array2<f64> {
     let mut matrix: Array2<f64> = Normal::new(0.0, 1.0).unwrap().sample(9, (rows, columns)).unwrap();
     matrix.diag_mut().mapv_inplace(|x| x + 3.0 * ((rows + columns) as f64).sqrt());
@@ -35,7 +35,7 @@ fn matrix(rows: usize, columns: usize) -> Array2<f64> {
 const SHAPES: [(usize, usize); 8] = [(1, 1), (3, 3), (7, 4), (4, 7), (64, 64), (150, 129), (90, 200), (1000, 70)];
 
 #[test]
-fn orthogonalize_is_lapacks_factor() {
+fn orthogonalize_returns_the_factor_of_lapack() {
     for (rows, columns) in SHAPES {
         let wide = matrix(rows, columns);
         assert_close(&orthogonalize(&wide).unwrap(), &factor(&wide), 1e-13);
@@ -60,7 +60,7 @@ fn random_matrices_are_the_factors_of_gaussian_ones() {
             r[[k, k]] = x.iter().map(|x| x * x).sum::<f64>().sqrt();
         }
         let gaussian = q.dot(&r);
-        let condition = 1e4; // of these matrices, at most
+        let condition = 1e4; // an upper bound for these matrices
         assert_close(&q, &factor(&gaussian), 1e-15 * condition);
         // Its first column is the first vector of the stream itself.
         let mut first = vec![0.0; rows];

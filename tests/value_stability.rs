@@ -1,4 +1,4 @@
-//! Golden vectors: the values of stream version 1 never change (`tests/golden/`, written by `tests/golden/make.py`).
+//! Golden values: the values of stream version 1 never change (`tests/golden/`, written by `tests/golden/make.py`).
 
 use half::{bf16, f16};
 use initializers::{
@@ -11,14 +11,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The settings of the process: held by each test that sets the vector width or the number of threads.
+/// Held by each test that sets the process's vector width or number of threads.
 static SETTINGS: Mutex<()> = Mutex::new(());
 
 fn hold_settings() -> MutexGuard<'static, ()> {
     SETTINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A row of a golden file, by the names of its header.
+/// A row of a golden file: column name → text.
 struct Row(HashMap<String, String>);
 
 impl Row {
@@ -75,17 +75,17 @@ fn rows(name: &str) -> Vec<Row> {
     rows
 }
 
-/// The bytes that hexadecimal digits stand for, in their order.
+/// Decodes hexadecimal digits.
 fn bytes(hex: &str) -> impl DoubleEndedIterator<Item = u8> {
     (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
 }
 
-/// What a row's `bits` say, as bytes, least significant first.
+/// Returns the expected bytes of a row, least significant first.
 fn expected(row: &Row) -> Vec<u8> {
     row.text("bits").split(' ').flat_map(|hex| bytes(hex).rev()).collect()
 }
 
-/// What the library gives for a row, with the names of the two parameters.
+/// Returns the bytes that the library draws for a row; `a` and `b` are the names of the parameter columns.
 fn drawn(row: &Row, sampler: &str, a: &str, b: &str) -> Vec<u8> {
     let (a, b) = (row.get(a), row.get(b));
     match sampler {
@@ -120,7 +120,7 @@ fn values() {
     }
 }
 
-/// Long ranges, at every vector width that this processor has and on several threads.
+/// Long ranges, on every vector width of this processor and on several threads.
 #[test]
 fn digests() {
     let _settings = hold_settings();
@@ -137,7 +137,7 @@ fn digests() {
     Width::Bits512.set_limit();
 }
 
-/// Orthogonal matrices of all dtypes, at every vector width.
+/// Orthogonal matrices of all dtypes, on every vector width.
 #[test]
 fn orthogonal() {
     fn digest<T: Element>(row: &Row) -> Vec<u8> {
@@ -151,7 +151,7 @@ fn orthogonal() {
     let mut tensor = ndarray::Array3::<f32>::zeros(shape);
     sampler.fill(9, tensor.view_mut()).unwrap();
     assert!(tensor.iter().eq(matrix.iter()));
-    // A block, in memory whose rows have gaps.
+    // A block, in memory with gaps.
     let mut strided = ndarray::Array4::<f32>::zeros((2, 30, 50, 2));
     sampler.fill_block(9, &[3, 40, 70], &[1, 5, 20], strided.index_axis_mut(Axis(3), 1)).unwrap();
     let place = |i, j, k| tensor[[1 + i, 5 + j, 20 + k]];
@@ -175,7 +175,7 @@ fn orthogonal() {
     Width::Bits512.set_limit();
 }
 
-/// A tensor large enough for several chunks and threads, and every way to ask for it.
+/// A tensor large enough for several chunks and threads, in every memory layout.
 #[test]
 fn threads_and_layouts() {
     let _settings = hold_settings();
@@ -199,7 +199,7 @@ fn threads_and_layouts() {
     assert_eq!(one[()], whole[[0, 0]]);
 }
 
-/// What no memory can hold is refused, also where 32 bits number its elements in a circle.
+/// Tensors too large for any memory are errors, also if their number of elements overflows 32 bits.
 #[test]
 fn too_large() {
     let normal = Normal::new(0.0, 1.0).unwrap();

@@ -1,8 +1,8 @@
-//! Random requests, good and bad: each is answered with the right values or an error, and nothing panics.
+//! Random requests, valid and invalid: each returns the right values or an error, and nothing panics.
 //!
-//! A case is made from the seed and its number alone. The variables `FUZZ_CASES` (how many), `FUZZ_SEED` and
-//! `FUZZ_FIRST` (the number of the first case: with `FUZZ_CASES=1`, a case once more) choose others.
-//! `make fuzz` runs the long form, and a shorter one with checks of overflow and debug assertions switched on.
+//! A case depends only on the seed and its number. Environment variables: `FUZZ_CASES` (number of cases), `FUZZ_SEED`,
+//! `FUZZ_FIRST` (number of the first case; with `FUZZ_CASES=1` it repeats one case). `make fuzz` runs many more cases, some of
+//! them with overflow checks and debug assertions.
 
 #[path = "matrices.rs"]
 mod matrices;
@@ -19,14 +19,14 @@ use random::Random;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Those of the gate: some seconds on one core.
+/// Cases of `make test`: some seconds on one core.
 const CASES: u64 = 1_000_000;
 
 fn variable(name: &str, otherwise: u64) -> u64 {
     env::var(name).map_or(otherwise, |text| text.parse().expect("an integer"))
 }
 
-/// Words, 64-bit words and bytes at any place, against the `chacha20` crate.
+/// Words, 64-bit words and bytes at any position, against the `chacha20` crate.
 fn words(random: &mut Random, widths: &[Width]) {
     let (seed, value, stream_id) = random.seed();
     let near = random.pick(&[0, 1 << 32, 1 << 36, 1 << 37, 1 << 64, 1 << 67, (1 << 68) - 300]);
@@ -55,7 +55,7 @@ fn words(random: &mut Random, widths: &[Width]) {
     }
 }
 
-/// What is left of the public functions.
+/// The other public functions.
 fn others(random: &mut Random) {
     let threads = random.size() as usize >> random.below(60);
     assert_eq!(set_num_threads(threads).is_ok(), (1..=1024).contains(&threads), "{threads} threads");
@@ -72,7 +72,7 @@ fn others(random: &mut Random) {
     let mut array = Array2::from_elem((random.within(0..=5), random.within(0..=5)), 1u8);
     fill_constant(7, array.slice_mut(ndarray::s![..;2, ..;-1])).unwrap();
     assert!(array.indexed_iter().all(|((i, _), &x)| x == if i % 2 == 0 { 7 } else { 1 }));
-    // No memory can hold it: an error, as of anything else that cannot be.
+    // Too large for any memory.
     let shape = (random.size() as usize | 1 << 30, random.size() as usize | 1 << 29);
     let uniform = Uniform::new(0.0, 1.0).unwrap().sample::<f64, _>(1, shape);
     assert!(matches!(uniform, Err(Error::Memory | Error::Block(_))), "{shape:?}");

@@ -1,4 +1,4 @@
-//! Orthogonal matrices, and the orthogonal factors of given ones.
+//! Orthogonal matrices, and orthogonal factors of given matrices.
 
 use crate::random::parameter;
 use crate::random::{Random, same, untouched};
@@ -24,7 +24,7 @@ pub(crate) fn case(random: &mut Random, widths: &[Width]) {
     }
 }
 
-/// Sizes of a small matrix; now and then of one that takes several panels and threads.
+/// The shape of a matrix: usually small, sometimes with several panels and threads.
 fn sizes(random: &mut Random) -> [usize; 2] {
     if random.one_in(1 << 12) {
         initializers::set_num_threads(random.within(1..=5)).unwrap();
@@ -33,7 +33,7 @@ fn sizes(random: &mut Random) -> [usize; 2] {
     [random.within(0..=7), random.within(0..=7)]
 }
 
-/// QᵀQ is the unit matrix as nearly as promised. Of the first 10⁸ cases one is not: see docs/orthogonal.md.
+/// Asserts that QᵀQ is the identity within the documented bound. One of the first 10⁸ cases exceeds it: docs/orthogonal.md.
 fn check_orthogonal<T: Compute>(q: &Array2<T>, gain: f64, context: impl Fn() -> String) {
     let q = if q.nrows() < q.ncols() { q.t() } else { q.view() };
     let epsilon = if size_of::<T>() == 4 { f32::EPSILON as f64 } else { f64::EPSILON };
@@ -62,10 +62,10 @@ fn drawn<T: Element>(random: &mut Random, widths: &[Width]) {
     // Where the rounding of the product does not matter.
     if (0.1..100.0).contains(&gain.abs()) && size_of::<T>() == size_of::<T::Compute>() {
         let factor = parameter::<T::Compute>(gain).to_f64();
-        // One rounding by the gain, beside what is promised of Q.
+        // One rounding by the gain in addition to the bound on Q.
         check_orthogonal(&whole.mapv(Element::widen), factor, context);
     }
-    // As a tensor, its rows over two axes where that goes; a block of it, by other vectors.
+    // As a tensor whose rows extend over two axes, if possible; then a block of it, on another vector width.
     let split = if rows % 2 == 0 { vec![2, rows / 2, columns] } else { vec![rows, columns] };
     let tensor = whole.view().into_shape_with_order(&split[..]).unwrap();
     let (mut start, mut extent) = (vec![], vec![]);
@@ -83,7 +83,7 @@ fn drawn<T: Element>(random: &mut Random, widths: &[Width]) {
     let [shape, start] = [&split, &start].map(|sizes| sizes.iter().map(|&n| n as u64).collect::<Vec<u64>>());
     sampler.fill_block(seed, &shape, &start, out.view_mut()).unwrap();
     assert!(same(&out.iter().copied().collect::<Vec<T>>(), &expected), "{start:?} + {extent:?}: {}", context());
-    // Wrong requests, of matrices that no memory holds among them.
+    // Invalid requests, among them matrices too large for any memory.
     let mut one = ArrayD::from_elem(vec![1; random.within(0..=3)], untouched::<T>());
     let shape: Vec<u64> = (0..random.below(4)).map(|_| 1 << random.within(28..=62)).collect();
     let start: Vec<u64> = (0..random.below(4)).map(|_| random.size()).collect();

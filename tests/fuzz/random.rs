@@ -1,12 +1,12 @@
-//! Random choices that like the edges.
+//! Random choices that prefer edge cases.
 
 use initializers::{Compute, Element, Seed, Width};
 use std::ops::RangeInclusive;
 
-/// SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, 2014): a case has a generator of its own.
+/// SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, 2014), one generator for each case.
 pub(crate) struct Random(u64);
 
-/// Where things change: signs, subnormals, the largest values of the element types, reaches, bounds.
+/// Edges: signs, subnormals, the largest values of the element types, the largest normals, bounds.
 const EDGES: [f64; 30] = [
     0.0,
     -0.0,
@@ -70,7 +70,7 @@ impl Random {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// A number of any size: as often of few bits as of many.
+    /// A number of any size: the number of its bits is uniform.
     pub(crate) fn size(&mut self) -> u64 {
         let bits = self.below(64);
         self.next() >> bits
@@ -107,13 +107,13 @@ impl Random {
         (Seed::from(value).with_stream(stream), value, stream)
     }
 
-    /// Another width of the vectors, for everything that is drawn next.
+    /// Sets a random vector width.
     pub(crate) fn set_width(&mut self, widths: &[Width]) {
         self.pick(widths).set_limit();
     }
 }
 
-/// A value that no request here gives by accident: every byte 0x5a.
+/// A value that no request here returns by accident: every byte 0x5a.
 pub(crate) fn untouched<T: Element>() -> T {
     bytemuck::pod_read_unaligned(&[0x5a; 8][..size_of::<T>()])
 }

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Normal, Sampler, TruncatedNormal, Uniform, Width};
 use ndarray::{ArrayD, ArrayViewMut1, Axis, Slice};
 
-/// What the values must keep to.
+/// The distribution that the values must have.
 #[derive(Clone, Copy, Debug)]
 enum Law {
     Uniform([f64; 2]),
@@ -32,7 +32,7 @@ pub(crate) fn case(random: &mut Random, widths: &[Width]) {
             }
         }
         _ => {
-            let usual = !random.one_in(8); // of other bounds the tails are found by bisection, which takes its time
+            let usual = !random.one_in(8); // other bounds need a bisection, which is slow
             let [low, high] = if usual { [-2.0, 2.0] } else { [random.float(), random.float()] };
             let sampler = TruncatedNormal::with_bounds(a, b, low, high);
             let valid = a.is_finite() && b.is_finite() && b >= 0.0 && low < high && low < 37.0 && high > -37.0;
@@ -56,7 +56,7 @@ fn any_type(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: 
     }
 }
 
-/// A block of a tensor: valid, or wrong in one way.
+/// A block of a tensor: valid, or invalid in one way.
 struct Request {
     shape: Vec<u64>,
     start: Vec<u64>,
@@ -92,7 +92,7 @@ impl Request {
         Self { shape, start, extent, valid }
     }
 
-    /// The number in the whole tensor of the first element of each row of the block.
+    /// The number, in the whole tensor, of the first element of each row of the block.
     fn rows(&self) -> Vec<u64> {
         let mut numbers = vec![0u128];
         for (axis, ((&size, &start), &extent)) in self.shape.iter().zip(&self.start).zip(&self.extent).enumerate() {
@@ -104,7 +104,7 @@ impl Request {
     }
 }
 
-/// The values of a run of elements that begins at this number, in the computing type, rounded here.
+/// Fills a run of elements from this number on in the computing type, and rounds it here.
 fn run<T: Element>(sampler: &impl Sampler, law: Law, seed: initializers::Seed, first: u64, out: &mut [T]) {
     let mut wide = vec![T::Compute::default(); out.len()];
     let view = ArrayViewMut1::from(&mut wide[..]);
@@ -128,7 +128,7 @@ fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampl
     }
     let Request { shape, start, extent, valid } = &Request::new(random);
     let (seed, ..) = random.seed();
-    // Memory in C order, or with steps, backwards, and with its axes in the other order.
+    // Memory in C order; or with steps, reversed, and with reversed axes.
     let (plain, turned) = (random.one_in(2), random.one_in(2));
     let steps: Vec<isize> = extent.iter().map(|_| if plain { 1 } else { random.pick(&[1, 2, -1, -3]) }).collect();
     let mut room: Vec<usize> = extent.iter().zip(&steps).map(|(&n, step)| n * step.unsigned_abs()).collect();
@@ -168,7 +168,7 @@ fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampl
     let touched = memory.iter().filter(|x| !same(&[**x], &[untouched::<T>()])).count();
     assert!(touched <= values.len(), "wrote beside: {}", context());
     check_bounds(&values, law, context);
-    // Each row as a run of a tensor of one dimension, by vectors of another width.
+    // Each row as a run of a tensor of one dimension, on another vector width.
     random.set_width(widths);
     let row = extent.last().copied().unwrap_or(1);
     if !values.is_empty() {
@@ -178,7 +178,7 @@ fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampl
         let mut expected = vec![T::default(); row];
         let exact = random.below(firsts.len() as u64) as usize;
         for (i, (&first, values)) in firsts.iter().zip(values.chunks_exact(row)).enumerate() {
-            // All rows of a small block; of others this one and some.
+            // All rows of a small block; some rows of a larger one.
             if i == exact || i < 4 {
                 run(sampler, law, seed, first, &mut expected);
                 assert!(same(&expected, values), "row {i}: {}", context());
@@ -191,7 +191,7 @@ fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampl
             .unwrap();
         assert!(same(&one, &values[exact * row + place..][..1]), "element {place} of row {exact}: {}", context());
     }
-    // The whole tensor, where it is small.
+    // The whole tensor, if it is small.
     if shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n)).is_some_and(|count| count <= 1 << 10)
         && random.one_in(4)
     {
@@ -215,7 +215,7 @@ fn values_of(extent: &[usize], steps: &[isize]) -> usize {
     extent.iter().zip(steps).map(|(&n, step)| n * step.unsigned_abs()).product()
 }
 
-/// Whether the parameters are so small that no type may refuse them.
+/// Returns whether the parameters are so small that every element type must accept them.
 fn modest(law: Law) -> bool {
     match law {
         Law::Uniform(bounds) => bounds.iter().all(|x| x.abs() <= 200.0),
@@ -233,7 +233,7 @@ fn check_bounds<T: Element>(values: &[T], law: Law, context: impl Fn() -> String
     let bounds = match law {
         Law::Uniform([a, b]) => [T::round(parameter(a)), T::round(parameter(b))],
         Law::Normal([mean, stddev]) => [at(mean, stddev, -reach), at(mean, stddev, reach)],
-        // What lies beyond 46 standard deviations no word gives.
+        // No word gives a value beyond 46 standard deviations.
         Law::Truncated([mean, stddev], [a, b]) => [at(mean, stddev, a.max(-46.0)), at(mean, stddev, b.min(46.0))],
     };
     let [low, high] = bounds.map(|bound| bound.widen().to_f64());
