@@ -24,9 +24,12 @@ pub enum Error {
         /// Name of the element type.
         dtype: &'static str,
     },
-    /// A block is not inside its tensor, or a tensor has 2^63 elements or more.
+    /// A block is not inside its tensor.
     Block(String),
-    /// `INITIALIZERS_NUM_THREADS` or a thread count is not an integer in [1, 1024].
+    /// No tensor can have this shape: it has 2^63 elements or more, `ndarray` does not allow it, or it has fewer than two
+    /// dimensions for an orthogonal matrix.
+    Shape(String),
+    /// `INITIALIZERS_NUM_THREADS` or a number of threads is not an integer in [1, 1024].
     Threads(String),
     /// Memory for a new tensor, or for intermediate results, cannot be allocated.
     Memory,
@@ -43,7 +46,7 @@ impl fmt::Display for Error {
             Self::Reach { names, reach, dtype } => {
                 write!(f, "{names} must give values that are finite in {dtype}, received values up to {reach:e}")
             }
-            Self::Block(text) | Self::Threads(text) | Self::Platform(text) => f.write_str(text),
+            Self::Block(text) | Self::Shape(text) | Self::Threads(text) | Self::Platform(text) => f.write_str(text),
             Self::Memory => f.write_str("not enough memory"),
             Self::Interrupted => f.write_str("interrupted"),
         }

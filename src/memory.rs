@@ -14,7 +14,7 @@ pub(crate) fn zeros<T: Zeroable>(count: u64) -> Result<Vec<T>, Error> {
 pub(crate) fn zeros_2d<T: Zeroable>(shape: (usize, usize)) -> Result<Array2<T>, Error> {
     let count = shape.0.checked_mul(shape.1).ok_or(Error::Memory)?;
     Array2::from_shape_vec(shape, zeros(count as u64)?)
-        .map_err(|error| Error::Block(format!("shape {shape:?}: {error}")))
+        .map_err(|error| Error::Shape(format!("shape {shape:?}: {error}")))
 }
 
 /// Collects the items into a vector.

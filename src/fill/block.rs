@@ -96,7 +96,7 @@ fn elements(shape: &[u64]) -> Result<u64, Error> {
     let count = shape.iter().try_fold(1u64, |count, &size| count.checked_mul(size));
     count
         .filter(|&count| count < 1 << 63)
-        .ok_or_else(|| Error::Block(format!("shape {shape:?} has 2^63 elements or more")))
+        .ok_or_else(|| Error::Shape(format!("shape {shape:?} has 2^63 elements or more")))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl Orthogonal {
     /// others, in C order, are its rows.
     ///
     /// # Errors
-    /// [`Error::Reach`] if a value can be too large for the element type, [`Error::Block`] if there are fewer than two
+    /// [`Error::Reach`] if a value can be too large for the element type, [`Error::Shape`] if there are fewer than two
     /// dimensions, [`Error::Memory`] if the reflectors cannot be allocated, [`Error::Threads`] if `INITIALIZERS_NUM_THREADS`
     /// is invalid. Nothing is written then.
     pub fn fill<T: Element, D: Dimension>(
@@ -99,10 +99,10 @@ impl Orthogonal {
         Block::new(shape, start, &extent)?;
         let ([lead @ .., columns], [lead_start @ .., first], [lead_extent @ .., count]) = (shape, start, &extent[..])
         else {
-            return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 0".into()));
+            return Err(Error::Shape("an orthogonal tensor must have at least 2 dimensions, received: 0".into()));
         };
         if lead.is_empty() {
-            return Err(Error::Block("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
+            return Err(Error::Shape("an orthogonal tensor must have at least 2 dimensions, received: 1".into()));
         }
         let gain = self.gain_in::<T>()?;
         check(execution.width)?;

@@ -60,8 +60,8 @@ pub trait Sampler: SamplerInternal {
     /// ```
     ///
     /// # Errors
-    /// As [`Sampler::fill`], and [`Error::Block`] if the block is not inside the tensor or the tensor has 2^63 elements or
-    /// more.
+    /// As [`Sampler::fill`], [`Error::Block`] if the block is not inside the tensor, and [`Error::Shape`] if the tensor has
+    /// 2^63 elements or more.
     fn fill_block<T: Element, D: Dimension>(
         &self,
         seed: impl Into<Seed>,
@@ -77,7 +77,7 @@ pub trait Sampler: SamplerInternal {
     /// Allocates and fills a tensor of `shape`.
     ///
     /// # Errors
-    /// As [`Sampler::fill`], [`Error::Memory`] if the tensor cannot be allocated, and [`Error::Block`] if `ndarray` does not
+    /// As [`Sampler::fill`], [`Error::Memory`] if the tensor cannot be allocated, and [`Error::Shape`] if `ndarray` does not
     /// allow the shape. (It limits the product of all sizes other than 0.)
     fn sample<T: Element, S: IntoDimension>(&self, seed: impl Into<Seed>, shape: S) -> Result<Array<T, S::Dim>, Error> {
         let shape = shape.into_dimension();
@@ -86,7 +86,7 @@ pub trait Sampler: SamplerInternal {
         let mut values = zeros(block.len())?;
         let out = ArrayViewMut1::from(&mut values);
         fill_interruptibly(self, seed.into(), &block, out, Execution::current(), &mut || false)?;
-        Array::from_shape_vec(shape, values).map_err(|error| Error::Block(format!("shape {sizes:?}: {error}")))
+        Array::from_shape_vec(shape, values).map_err(|error| Error::Shape(format!("shape {sizes:?}: {error}")))
     }
 }
 

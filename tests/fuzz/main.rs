@@ -75,9 +75,9 @@ fn others(random: &mut Random) {
     // Too large for any memory.
     let shape = (random.size() as usize | 1 << 30, random.size() as usize | 1 << 29);
     let uniform = Uniform::new(0.0, 1.0).unwrap().sample::<f64, _>(1, shape);
-    assert!(matches!(uniform, Err(Error::Memory | Error::Block(_))), "{shape:?}");
+    assert!(matches!(uniform, Err(Error::Memory | Error::Shape(_))), "{shape:?}");
     let orthogonal = Orthogonal::new(1.0).unwrap().sample::<f32>(1, shape);
-    assert!(matches!(orthogonal, Err(Error::Memory | Error::Block(_))), "{shape:?}");
+    assert!(matches!(orthogonal, Err(Error::Memory | Error::Shape(_))), "{shape:?}");
 }
 
 fn case(random: &mut Random, widths: &[Width]) {

@@ -157,7 +157,7 @@ fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampl
         Err(error) => {
             assert!(same(&memory.into_raw_vec_and_offset().0, &vec![untouched::<T>(); values_of(extent, &steps)]));
             match error {
-                Error::Block(_) => assert!(!valid, "{error}: {}", context()),
+                Error::Block(_) | Error::Shape(_) => assert!(!valid, "{error}: {}", context()),
                 Error::Reach { .. } => assert!(!modest(law), "{error}: {}", context()),
                 _ => panic!("{error}: {}", context()),
             }
@@ -200,7 +200,7 @@ fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampl
         let whole: ArrayD<T> = match sampler.sample(seed, &sizes[..]) {
             Ok(whole) => whole,
             Err(error) => {
-                return assert!(matches!(error, Error::Block(_)) && shape.contains(&0), "{error}: {}", context());
+                return assert!(matches!(error, Error::Shape(_)) && shape.contains(&0), "{error}: {}", context());
             }
         };
         let part = whole.slice_each_axis(|axis| {
