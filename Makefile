@@ -43,7 +43,7 @@ lint: $(BIN)/.built ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(BIN)/ruff check . && \
 	$(BIN)/lint-imports --no-cache --no-logo && \
 	$(BIN)/mypy && \
-	$(PYRIGHT) $(BIN)/python $(PLAIN_EXAMPLES) && \
+	$(PYRIGHT) $(BIN)/python $(PLAIN_EXAMPLES) tests/typing/plain.py && \
 	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)
 
 rust: ## tests of the crate, without Python
@@ -70,7 +70,7 @@ torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built an
 
 jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has JAX
 	$(call timed,jax,\
-	$(PYRIGHT) $(ENVS)/jax/bin/python examples/jax_*.py examples/keras_*.py && \
+	$(PYRIGHT) $(ENVS)/jax/bin/python examples/jax_*.py examples/keras_*.py tests/typing/frameworks.py && \
 	$(ENVS)/jax/bin/python $(PYTEST) tests/with_jax)
 
 jax-peers: $(ENVS)/jax/.built ## JAX's and Flax's own cases for initializers, on theirs and ours; prints a table

@@ -34,7 +34,7 @@ PICTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def draw(activation: str, path: Path) -> None:
+def draw(activation: Any, path: Path) -> None:
     """Draw the scales for one activation, and print what became of them."""
     from matplotlib.figure import Figure
 

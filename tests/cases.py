@@ -31,8 +31,8 @@ NUMBERS = ("bool", *INTEGERS, *FLOATS, "complex64", "complex128")
 LOW_PRECISION = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 PRESETS = (GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform)
-MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+MODES: tuple[Any, ...] = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+DISTRIBUTIONS: tuple[Any, ...] = ("truncated_normal", "untruncated_normal", "uniform")
 
 INF = float("inf")
 

@@ -12,7 +12,7 @@ for any number of threads, whole or in blocks.
 from typing import TYPE_CHECKING, Any
 
 from ._arguments.seeds import SeedGenerator, fold_in
-from ._classes.base import Initializer
+from ._classes.base import ArrayInitializer, Initializer
 from ._classes.constants import Constant, Identity, Ones, Zeros
 from ._classes.convolution_kernels import (
     ConvolutionOrthogonal1D,
@@ -77,6 +77,7 @@ zeros = Zeros
 __all__ = [
     "STFT",
     "STREAM_VERSION",
+    "ArrayInitializer",
     "Constant",
     "ConvolutionOrthogonal1D",
     "ConvolutionOrthogonal2D",

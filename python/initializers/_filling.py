@@ -12,7 +12,7 @@ import numpy as np
 from ._arguments.checks import show
 from ._arguments.dtypes import FLOATS, DType
 from ._arguments.shapes import Array, Shape
-from ._classes.base import BuiltIn
+from ._classes.base import ArrayInitializer
 from ._classes.writers import Repeat, Writer, leave
 from ._memory.allocation import fill_pattern
 from ._memory.float_mode import standard_float_mode
@@ -150,7 +150,7 @@ def plan_fill(
     order = permute or None  # NumPy does not take the one order of no axes
     if order is not None:
         shape = tuple(shape[axis] for axis in order)
-    built_in = isinstance(initializer, BuiltIn)
+    built_in = isinstance(initializer, ArrayInitializer)
     with standard_float_mode():
         write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
     most = math.prod(shape) if built_in and initializer._costly_blocks else _PIECE
@@ -158,7 +158,7 @@ def plan_fill(
     return Fill(write, shape, order, most, padding, not built_in, transposes)
 
 
-def _plan_built_in(initializer: BuiltIn, shape: Shape, dtype: DType) -> Writer:
+def _plan_built_in(initializer: ArrayInitializer, shape: Shape, dtype: DType) -> Writer:
     if initializer._floats_only and dtype.kind != "f":
         raise ValueError(
             f"{type(initializer).__name__} needs one of the dtypes {', '.join(FLOATS)}, "

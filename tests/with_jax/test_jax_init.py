@@ -246,7 +246,7 @@ def test_bad_arguments() -> None:
         ((0.0, "fan_in", "normal"), "`scale` must be a finite number > 0"),
     ]:
         with pytest.raises(ValueError, match=message):
-            ours.variance_scaling(*arguments)
+            ours.variance_scaling(*arguments)  # type: ignore[arg-type]
     bad_axes: list[tuple[dict[str, Any], str]] = [
         ({"in_axis": 2}, r"`in_axis` must name axes of the shape \(4, 3\)"),
         ({"batch_axis": (0, -3)}, r"`batch_axis` must name axes of the shape \(4, 3\)"),
@@ -314,7 +314,7 @@ def count_as_jax(shape: Any, axes: Any) -> tuple[float, float]:
     ],
 )
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
-def test_axes_with_two_roles_count_as_in_jax(shape: Any, axes: Any, mode: str) -> None:
+def test_axes_with_two_roles_count_as_in_jax(shape: Any, axes: Any, mode: Any) -> None:
     fan_in, fan_out = count_as_jax(shape, {"in_axis": -2, "out_axis": -1, **axes})
     n = {
         "fan_in": fan_in,

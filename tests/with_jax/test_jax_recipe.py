@@ -63,6 +63,7 @@ def test_specs_of_modules() -> None:
     layers = [{"kernel": jax.ShapeDtypeStruct((3, 2), "float16")}]
     assert read_specs(layers) == {"0/kernel": Spec((3, 2), "float16", "keras")}
     assert read_specs([{"name": "a", "shape": [2]}]) == {"a": Spec((2,))}
+    bad: Any
     for bad in (None, {"a": {"b": (2, 3)}}, 3):
         with pytest.raises((TypeError, ValueError), match=r"must be a mapping|must have the key"):
             read_specs(bad)

@@ -214,6 +214,6 @@ def test_factories_of_jax_are_refused() -> None:
         with pytest.raises(TypeError, match=rf"such as `initializers\.jax\.{name}`.*JAX's own"):
             init_tree(tree, {"*": given}, 1)
         with pytest.raises(TypeError, match="JAX's own"):
-            init_tree(tree, lambda name, shape, given=given: given, 1)
+            init_tree(tree, lambda name, shape, given=given: given, 1)  # type: ignore[misc]
     with pytest.raises(TypeError, match=r"what a factory returns, `he_normal\(…\)`, received the"):
         init_tree(tree, {"*": initializers.jax.he_normal}, 1)

@@ -130,7 +130,7 @@ def test_errors() -> None:
         ):
             init_tree(dropout, {name: RandomNormal(), "*": "zeros"}, 1)
     with pytest.raises(TypeError, match="`rules` must be a Recipe"):
-        init_tree(tree, None, 1)
+        init_tree(tree, None, 1)  # type: ignore[arg-type]
 
 
 MEMORY = """

@@ -13,8 +13,14 @@ import initializers
 from initializers import fold_in
 from initializers.keras import HeNormal, RandomNormal, install, name_variables, seed_model
 from initializers.keras._adapter import Adapter
+from initializers.keras._classes import BY_NAME
 
 Dense = keras.layers.Dense
+
+
+def test_other_names_are_the_classes() -> None:
+    for name, cls in BY_NAME.items():
+        assert getattr(initializers.keras, name) is cls
 
 
 def stack(*layers: Any) -> Any:

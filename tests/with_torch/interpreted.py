@@ -34,7 +34,7 @@ from initializers import (
     _core,
 )
 from initializers._arguments.dtypes import FLOATS, look_up
-from initializers._classes.base import BuiltIn
+from initializers._classes.base import ArrayInitializer
 from initializers._filling import plan_fill
 from initializers.torch import Rule, _launch, _triton, fill_, init_module_, trunc_normal_
 
@@ -80,7 +80,7 @@ def on_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def fill(
-    initializer: BuiltIn,
+    initializer: ArrayInitializer,
     dtype: str,
     shape: tuple[int, ...],
     start: tuple[int, ...] | None = None,
@@ -96,7 +96,7 @@ def fill(
 
 
 def assert_same(
-    initializer: BuiltIn,
+    initializer: ArrayInitializer,
     dtype: str,
     shape: tuple[int, ...],
     start: tuple[int, ...] | None = None,

@@ -77,7 +77,7 @@ def test_other_initializers() -> None:
     # A plain function makes the shape that is there.
     assert fill_(empty(3, 2), Ramp().__call__).tolist() == as_keras
     with pytest.raises(ValueError, match=r"`convention` must be one of 'keras', 'torch', received"):
-        fill_(empty(3, 2), Ramp(), convention="jax")
+        fill_(empty(3, 2), Ramp(), convention="jax")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="with_seed"):
         fill_(empty(2), Ramp(), 1)
     with pytest.raises(ValueError, match="must return an array of shape"):

@@ -99,7 +99,7 @@ def test_parameters_are_those_of_torch(
     [("linear", 0), ("conv2d", 0), ("sigmoid", 0), ("tanh", 0), ("relu", 3), ("selu", 0)]
     + [("leaky_relu", slope) for slope in (0, 0.01, 0.2, -0.7, math.sqrt(5), 1 / 3)],
 )
-def test_gains(mode: str, nonlinearity: str, a: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gains(mode: str, nonlinearity: Any, a: float, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ours.calculate_gain(nonlinearity, a) == torch.nn.init.calculate_gain(nonlinearity, a)
     arguments: dict[str, Any] = {"a": a, "mode": mode, "nonlinearity": nonlinearity}
     for function in (ours.kaiming_normal_, ours.kaiming_uniform_):

@@ -70,6 +70,7 @@ def test_recipes() -> None:
 def test_errors_change_nothing() -> None:
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     before = digest_module(model)
+    recipe: Any
     for recipe, error, message in [
         ({"*.weight": "ones"}, ValueError, "2 weights without a rule: '{0-1}.bias'"),
         ({"0.*": "ones", "*": Rule("ones", permute=(1, 0))}, ValueError, "1 axes of its shape"),

@@ -182,6 +182,7 @@ def test_refusals_change_nothing() -> None:
         nn.Linear(6, 6), orthogonal_map="cayley", use_trivialization=False
     )
     zero = {"*": "zeros"}
+    chosen: Any
     for layer, chosen, message in [
         (symmetric, rules, "Symmetric has no `right_inverse`"),
         (failing, rules, "it is too late"),

@@ -176,7 +176,7 @@ def test_rules_are_enforced() -> None:
     for name, tensor in module.state_dict().items():
         assert torch.equal(tensor, before[name])
     with pytest.raises(TypeError, match="`pattern` must be a string, received: 1"):
-        init_module_(module, {1: "ones"}, 1)
+        init_module_(module, {1: "ones"}, 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"rule '\*': .*did you mean 'he_normal'"):
         init_module_(module, {"weight": "ones", "*": "he_norml"}, 1)
     # The ways out.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,6 @@ _LOW, _HIGH = -(2**127), 2**127
 _WANTED = "an integer in [-2**127, 2**127)"
 _MOST_DRAWS = 2**64
 _PERSON = b"initializers v01"
-
-SeedLike: TypeAlias = "int | SeedGenerator | dict[str, Any] | None"
 
 
 class SeedGenerator:

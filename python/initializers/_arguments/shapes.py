@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .checks import show, to_integer
 from .dtypes import DType, look_up
+from .types import ShapeLike
 
 Shape: TypeAlias = tuple[int, ...]
-ShapeLike: TypeAlias = "SupportsIndex | Iterable[SupportsIndex]"
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 MOST_ELEMENTS = 2**63

@@ -9,6 +9,7 @@ from .checks import show, to_integer
 from .conventions import check_convention
 from .dtypes import look_up
 from .shapes import Shape, check_shape
+from .types import Convention
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Spec:
 
     shape: Shape
     dtype: str | None = None
-    convention: str | None = None
+    convention: Convention | None = None
     padding: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

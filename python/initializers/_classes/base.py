@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -14,12 +14,15 @@ from .. import _core
 from .._arguments.checks import construct, explain_arguments, show
 from .._arguments.dtypes import FLOATS, DType, look_up
 from .._arguments.seeds import SeedGenerator, check_seed
-from .._arguments.shapes import Array, Shape, ShapeLike, check_index, check_out, check_shape
+from .._arguments.shapes import Array, Shape, check_index, check_out, check_shape
+from .._arguments.types import ShapeLike
 from .._memory.allocation import allocate, fill_pattern
 from .._memory.float_mode import standard_float_mode
 from .writers import Writer
 
 Self = TypeVar("Self", bound="Initializer")
+Given = TypeVar("Given", bound=NDArray[Any])
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _PACKAGE = "initializers"
 
@@ -105,8 +108,16 @@ class Initializer:
         ]
 
 
-class BuiltIn(Initializer):
-    """An initializer of this package: calls that give NumPy arrays, whole or in blocks."""
+# What `get` reads: a name, a configuration, a class, any callable `(shape, dtype)`, or an array.
+InitializerLike: TypeAlias = str | dict[str, Any] | Callable[..., Any] | NDArray[Any] | np.generic
+
+
+class ArrayInitializer(Initializer):
+    """Base class of this package's initializers, whose calls return NumPy arrays, whole or blocks.
+
+    It is for annotations and `isinstance`: it has `index=`, `out=` and `with_seed`. Initializers of
+    your own inherit `Initializer`.
+    """
 
     # Whether its values are real numbers that only a float has.
     _floats_only: ClassVar[bool] = True
@@ -142,6 +153,42 @@ class BuiltIn(Initializer):
         if "__init__" in vars(cls) and cls.__module__.startswith(f"{_PACKAGE}."):
             cls.__init__ = explain_arguments(cls.__init__)  # type: ignore[method-assign]
 
+    @overload
+    def __call__(
+        self,
+        shape: ShapeLike,
+        dtype: DTypeLike | None = None,
+        *,
+        index: tuple[slice, ...] | None = None,
+        out: Given,
+    ) -> Given: ...
+    @overload
+    def __call__(
+        self,
+        shape: ShapeLike,
+        dtype: None = None,
+        *,
+        index: tuple[slice, ...] | None = None,
+        out: None = None,
+    ) -> NDArray[np.float32]: ...
+    @overload
+    def __call__(
+        self,
+        shape: ShapeLike,
+        dtype: type[Scalar] | np.dtype[Scalar],
+        *,
+        index: tuple[slice, ...] | None = None,
+        out: None = None,
+    ) -> NDArray[Scalar]: ...
+    @overload
+    def __call__(
+        self,
+        shape: ShapeLike,
+        dtype: DTypeLike | None = None,
+        *,
+        index: tuple[slice, ...] | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]: ...
     @explain_arguments
     def __call__(
         self,
@@ -243,7 +290,7 @@ class BuiltIn(Initializer):
         raise NotImplementedError
 
 
-def _warn_if_keras_calls(initializer: BuiltIn) -> None:
+def _warn_if_keras_calls(initializer: ArrayInitializer) -> None:
     """Warn of a class that Keras cannot save, where Keras itself calls it for a variable."""
     caller = sys._getframe(3).f_globals.get("__name__", "")  # past `__call__` and its decorator
     if not caller.startswith("keras.src."):

@@ -13,11 +13,11 @@ from .._arguments.dtypes import DType
 from .._arguments.number_arrays import as_array, deserialize_array, serialize_array
 from .._arguments.shapes import Array, Shape
 from .._memory.exact_cast import cast
-from .base import BuiltIn
+from .base import ArrayInitializer
 from .writers import Repeat, Writer, leave
 
 
-class Zeros(BuiltIn):
+class Zeros(ArrayInitializer):
     """Zeros, in any dtype.
 
     A new array takes no memory before it is used, as from `numpy.zeros`.
@@ -30,7 +30,7 @@ class Zeros(BuiltIn):
         return leave
 
 
-class Ones(BuiltIn):
+class Ones(ArrayInitializer):
     """Ones, in any dtype."""
 
     _floats_only = False
@@ -39,7 +39,7 @@ class Ones(BuiltIn):
         return _fill_with(np.array(1), dtype, "value")
 
 
-class Constant(BuiltIn):
+class Constant(ArrayInitializer):
     """One given number, or an array of them, in any dtype that can represent it.
 
     Integers are exact; other numbers are rounded once, to the nearest of the dtype.
@@ -107,7 +107,7 @@ class Constant(BuiltIn):
         return write
 
 
-class Identity(BuiltIn):
+class Identity(ArrayInitializer):
     """The identity matrix times a number, in any dtype: `gain` on the diagonal, 0 beside it.
 
     A new array is touched along its diagonal only; the zeros take no memory before they are used.

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments.checks import check_real, show, to_integer
 from .._arguments.dtypes import DType
-from .._arguments.seeds import SeedLike, fold_in
+from .._arguments.seeds import fold_in
 from .._arguments.shapes import Array, Shape
+from .._arguments.types import SeedLike
 from .._memory.exact_cast import cast
-from .base import BuiltIn
+from .base import ArrayInitializer
 from .random_base import RandomInitializer, draw_words
 from .writers import Law, Writer
 
@@ -182,7 +183,7 @@ class ConvolutionOrthogonal3D(_ConvolutionOrthogonal):
     _dimensions = 3
 
 
-class Dirac(BuiltIn):
+class Dirac(ArrayInitializer):
     """Convolution kernel that passes its input through, group by group, in any dtype.
 
     In each of `groups` groups of output channels, output channel i is input channel i of the group:
@@ -250,7 +251,7 @@ def _orthogonal(shape: Shape, name: str, seed: int, stream: int) -> NDArray[Any]
     return matrix
 
 
-def _check_rank(initializer: BuiltIn, shape: Shape, dimensions: int | None = None) -> None:
+def _check_rank(initializer: ArrayInitializer, shape: Shape, dimensions: int | None = None) -> None:
     low, high = (3, 5) if dimensions is None else (dimensions + 2, dimensions + 2)
     if not low <= len(shape) <= high:
         wanted = f"{low} to {high}" if low < high else f"{low}"
@@ -260,7 +261,9 @@ def _check_rank(initializer: BuiltIn, shape: Shape, dimensions: int | None = Non
         )
 
 
-def _check_kernel(initializer: BuiltIn, shape: Shape, dimensions: int | None = None) -> None:
+def _check_kernel(
+    initializer: ArrayInitializer, shape: Shape, dimensions: int | None = None
+) -> None:
     _check_rank(initializer, shape, dimensions)
     if shape[-2] > shape[-1]:
         raise ValueError(

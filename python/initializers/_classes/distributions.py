@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import _core
 from .._arguments.checks import check_nonnegative, check_real, check_real_where, show, to_float
-from .._arguments.seeds import SeedLike
 from .._arguments.shapes import Shape
+from .._arguments.types import SeedLike
 from .random_base import RandomInitializer
 from .writers import Law
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from .._arguments.checks import check_name, check_real, show, to_integer
-from .._arguments.shapes import Shape, ShapeLike, check_shape
+from .._arguments.shapes import Shape, check_shape
+from .._arguments.types import Nonlinearity, ShapeLike
 
 _LINEAR = (
     "linear",
@@ -116,7 +117,7 @@ def _multiply(argument: str, axes: tuple[int, ...], shape: Shape) -> int:
     return math.prod(shape[axis] for axis in places)
 
 
-def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+def calculate_gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
     """Return by what the standard deviation should grow to make up for a nonlinearity.
 
     The values are PyTorch's: 1 for linear and convolutional layers and sigmoid, 5/3 for tanh, √2

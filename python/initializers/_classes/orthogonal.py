@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core
 from .._arguments.checks import check_real, is_masked, show, to_integer
 from .._arguments.dtypes import DType, look_up
-from .._arguments.seeds import SeedLike
 from .._arguments.shapes import Array, Shape
+from .._arguments.types import SeedLike
 from .._memory.allocation import allocate
 from .._memory.limit import exceeds_memory
 from .random_base import RandomInitializer

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments.dtypes import DType
-from .._arguments.seeds import SeedGenerator, SeedLike, check_seed, draw_seed, serialize_seed
+from .._arguments.seeds import SeedGenerator, check_seed, draw_seed, serialize_seed
 from .._arguments.shapes import Array, Shape
-from .base import BuiltIn
+from .._arguments.types import SeedLike
+from .base import ArrayInitializer
 from .writers import Draw, Law, Writer
 
 Self = TypeVar("Self", bound="RandomInitializer")
@@ -31,7 +32,7 @@ Self = TypeVar("Self", bound="RandomInitializer")
 _MUCH = 2**16
 
 
-class RandomInitializer(BuiltIn):
+class RandomInitializer(ArrayInitializer):
     """Base of the initializers with a seed.
 
     Attributes:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._arguments.checks import show
 from .._arguments.number_arrays import as_array, serialize_array
 from .._arguments.seeds import SeedGenerator, serialize_seed
+from .base import Initializer
 from .constants import Constant
 from .registry import PACKAGE, TORCH_NAMES, find, key_of
+
+Given = TypeVar("Given", bound=Callable[..., Any])
+Made = TypeVar("Made")
 
 # Modules whose classes are meant by the plain names; Keras 2 wrote no module at all.
 _KNOWN_ROOTS = (PACKAGE, "keras", "tf_keras", "tensorflow")
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: str | dict[str, Any]) -> Initializer: ...
+@overload
+def get(identifier: NDArray[Any] | np.generic) -> Constant: ...
+@overload
+def get(identifier: type[Made]) -> Made: ...  # type: ignore[overload-overlap]  # a class is called
+@overload
+def get(identifier: Given) -> Given: ...
 def get(identifier: object) -> Any:
     """Return the initializer that `identifier` means.
 
@@ -114,6 +129,12 @@ def _serialize_value(cls: type, name: str, value: object) -> Any:
     )
 
 
+@overload
+def deserialize(config: None, custom_objects: Mapping[str, Any] | None = None) -> None: ...
+@overload
+def deserialize(
+    config: str | dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Initializer: ...
 def deserialize(
     config: str | dict[str, Any] | None, custom_objects: Mapping[str, Any] | None = None
 ) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 from .. import _core
 from .._arguments.checks import check_nonnegative, check_real_where
 from .._arguments.dtypes import DType, look_up
-from .._arguments.seeds import SeedLike, fold_in
+from .._arguments.seeds import fold_in
 from .._arguments.shapes import Array, Shape
+from .._arguments.types import SeedLike
 from .._memory.allocation import allocate
 from .random_base import RandomInitializer, draw_words
 from .writers import Law, Writer

@@ -14,9 +14,10 @@ from .._arguments.checks import check_name, is_masked, show
 from .._arguments.dtypes import DType, look_up
 from .._arguments.number_arrays import deserialize_array
 from .._arguments.shapes import Array, Shape
+from .._arguments.types import Scaling, Side
 from .._memory.allocation import allocate
 from .._memory.exact_cast import cast_float
-from .base import BuiltIn
+from .base import ArrayInitializer
 from .writers import Writer
 
 _SIDES = ("real", "imag")
@@ -29,7 +30,7 @@ _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
 _CHUNK = 2**16
 
 
-class STFT(BuiltIn):
+class STFT(ArrayInitializer):
     """Kernel of a convolution that computes a short-time Fourier transform.
 
     For the shape (T, 1, K), the element (t, 0, k) is w(t) · cos(2πtk/N) / c for the real side and
@@ -64,9 +65,9 @@ class STFT(BuiltIn):
 
     def __init__(
         self,
-        side: str = "real",
+        side: Side = "real",
         window: str | Sequence[float] | NDArray[Any] | None = "hann",
-        scaling: str | None = "density",
+        scaling: Scaling | None = "density",
         periodic: bool = False,
     ) -> None:
         self._keep(side=check_name("side", side, _SIDES))

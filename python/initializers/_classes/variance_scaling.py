@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from .. import _core
 from .._arguments.checks import check_name, check_real_where
-from .._arguments.seeds import SeedLike
 from .._arguments.shapes import Shape
+from .._arguments.types import Distribution, Mode, SeedLike
 from .fans import check_axes, fans_of
 from .random_base import RandomInitializer
 from .writers import Law
@@ -50,16 +50,16 @@ class VarianceScaling(RandomInitializer):
     """
 
     scale: float
-    mode: str
-    distribution: str
+    mode: Mode
+    distribution: Distribution
     input_axes: tuple[int, ...] | None
     output_axes: tuple[int, ...] | None
 
     def __init__(
         self,
         scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
+        mode: Mode = "fan_in",
+        distribution: Distribution = "truncated_normal",
         seed: SeedLike = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
@@ -68,11 +68,10 @@ class VarianceScaling(RandomInitializer):
         positive = "Argument `scale` must be positive float: "
         self._keep(scale=check_real_where("scale", scale, "> 0", lambda x: x > 0, positive))
         self._keep(mode=check_name("mode", mode, _MODES, "Invalid `mode` argument: "))
-        if isinstance(distribution, str):
-            distribution = distribution.lower()
-            distribution = "truncated_normal" if distribution == "normal" else distribution
+        name = distribution.lower() if isinstance(distribution, str) else distribution
+        name = "truncated_normal" if name == "normal" else name
         invalid = "Invalid `distribution` argument: "
-        self._keep(distribution=check_name("distribution", distribution, _DISTRIBUTIONS, invalid))
+        self._keep(distribution=check_name("distribution", name, _DISTRIBUTIONS, invalid))
         inputs, outputs = check_axes(input_axes, output_axes)
         self._keep(input_axes=inputs, output_axes=outputs)
         super().__init__(seed)
@@ -110,10 +109,16 @@ class VarianceScaling(RandomInitializer):
         return math.sqrt(fan_in * fan_out)
 
 
+class _Arguments(TypedDict):
+    scale: float
+    mode: Mode
+    distribution: Distribution
+
+
 class _Preset(VarianceScaling):
     """A `VarianceScaling` by the name of those who found it."""
 
-    _arguments: ClassVar[tuple[float, str, str]]
+    _arguments: ClassVar[_Arguments]
 
     def __init__(
         self,
@@ -121,7 +126,9 @@ class _Preset(VarianceScaling):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(*self._arguments, seed, input_axes, output_axes)
+        super().__init__(
+            **self._arguments, seed=seed, input_axes=input_axes, output_axes=output_axes
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON has them."""
@@ -152,7 +159,7 @@ class GlorotNormal(_Preset):
         (784, 256)
     """
 
-    _arguments = (1.0, "fan_avg", "truncated_normal")
+    _arguments = _Arguments(scale=1.0, mode="fan_avg", distribution="truncated_normal")
 
 
 class GlorotUniform(_Preset):
@@ -176,7 +183,7 @@ class GlorotUniform(_Preset):
         (784, 256)
     """
 
-    _arguments = (1.0, "fan_avg", "uniform")
+    _arguments = _Arguments(scale=1.0, mode="fan_avg", distribution="uniform")
 
 
 class HeNormal(_Preset):
@@ -202,7 +209,7 @@ class HeNormal(_Preset):
         (784, 256)
     """
 
-    _arguments = (2.0, "fan_in", "truncated_normal")
+    _arguments = _Arguments(scale=2.0, mode="fan_in", distribution="truncated_normal")
 
 
 class HeUniform(_Preset):
@@ -226,7 +233,7 @@ class HeUniform(_Preset):
         (784, 256)
     """
 
-    _arguments = (2.0, "fan_in", "uniform")
+    _arguments = _Arguments(scale=2.0, mode="fan_in", distribution="uniform")
 
 
 class LecunNormal(_Preset):
@@ -252,7 +259,7 @@ class LecunNormal(_Preset):
         (784, 256)
     """
 
-    _arguments = (1.0, "fan_in", "truncated_normal")
+    _arguments = _Arguments(scale=1.0, mode="fan_in", distribution="truncated_normal")
 
 
 class LecunUniform(_Preset):
@@ -275,4 +282,4 @@ class LecunUniform(_Preset):
         (784, 256)
     """
 
-    _arguments = (1.0, "fan_in", "uniform")
+    _arguments = _Arguments(scale=1.0, mode="fan_in", distribution="uniform")

@@ -16,13 +16,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .._arguments.checks import show
 from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.dtypes import NUMBERS
 from .._arguments.shapes import Shape
 from .._arguments.specs import Spec
+from .._arguments.types import Convention
 from .._arguments.unique_json import read_json
 
 SUFFIX = ".safetensors"
@@ -204,7 +205,7 @@ def encode_padding(padding: Mapping[str, tuple[int, ...]]) -> str:
     return json.dumps(padding, ensure_ascii=False)
 
 
-def find_conventions(stored: Stored) -> dict[str, str]:
+def find_conventions(stored: Stored) -> dict[str, Convention]:
     """Return the convention of every tensor that one is known of.
 
     Raises:
@@ -235,13 +236,15 @@ def encode_conventions(conventions: Mapping[str, str | None]) -> str:
     return json.dumps(named, ensure_ascii=False)
 
 
-def _decode_conventions(text: str, names: Iterable[str]) -> dict[str, str]:
-    if text in (*CONVENTIONS, "none"):
-        return {} if text == "none" else dict.fromkeys(names, text)
+def _decode_conventions(text: str, names: Iterable[str]) -> dict[str, Convention]:
+    if text == "none":
+        return {}
+    if text in CONVENTIONS:
+        return dict.fromkeys(names, cast(Convention, text))
     found = json.loads(text)
     if not isinstance(found, dict) or not {*found} <= {*CONVENTIONS}:
         raise ValueError
-    listed: dict[str, str] = {}
+    listed: dict[str, Convention] = {}
     for convention, group in found.items():
         if not isinstance(group, list) or not all(isinstance(name, str) for name in group):
             raise ValueError

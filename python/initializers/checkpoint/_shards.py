@@ -17,7 +17,7 @@ import numpy as np
 from .._arguments.checks import show, to_integer
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
-from .._classes.base import BuiltIn
+from .._classes.base import ArrayInitializer
 from .._core import STREAM_VERSION
 from .._files.direct_writer import ALIGNMENT
 from .._files.safetensors import (
@@ -191,7 +191,7 @@ def piece_size(weight: Weight, most: int) -> int:
 def is_made_whole(weight: Weight) -> bool:
     """Whether a weight is not made in pieces, each of which would cost as much."""
     initializer = weight.initializer
-    return not isinstance(initializer, BuiltIn) or initializer._costly_blocks
+    return not isinstance(initializer, ArrayInitializer) or initializer._costly_blocks
 
 
 def plan(weight: Weight) -> AnyFill:

@@ -18,6 +18,7 @@ from .._arguments.checks import show
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
 from .._arguments.specs import Spec
+from .._arguments.types import Convention
 from .._core import STREAM_VERSION
 from .._files.safetensors import (
     Stored,
@@ -32,7 +33,7 @@ from .._files.workers import Workers
 from .._filling import AnyFill
 from ..recipe import Recipe
 from ..recipe._plan import Weight
-from ..recipe._sources import read_specs
+from ..recipe._sources import SpecsLike, read_specs
 from ._shards import RECIPE_KEY, VERSION_KEY, Shard, is_made_whole, list_pieces, piece_size, plan
 
 Kind: TypeAlias = tuple[Shape, str]
@@ -110,10 +111,10 @@ class Report:
 def verify(
     path: str | os.PathLike[str],
     recipe: Recipe | None = None,
-    specs: Any = None,
+    specs: SpecsLike | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,
-    convention: str | None = None,
+    convention: Convention | None = None,
     partial: bool = False,
 ) -> Report:
     """Compare every byte of a checkpoint with what the recipe says, piece by piece.

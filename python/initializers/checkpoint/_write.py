@@ -8,14 +8,16 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from .._arguments.checks import check_bool
 from .._arguments.dtypes import look_up
+from .._arguments.types import Convention
 from .._files import filesystem
 from .._files.direct_writer import BUFFER, Appender
 from .._files.safetensors import read as read_headers
 from ..recipe import Recipe
+from ..recipe._sources import SpecsLike
 from ._shards import PARTIAL, Layout, Shard, add_suffix, lay_out, list_pieces, piece_size, plan
 from ._verify import check_progress, check_recipe, is_whole
 
@@ -24,14 +26,14 @@ Progress: TypeAlias = "Callable[[int, int], None] | None"
 
 def write(
     recipe: Recipe,
-    specs: Any,
+    specs: SpecsLike,
     path: str | os.PathLike[str],
     *,
     max_shard_size: int | str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = None,
-    convention: str | None = None,
+    convention: Convention | None = None,
     partial: bool = False,
 ) -> Path:
     """Write the weights that a recipe gives to a model as a safetensors file, or several.

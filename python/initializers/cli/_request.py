@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -12,7 +12,7 @@ from .._arguments.conventions import CONVENTIONS
 from .._arguments.seeds import check_seed_integer
 from .._arguments.specs import Spec
 from ..recipe import Recipe
-from ..recipe._sources import list_models, model_specs, read_specs
+from ..recipe._sources import ModelName, list_models, model_specs, read_specs
 from ._command import Decorator
 from ._errors import Mistake, mistakes_of
 
@@ -87,9 +87,15 @@ def resolve(
     if model is None and recipe_name is None:
         raise click.UsageError("--specs needs a --recipe")
     with mistakes_of():
-        weights = model_specs(model) if model is not None else read_specs(str(specs))
+        weights = read_weights(model, specs)
     recipe = load_recipe(recipe_name or str(model))
     return with_options(recipe, seed, dtype), weights
+
+
+def read_weights(model: str | None, specs: Path | None) -> dict[str, Spec]:
+    """Return the weights of a known model, or else those that a file tells of."""
+    # `model_specs` checks the name.
+    return read_specs(str(specs)) if model is None else model_specs(cast(ModelName, model))
 
 
 def load_recipe(name: str, numbers: dict[str, Any] | None = None) -> Recipe:
@@ -103,7 +109,9 @@ def load_recipe(name: str, numbers: dict[str, Any] | None = None) -> Recipe:
         except FileNotFoundError:
             raise Mistake(f"{name}: there is no such recipe") from None
     with mistakes_of():
-        return Recipe.for_model(name, **(numbers or {}))
+        make: Any = Recipe.for_model  # whose names and numbers come from the command line
+        made: Recipe = make(name, **(numbers or {}))
+        return made
 
 
 def with_options(recipe: Recipe, seed: int | None, dtype: str | None) -> Recipe:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .. import checkpoint
+from .._arguments.types import Convention
 from .._charts.text import size_text
 from ._command import make_command
 from ._errors import Failure, describe_os_error, mistakes_of
@@ -44,7 +45,7 @@ def command(
     recipe_name: str | None,
     seed: int | None,
     dtype: str | None,
-    convention: str | None,
+    convention: Convention | None,
     partial: bool,
     out: Path,
     max_shard_size: str | None,

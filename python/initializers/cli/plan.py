@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import serialize
+from .._arguments.types import Convention
 from ..recipe import Recipe
 from ..recipe._plan import Plan, group_weights
 from ._command import make_command
@@ -32,7 +33,7 @@ def command(
     recipe_name: str | None,
     seed: int | None,
     dtype: str | None,
-    convention: str | None,
+    convention: Convention | None,
     partial: bool,
     as_json: bool,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from .._arguments.types import Activation
 from ..propagation import propagate
 from ._command import make_command
 from ._errors import Mistake, mistakes_of
@@ -51,7 +52,7 @@ def _check_widths(_context: object, _parameter: object, value: str) -> int | lis
 @plot_option("the scales over depth")
 def command(
     initializer: str,
-    activation: str,
+    activation: Activation,
     depth: int,
     widths: int | list[int],
     seed: int | None,

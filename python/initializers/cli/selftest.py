@@ -68,7 +68,7 @@ def command(as_json: bool) -> int:
 
 def draw(case: dict[str, Any]) -> str:
     """Return the SHA-256 of the little-endian bytes of the values that a case describes."""
-    initializer = deserialize({"class_name": case["class"], "config": case["config"]})
+    initializer: Any = deserialize({"class_name": case["class"], "config": case["config"]})
     if case.get("stream"):
         generator = SeedGenerator(case["config"]["seed"])
         generator._counter = case["stream"]

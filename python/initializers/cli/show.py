@@ -22,7 +22,7 @@ from .._charts.laws import Law, distance
 from .._charts.statistics import BLOCK, Statistics, measure
 from .._charts.text import align, number, shape_text
 from .._charts.theory import p_value, singular_value, theory
-from .._classes.base import BuiltIn
+from .._classes.base import ArrayInitializer
 from ._command import make_command
 from ._errors import Mistake, mistakes_of
 from ._output import make_console, write_json
@@ -110,7 +110,7 @@ def parse_initializer(text: str) -> Initializer:
             made = get(_parse_call(stripped))
         else:
             made = get(stripped)
-    if not isinstance(made, BuiltIn):
+    if not isinstance(made, ArrayInitializer):
         raise Mistake(f"{text!r} must name an initializer that gives arrays")
     return made
 

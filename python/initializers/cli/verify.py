@@ -10,12 +10,12 @@ import click
 from rich.text import Text
 
 from .. import checkpoint
+from .._arguments.types import Convention
 from .._charts.text import size_text
-from ..recipe._sources import model_specs, read_specs
 from ._command import make_command
 from ._errors import DIFFERS, mistakes_of
 from ._output import clean, make_console, progress_bar, write_json
-from ._request import load_recipe, request_options, with_options
+from ._request import load_recipe, read_weights, request_options, with_options
 
 
 @make_command(
@@ -34,7 +34,7 @@ def command(
     recipe_name: str | None,
     seed: int | None,
     dtype: str | None,
-    convention: str | None,
+    convention: Convention | None,
     partial: bool,
     as_json: bool,
 ) -> int:
@@ -57,7 +57,7 @@ def command(
     started = time.perf_counter()
     with mistakes_of():
         if model is not None or specs is not None:
-            weights = model_specs(model) if model is not None else read_specs(str(specs))
+            weights = read_weights(model, specs)
         with progress_bar("comparing", wanted=not as_json) as advance:
             report = checkpoint.verify(
                 path, recipe, weights, progress=advance, convention=convention, partial=partial

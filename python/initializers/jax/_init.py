@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,7 @@ from jax.nn.initializers import Initializer
 
 from .._arguments.checks import check_name, check_nonnegative, show, to_integer
 from .._arguments.shapes import Shape, check_shape
+from .._arguments.types import Distribution, Mode
 from .._classes.constants import Constant, Ones, Zeros
 from .._classes.convolution_kernels import DeltaOrthogonal
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
@@ -41,7 +42,7 @@ from ._array import Maker, broadcast, look_up_canonical, make_array
 
 Axes: TypeAlias = "int | Sequence[int]"
 
-_DISTRIBUTIONS = {
+_DISTRIBUTIONS: dict[str, Distribution] = {
     "truncated_normal": "truncated_normal",
     "normal": "untruncated_normal",
     "uniform": "uniform",
@@ -107,8 +108,8 @@ def truncated_normal(
 
 def variance_scaling(
     scale: float,
-    mode: str,
-    distribution: str,
+    mode: Mode,
+    distribution: Literal["truncated_normal", "normal", "uniform"],
     in_axis: Axes = -2,
     out_axis: Axes = -1,
     batch_axis: Axes = (),

@@ -16,13 +16,13 @@ from .._arguments.conventions import KERAS, TORCH
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
 from ..recipe import Rule
-from ..recipe._resolve import ResolvedRules
+from ..recipe._resolve import ResolvedRules, RulesLike
 from ._array import check_sharding, is_compiling, make_blocks, place_whole
 
 
 def init_tree(
     tree: Any,
-    rules: Any,
+    rules: RulesLike,
     seed: int | None = None,
     shardings: Any = None,
     *,

@@ -17,7 +17,6 @@ from .._arguments.seeds import SeedGenerator
 from .._public import publish
 from ..recipe import Rule
 from ._classes import (
-    BY_NAME,
     STFT,
     Constant,
     ConvolutionOrthogonal1D,
@@ -46,8 +45,33 @@ from ._install import deserialize, get, install, serialize, uninstall
 from ._names import name_variables
 from ._seed_model import seed_model
 
-# Keras's other names of the same classes, such as `he_normal`.
-globals().update(BY_NAME)
+# Other names of the same classes, as Keras has them; `normal`, `one`, `uniform`, `zero` too.
+IdentityInitializer = identity = Identity
+OrthogonalInitializer = orthogonal = Orthogonal
+STFTInitializer = stft = STFT
+constant = Constant
+convolution_orthogonal1d = ConvolutionOrthogonal1D
+convolution_orthogonal2d = ConvolutionOrthogonal2D
+convolution_orthogonal3d = ConvolutionOrthogonal3D
+delta_orthogonal = DeltaOrthogonal
+dirac = Dirac
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+ones = Ones
+random_normal = RandomNormal
+random_uniform = RandomUniform
+sparse = Sparse
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
+normal = RandomNormal
+one = Ones
+uniform = RandomUniform
+zero = Zeros
 
 __all__ = [
     "STFT",

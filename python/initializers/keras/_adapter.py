@@ -10,8 +10,9 @@ from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from .._arguments.checks import explain_arguments, show
 from .._arguments.dtypes import look_up
 from .._arguments.seeds import check_seed_integer
-from .._arguments.shapes import Shape, ShapeLike, check_shape
-from .._classes.base import BuiltIn
+from .._arguments.shapes import Shape, check_shape
+from .._arguments.types import ShapeLike
+from .._classes.base import ArrayInitializer
 from .._classes.random_base import RandomInitializer
 from .._memory.allocation import allocate_aligned
 from ._naming import Building, Draws, current
@@ -30,7 +31,7 @@ Self = TypeVar("Self", bound="Adapter")
 RandomSelf = TypeVar("RandomSelf", bound="RandomAdapter")
 
 
-class Adapter(BuiltIn):
+class Adapter(ArrayInitializer):
     """Calls that give tensors of Keras's backend.
 
     It stands first among the bases: then the class of this package, which has the values, then its

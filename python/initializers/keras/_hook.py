@@ -17,7 +17,7 @@ import keras
 import keras.src.initializers
 from keras.src.backend.common.variables import Variable
 
-from .._classes.base import BuiltIn
+from .._classes.base import ArrayInitializer
 from ._classes import BY_NAME
 from ._naming import Building, current
 from ._tensors import eagerly
@@ -88,7 +88,9 @@ def _record(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_plain_function(initializer: Any) -> bool:
-    return callable(initializer) and not isinstance(initializer, (keras.Initializer, BuiltIn))
+    return callable(initializer) and not isinstance(
+        initializer, (keras.Initializer, ArrayInitializer)
+    )
 
 
 def _now(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from .._arguments.conventions import KERAS
 from .._arguments.dtypes import look_up
 from .._memory.allocation import allocate_aligned
 from ..recipe import Rule
-from ..recipe._resolve import ResolvedRules
+from ..recipe._resolve import ResolvedRules, RulesLike
 from ._names import name_variables
 from ._seed_model import build
 from ._tensors import to_tensor
@@ -19,7 +19,7 @@ from ._tensors import to_tensor
 
 def init_model(
     model: keras.Layer | Callable[[], keras.Layer],
-    rules: Any,
+    rules: RulesLike,
     seed: int | None = None,
     *,
     partial: bool = False,

@@ -15,6 +15,7 @@ import numpy as np
 from .._arguments.checks import show
 from .._arguments.conventions import KERAS
 from .._arguments.seeds import check_seed_integer, no_seeds_drawn
+from .._arguments.types import Activation
 from .._classes.base import Initializer
 from .._frameworks import find_adapter, load_adapter
 from .._public import publish
@@ -37,7 +38,7 @@ def propagate(
     training: bool = True,
     widths: Any = 256,
     depth: int = 20,
-    activation: str = "relu",
+    activation: Activation = "relu",
 ) -> Propagation:
     """Measure the scales of activations and gradients in every layer of a model, beside theory.
 

@@ -167,7 +167,6 @@ def _resnet(layers: int = 50, names: str = "torchvision") -> dict[str, Any]:
 def _t5(width: int = 512, head_width: int = 64) -> dict[str, Any]:
     _check_positive("width", width)
     _check_positive("head_width", head_width)
-    law = ("fan_in", "untruncated_normal")
     return {
         "comment": """\
 T5, in the names of Hugging Face's transformers: normal of variance 1 / fan_in; embeddings of
@@ -185,17 +184,17 @@ transformers, T5PreTrainedModel._init_weights.""",
             Rule(RandomNormal(stddev=1.0), "shared.weight"),
             Rule(RandomNormal(stddev=1.0), "lm_head.weight", optional=True),
             Rule(
-                VarianceScaling(1 / head_width, *law),
+                VarianceScaling(1 / head_width, "fan_in", "untruncated_normal"),
                 "*Attention.q.weight",
                 comment=f"scale = 1 / head_width, head_width = {head_width}",
             ),
-            Rule(VarianceScaling(1.0, *law), "*.weight"),
+            Rule(VarianceScaling(1.0, "fan_in", "untruncated_normal"), "*.weight"),
         ],
     }
 
 
 def _keras() -> dict[str, Any]:
-    laws = {
+    defaults = {
         "*/kernel": GlorotUniform(),
         "*wise_kernel": GlorotUniform(),
         "*/recurrent_kernel": Orthogonal(),
@@ -213,7 +212,9 @@ What Keras's layers do that are not told otherwise, in the names of name_variabl
 forget gates, which begin with bias 1 there, have 0 as the other gates.
 keras.layers, the defaults of the constructors; keras.applications, ConvNeXt's LayerScale.""",
         "convention": "keras",
-        "rules": [Rule(law, pattern, optional=True) for pattern, law in laws.items()],
+        "rules": [
+            Rule(initializer, pattern, optional=True) for pattern, initializer in defaults.items()
+        ],
     }
 
 

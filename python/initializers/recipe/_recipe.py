@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
 
 from .._arguments.checks import show
 from .._arguments.conventions import check_convention
@@ -14,11 +14,25 @@ from .._arguments.dtypes import look_up
 from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Array, Shape
 from .._arguments.specs import Spec
+from .._arguments.types import Convention
 from . import _coverage, _text
 from ._plan import Plan, Weight, make_plan, make_weight
-from ._resolve import ResolvedRules, parse_recipe_rules
+from ._resolve import ResolvedRules, RuleList, parse_recipe_rules
 from ._rule import Rule, check_comment
-from ._sources import read_specs
+from ._sources import SpecsLike, read_specs
+
+# The published recipes that are computed from nothing.
+PlainName: TypeAlias = Literal[
+    "bert",
+    "keras",
+    "keras-convnexttiny",
+    "keras-mobilenetv2",
+    "llama",
+    "llama-3.1-8b",
+    "llama-3.2-1b",
+    "mixtral",
+    "vit",
+]
 
 
 class Recipe:
@@ -70,11 +84,11 @@ class Recipe:
 
     def __init__(
         self,
-        rules: Mapping[str, Any] | Iterable[Rule | tuple[Any, Any]],
+        rules: RuleList,
         *,
         seed: int,
         dtype: str | None = None,
-        convention: str | None = None,
+        convention: Convention | None = None,
         comment: str | None = None,
     ) -> None:
         self.rules = parse_recipe_rules(rules)
@@ -83,6 +97,35 @@ class Recipe:
         self.convention = check_convention(convention)
         self.comment = check_comment(comment)
 
+    @overload
+    @classmethod
+    def for_model(cls, name: PlainName, *, seed: int = 0) -> Recipe: ...
+    @overload
+    @classmethod
+    def for_model(cls, name: Literal["gpt2"], *, seed: int = 0, layers: int = 12) -> Recipe: ...
+    @overload
+    @classmethod
+    def for_model(cls, name: Literal["megatron"], *, seed: int = 0, layers: int) -> Recipe: ...
+    @overload
+    @classmethod
+    def for_model(
+        cls,
+        name: Literal["resnet"],
+        *,
+        seed: int = 0,
+        layers: int = 50,
+        names: Literal["keras", "torchvision"] = "torchvision",
+    ) -> Recipe: ...
+    @overload
+    @classmethod
+    def for_model(
+        cls, name: Literal["keras-resnet50"], *, seed: int = 0, layers: int = 50
+    ) -> Recipe: ...
+    @overload
+    @classmethod
+    def for_model(
+        cls, name: Literal["t5"], *, seed: int = 0, width: int = 512, head_width: int = 64
+    ) -> Recipe: ...
     @classmethod
     def for_model(cls, name: str, *, seed: int = 0, **numbers: Any) -> Recipe:
         """Return the published recipe of an architecture; its comments cite the source.
@@ -120,7 +163,7 @@ class Recipe:
         """Return the place in `rules` of the first one that matches a name, or None."""
         return _coverage.find(self.rules, name)
 
-    def choose(self, name: str, shape: Shape, convention: str | None = None) -> Rule:
+    def choose(self, name: str, shape: Shape, convention: Convention | None = None) -> Rule:
         """Return what the weight of that name and shape gets, as the adapters ask for it.
 
         Args:
@@ -137,7 +180,7 @@ class Recipe:
         assert rule is not None
         return rule
 
-    def weight(self, name: str, spec: Any, convention: str | None = None) -> Weight:
+    def weight(self, name: str, spec: Any, convention: Convention | None = None) -> Weight:
         """Return what one weight gets, with the seed that belongs to its name.
 
         Args:
@@ -156,7 +199,7 @@ class Recipe:
         dtype = self._choose_dtype(self.rules[place], known.dtype)
         return make_weight(rule, self.seed, name, known, dtype)
 
-    def _read(self, specs: Any, convention: str | None) -> dict[str, Spec]:
+    def _read(self, specs: Any, convention: Convention | None) -> dict[str, Spec]:
         """Return the weights of a model, in the convention that the caller states."""
         found = read_specs(specs)
         if check_convention(convention) is None:
@@ -171,7 +214,9 @@ class Recipe:
         is_float = given is None or look_up(given).kind == "f"
         return rule.dtype or (self.dtype if is_float else None) or given or "float32"
 
-    def plan(self, specs: Any, convention: str | None = None, partial: bool = False) -> Plan:
+    def plan(
+        self, specs: SpecsLike, convention: Convention | None = None, partial: bool = False
+    ) -> Plan:
         """Return which rule applies to which weight of a model.
 
         Args:
@@ -198,7 +243,7 @@ class Recipe:
         return make_plan(self, self._read(specs, convention), partial)
 
     def init(
-        self, specs: Any, convention: str | None = None, partial: bool = False
+        self, specs: SpecsLike, convention: Convention | None = None, partial: bool = False
     ) -> dict[str, Array]:
         """Return the first values of all weights of a model, in new arrays.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from .._arguments.checks import check_bool, show
 from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Shape
-from .._classes.base import Initializer
+from .._classes.base import Initializer, InitializerLike
 from . import _coverage
 from ._initializer_data import as_data
 from ._patterns import Pattern, read_pattern
@@ -17,6 +18,30 @@ from ._rule import Rule
 
 # A weight's name, its shape, and the convention of what holds it.
 Named: TypeAlias = "tuple[str, Shape, str | None]"
+
+# The rule of a pattern; None for weights that keep their values.
+RuleLike: TypeAlias = InitializerLike | Rule | None
+PatternLike: TypeAlias = str | re.Pattern[str]
+
+# Rules with their patterns, as `Recipe` reads them. Values are `RuleLike`; but of a dict with
+# values of several types in a variable, a type checker knows `dict[str, object]`.
+RuleList: TypeAlias = (
+    Mapping[str, Any]
+    | Mapping[re.Pattern[str], Any]
+    | Mapping[PatternLike, Any]
+    | Iterable[Rule | tuple[PatternLike, Any]]
+)
+
+
+class Chooses(Protocol):
+    """An object that chooses rules, such as a `Recipe`."""
+
+    def choose(self, name: str, shape: Shape) -> RuleLike:
+        """Return the rule of a weight, or None if it keeps its values."""
+
+
+# Rules as adapters read them.
+RulesLike: TypeAlias = RuleList | Chooses | Callable[[str, Shape], RuleLike]
 
 
 @dataclass(frozen=True)
@@ -155,7 +180,7 @@ class ResolvedRules:
         ValueError: If it has a wrong value.
     """
 
-    def __init__(self, rules: object, seed: int | None) -> None:
+    def __init__(self, rules: RulesLike | ResolvedRules, seed: int | None) -> None:
         self.seed = check_seed_integer(getattr(rules, "seed", None) if seed is None else seed)
         if isinstance(rules, ResolvedRules):
             self.__dict__ = {**vars(rules), "seed": self.seed}

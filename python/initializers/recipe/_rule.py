@@ -14,6 +14,7 @@ from .._arguments.conventions import check_convention
 from .._arguments.dtypes import DType, look_up
 from .._arguments.seeds import fold_in
 from .._arguments.shapes import Shape
+from .._arguments.types import Convention
 from .._classes.axis_order import find_order
 from .._classes.serialization import get
 from .._filling import AnyFill, Fill, StackFill, plan_fill
@@ -91,7 +92,7 @@ class Rule:
     permute: tuple[int, ...] | None = None
     name: str | None = None
     stack: int = 0
-    convention: str | None = None
+    convention: Convention | None = None
     optional: bool = False
     comment: str | None = None
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, cast
 
 from .._arguments.checks import check_name, show
 from .._arguments.conventions import KERAS, TORCH, check_convention
 from .._arguments.specs import Spec
+from .._arguments.types import Convention
 from .._arguments.unique_json import read_json
 from .._frameworks import find_adapter, load_adapter
+
+# The names and shapes of weights: a mapping or a list of them, a path, or a model of a framework.
+SpecsLike: TypeAlias = Mapping[str, Any] | Sequence[Any] | str | PathLike[str] | Callable[..., Any]
+
+ModelName: TypeAlias = Literal[
+    "gpt2",
+    "keras-convnexttiny",
+    "keras-mobilenetv2",
+    "keras-resnet50",
+    "llama-3.1-8b",
+    "llama-3.2-1b",
+]
 
 # Where an adapter lists the name, shape, dtype and convention of each weight.
 _LISTS = {"jax": "_tree", "keras": "_names", "torch": "_weights"}
@@ -20,7 +33,7 @@ _LISTS = {"jax": "_tree", "keras": "_names", "torch": "_weights"}
 _SHAPES = Path(__file__).parent.parent / "data" / "shapes"
 
 
-def read_specs(source: Any) -> dict[str, Spec]:
+def read_specs(source: SpecsLike) -> dict[str, Spec]:
     """Return the weights that `source` tells of, in its order.
 
     Args:
@@ -55,7 +68,7 @@ def read_specs(source: Any) -> dict[str, Spec]:
     return _read_structure(source) if found is None else _collect(found)
 
 
-def model_specs(name: str) -> dict[str, Spec]:
+def model_specs(name: ModelName) -> dict[str, Spec]:
     """Return the weights of a well-known model, as the package has them.
 
     Args:
@@ -73,9 +86,9 @@ def model_specs(name: str) -> dict[str, Spec]:
     return _read_file(str(_SHAPES / f"{check_name('name', name, list_models())}.json"))
 
 
-def list_models() -> list[str]:
+def list_models() -> list[ModelName]:
     """Return the names that `model_specs` takes."""
-    return sorted(path.stem for path in _SHAPES.glob("*.json"))
+    return sorted(cast(ModelName, path.stem) for path in _SHAPES.glob("*.json"))
 
 
 def _read_file(path: str) -> dict[str, Spec]:
@@ -107,7 +120,9 @@ def _read_structure(source: Any) -> dict[str, Spec]:
     )
 
 
-def _split(name: object, value: Any, convention: str | None) -> tuple[Any, Any, str | None, Any]:
+def _split(
+    name: object, value: Any, convention: Convention | None
+) -> tuple[Any, Any, Convention | None, Any]:
     """Return the shape, dtype, convention and rows of padding that a value of a mapping tells."""
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in ("shape", "dtype", "padding")]
@@ -124,7 +139,7 @@ def _split(name: object, value: Any, convention: str | None) -> tuple[Any, Any, 
     return value, None, convention, ()
 
 
-def _convention_of(value: Any) -> str | None:
+def _convention_of(value: Any) -> Convention | None:
     """Return the convention of the framework that an array is of."""
     for place, kinds, convention in _ARRAYS:
         loaded = sys.modules.get(place)
@@ -134,7 +149,7 @@ def _convention_of(value: Any) -> str | None:
 
 
 # A variable of Keras comes first: on torch's backend it is no tensor, but may look like one.
-_ARRAYS = (
+_ARRAYS: tuple[tuple[str, tuple[str, ...], Convention], ...] = (
     ("keras", ("Variable",), KERAS),
     ("flax.nnx", ("Variable",), KERAS),
     ("flax.core.meta", ("AxisMetadata",), KERAS),
@@ -143,7 +158,7 @@ _ARRAYS = (
 )
 
 
-def _split_entry(entry: object, convention: str | None) -> tuple[Any, ...]:
+def _split_entry(entry: object, convention: Convention | None) -> tuple[Any, ...]:
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise ValueError(
             "a list of weights must be of {'name', 'shape', 'dtype'}, "
@@ -157,7 +172,9 @@ def _collect(weights: Iterable[tuple[Any, ...]]) -> dict[str, Spec]:
     return dict(_unique((weight[0], _make(*weight)) for weight in weights))
 
 
-def _make(name: object, shape: Any, dtype: Any, convention: str | None, padding: Any = ()) -> Spec:
+def _make(
+    name: object, shape: Any, dtype: Any, convention: Convention | None, padding: Any = ()
+) -> Spec:
     if not isinstance(name, str):
         raise TypeError(f"a weight's name must be a string, received: {show(name)}")
     if str(dtype).startswith("torch."):

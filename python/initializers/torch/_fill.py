@@ -12,6 +12,8 @@ from torch import Tensor
 from .._arguments.checks import check_name, show
 from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.seeds import SeedGenerator, check_seed
+from .._arguments.types import Convention
+from .._classes.base import InitializerLike
 from .._filling import plan_fill
 from ..recipe import Rule
 from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write
@@ -29,11 +31,11 @@ active = _Active()
 
 def fill_(
     tensor: Tensor,
-    initializer: Any,
+    initializer: InitializerLike,
     seed: int | SeedGenerator | None = None,
     *,
     generator: torch.Generator | None = None,
-    convention: str = TORCH,
+    convention: Convention = TORCH,
 ) -> Tensor:
     """Fill a tensor in place with the values of an initializer.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from .._arguments.checks import (
 )
 from .._arguments.seeds import SeedGenerator
 from .._arguments.shapes import Array, Shape
+from .._arguments.types import Nonlinearity
 from .._classes.constants import Constant, Identity, Ones, Zeros
 from .._classes.convolution_kernels import Dirac
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
@@ -37,6 +38,7 @@ from .._memory.exact_cast import cast
 from ._fill import fill, fill_seeded
 from ._tensor import check_tensor, dtype_of
 
+FanMode: TypeAlias = Literal["fan_in", "fan_out"]
 Generator: TypeAlias = "torch.Generator | None"
 Seed: TypeAlias = "int | SeedGenerator | None"
 
@@ -222,8 +224,8 @@ def xavier_normal_(
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    mode: FanMode = "fan_in",
+    nonlinearity: Nonlinearity = "leaky_relu",
     generator: Generator = None,
     *,
     seed: Seed = None,
@@ -244,8 +246,8 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    mode: FanMode = "fan_in",
+    nonlinearity: Nonlinearity = "leaky_relu",
     generator: Generator = None,
     *,
     seed: Seed = None,
@@ -267,17 +269,18 @@ def _clamp_on_device(block: Tensor, least: Array | None, most: Array | None) -> 
     block.copy_(wide)
 
 
-def _compute_kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
+def _compute_kaiming_std(
+    tensor: Tensor, a: float, mode: FanMode, nonlinearity: Nonlinearity
+) -> float | None:
     """Return the standard deviation, or None for a tensor without elements."""
-    mode = check_name(
-        "mode", mode.lower() if isinstance(mode, str) else mode, ("fan_in", "fan_out")
-    )
+    lower = mode.lower() if isinstance(mode, str) else mode
+    fan = check_name("mode", lower, ("fan_in", "fan_out"))
     gain = calculate_gain(nonlinearity, a)
     fan_in, fan_out = _compute_fans(tensor)
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return None
-    return gain / math.sqrt(fan_in if mode == "fan_in" else fan_out)
+    return gain / math.sqrt(fan_in if fan == "fan_in" else fan_out)
 
 
 def _compute_fans(tensor: Tensor) -> tuple[int, int]:

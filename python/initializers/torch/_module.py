@@ -12,7 +12,7 @@ from torch.nn import Module
 
 from .._arguments.checks import show
 from ..recipe import Rule
-from ..recipe._resolve import ResolvedRules
+from ..recipe._resolve import ResolvedRules, RulesLike
 from ._buffers import list_warnings, plan_buffers
 from ._changes import Changes, Planned, naming
 from ._names import named_modules
@@ -24,7 +24,7 @@ M = TypeVar("M", bound=Module)
 
 def init_module_(
     module: M,
-    rules: Any,
+    rules: RulesLike,
     seed: int | None = None,
     device: Any = None,
     *,

@@ -203,7 +203,7 @@ def test_other_arguments() -> None:
     with pytest.raises(ValueError, match=r"`path` must be Unicode text, received: '\\ud800'"):
         fold_in(1, "\ud800")
     with pytest.raises(ValueError, match=r"'relu6' \(did you mean 'relu'\?\)"):
-        calculate_gain("relu6")
+        calculate_gain("relu6")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="`param` must be a finite number, received: '1'"):
         calculate_gain("leaky_relu", "1")  # type: ignore[arg-type]
     for flag in (True, np.True_, np.array(True)):

@@ -157,7 +157,7 @@ def test_configs(config: Any, error: type[Exception], text: str) -> None:
 
 def test_custom_objects() -> None:
     with pytest.raises(TypeError, match=r"`custom_objects` must be a dict, received: \['a'\]"):
-        deserialize("zeros", ["a"])  # type: ignore[arg-type]
+        deserialize("zeros", ["a"])  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"`identifier` must be .*, received: 3"):
         deserialize("three", {"three": 3})
     with pytest.raises(TypeError, match="Thing must have a `from_config` method, received: "):
@@ -238,7 +238,7 @@ def test_foreign_reprs_do_not_break_messages() -> None:
             raise RuntimeError
 
     with pytest.raises(TypeError, match="received: an instance of Broken"):
-        get(Broken())
+        get(Broken())  # type: ignore[call-overload]
     with pytest.raises(ValueError, match=r"received: '1{96}\.\.\."):
         get("1" * 1000)
     with pytest.raises(TypeError, match="received: an array of shape"):

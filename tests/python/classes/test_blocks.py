@@ -134,7 +134,7 @@ def test_kernels(initializer: Any, shape: tuple[int, ...], dtype: str, data: st.
 @pytest.mark.parametrize("side", ["real", "imag"])
 @examples
 @given(data=st.data(), length=st.integers(3, 9), bins=st.integers(2, 9))
-def test_stft(side: str, dtype: str, data: st.DataObject, length: int, bins: int) -> None:
+def test_stft(side: Any, dtype: str, data: st.DataObject, length: int, bins: int) -> None:
     check(data, STFT(side), (length, 1, bins), dtype)
 
 

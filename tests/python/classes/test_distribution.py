@@ -311,7 +311,7 @@ def test_variance_of_presets(name: str, variance: float, distribution: str, dtyp
 @pytest.mark.parametrize("mode", FANS)
 @pytest.mark.parametrize("distribution", UNIT_LAWS)
 @pytest.mark.parametrize("dtype", FINE)
-def test_variance_scaling(mode: str, distribution: str, dtype: str) -> None:
+def test_variance_scaling(mode: Any, distribution: Any, dtype: str) -> None:
     seed = fold_in(SEED, mode, distribution, dtype)
     x = initializers.VarianceScaling(0.5, mode, distribution, seed)(SHAPE, dtype)
     assert abs(variance_score(x, with_variance(distribution, 0.5 / FANS[mode]))) < 4.0
@@ -324,7 +324,7 @@ def test_variance_scaling_by_axes() -> None:
 
 
 @pytest.mark.parametrize("distribution", UNIT_LAWS)
-def test_variance_has_power(distribution: str) -> None:
+def test_variance_has_power(distribution: Any) -> None:
     x = initializers.VarianceScaling(0.5, "fan_in", distribution, SEED)(SHAPE)
     law = with_variance(distribution, 0.5 / 2000.0)
     assert abs(variance_score(x, law)) < 4.0 < abs(variance_score(1.01 * x, law))

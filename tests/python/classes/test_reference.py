@@ -366,7 +366,8 @@ def test_unit_roots(n: int) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("side", ["real", "imag"])
 @pytest.mark.parametrize("window", ["hann", "hamming", None])
-def test_stft(dtype: str, side: str, window: str | None) -> None:
+def test_stft(dtype: str, side: Any, window: str | None) -> None:
+    scaling: Any
     for scaling, periodic in itertools.product(["density", "spectrum", None], [False, True]):
         for shape in [(1, 1, 2), (3, 1, 2), (16, 1, 9), (25, 1, 40)]:
             kernel = initializers.STFT(side, window, scaling, periodic)(shape, dtype)
@@ -387,7 +388,7 @@ def test_fans(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
 @pytest.mark.parametrize("law", ["uniform", "truncated_normal", "untruncated_normal"])
-def test_variance_scaling(mode: str, law: str) -> None:
+def test_variance_scaling(mode: Any, law: Any) -> None:
     for shape, scale in itertools.product(SHAPES, [1.0, 2.0, 0.1]):
         values = initializers.VarianceScaling(scale, mode, law, seed=-7)(shape, "float64")
         width = reference.scaled(scale, mode, law, *reference.fans(shape))

@@ -84,7 +84,7 @@ def test_initializer_subclasses() -> None:
     initializer = ExampleRandomNormal(mean=100.0, stddev=0.5)
     assert abs(initializer((10, 10)).mean() - 100) < 1
     config = serialize(initializer)
-    again = deserialize(config, custom_objects={"ExampleRandomNormal": ExampleRandomNormal})
+    again: Any = deserialize(config, custom_objects={"ExampleRandomNormal": ExampleRandomNormal})
     assert (again.mean, again.stddev) == (100.0, 0.5)
     assert initializer.clone() == initializer
     assert repr(initializer) == "ExampleRandomNormal(mean=100.0, stddev=0.5)"

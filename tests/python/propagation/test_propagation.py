@@ -62,7 +62,7 @@ def test_glorot_with_tanh_is_stable_and_theory_follows() -> None:
         (0.01, "softplus", "vanishing: over 19 layers, activations change by ×1 "),
     ],
 )
-def test_bad_scales_are_told(stddev: float, activation: str, verdict: str) -> None:
+def test_bad_scales_are_told(stddev: float, activation: Any, verdict: str) -> None:
     result = propagate(RandomNormal(stddev=stddev), activation=activation)
     assert result.verdict.startswith(verdict)
 

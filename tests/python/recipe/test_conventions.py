@@ -120,11 +120,11 @@ def test_conflicts_and_bad_values(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="must be the recipe's, 'torch', received: 'keras'"):
             call({"w": (2, 3)}, convention="keras")
         with pytest.raises(ValueError, match="`convention` must be one of 'keras', 'torch'"):
-            call({"w": (2, 3)}, convention="jax")
+            call({"w": (2, 3)}, convention="jax")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must be the recipe's"):
         checkpoint.write(recipe, {"w": (2, 3)}, tmp_path / "a.safetensors", convention="keras")
     with pytest.raises(ValueError, match="`convention` must be one of"):
-        Spec((2, 3), None, "jax")
+        Spec((2, 3), None, "jax")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="`convention` must be one of"):
         read_specs({"convention": "jax", "tensors": {"w": (2, 3)}})
     with pytest.raises(TypeError, match="`partial` must be a bool"):
@@ -137,9 +137,10 @@ def test_conflicts_and_bad_values(tmp_path: Path) -> None:
 def test_published_recipes_state_their_convention() -> None:
     from initializers.recipe._published import list_recipes
 
+    make: Any = Recipe.for_model
     for name in list_recipes():
         numbers = {"layers": 2} if name == "megatron" else {}
-        assert Recipe.for_model(name, **numbers).convention in ("keras", "torch")
+        assert make(name, **numbers).convention in ("keras", "torch")
     for name in list_models():
         assert {spec.convention for spec in model_specs(name).values()} == {
             Recipe.for_model(name).convention
@@ -149,6 +150,7 @@ def test_published_recipes_state_their_convention() -> None:
 def test_a_file_says_how_it_was_laid_out(tmp_path: Path) -> None:
     recipe = Recipe({"*": "he_normal"}, seed=3)
     specs = {"a": Spec((4, 6), None, "torch"), "b": Spec((4, 6), None, "keras"), "c": Spec((4,))}
+    convention: Any
     for convention, given, recorded in (
         ("torch", {"a": (4, 6)}, "torch"),
         ("keras", {"a": (4, 6)}, "keras"),

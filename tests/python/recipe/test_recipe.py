@@ -37,7 +37,11 @@ def made(recipe: Recipe, name: str, shape: Any, dtype: str | None = None) -> Any
 
 
 def test_the_first_rule_counts_and_names_give_seeds() -> None:
-    rules = [("*.bias", "zeros"), (re.compile(r"\w+\.[0-9]+"), RandomNormal()), ("a*", "ones")]
+    rules: Any = [
+        ("*.bias", "zeros"),
+        (re.compile(r"\w+\.[0-9]+"), RandomNormal()),
+        ("a*", "ones"),
+    ]
     recipe = Recipe(rules, seed=7)
     assert same_bits(made(recipe, "a.bias", (3,)), Zeros()((3,)))
     expected = RandomNormal(seed=fold_in(7, "a.12"))((3, 4))
@@ -87,7 +91,8 @@ def test_torch_weights_are_kernels_transposed(shape: tuple[int, ...], law: str) 
     kernel = tuple(shape[axis] for axis in axes)
     values = made(torch, "x", shape)
     assert values.shape == shape
-    expected = initializers.get(law).with_seed(fold_in(1, "x"))(kernel)
+    initializer: Any = initializers.get(law)
+    expected = initializer.with_seed(fold_in(1, "x"))(kernel)
     assert same_bits(np.ascontiguousarray(values.transpose(axes)), expected)
     # As the same rule does for an adapter, and as a permutation that is told.
     assert torch.choose("x", shape).permute == axes
@@ -95,7 +100,7 @@ def test_torch_weights_are_kernels_transposed(shape: tuple[int, ...], law: str) 
     assert same_bits(made(told, "x", shape), values)
     # A rule may go another way.
     keras = Recipe([Rule(law, "*", convention="keras")], seed=1, convention="torch")
-    expected = initializers.get(law).with_seed(fold_in(1, "x"))(shape)
+    expected = initializer.with_seed(fold_in(1, "x"))(shape)
     assert same_bits(made(keras, "x", shape), expected)
 
 
@@ -104,7 +109,8 @@ def test_what_has_no_layout_is_made_as_it_stands() -> None:
     axes = VarianceScaling(input_axes=[1], output_axes=[0])
     for law in (RandomNormal(), Constant(table), Constant(2), axes, "uniform", "zeros"):
         recipe = Recipe({"*": law}, seed=1, convention="torch")
-        seeded = initializers.get(law).with_seed(fold_in(1, "x"))
+        initializer: Any = initializers.get(law)
+        seeded = initializer.with_seed(fold_in(1, "x"))
         assert same_bits(made(recipe, "x", (2, 3)), seeded((2, 3)))
         assert recipe.weight("x", (2, 3)).permute is None
     he = Recipe({"*": "he_normal"}, seed=1, convention="torch")

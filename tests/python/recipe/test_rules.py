@@ -127,6 +127,7 @@ def test_rules() -> None:
         rules.choose("other", (3,))
     with pytest.raises(ValueError, match="must name the 1 axes of its shape"):
         ResolvedRules({"*": Rule("ones", permute=(1, 0))}, 5).choose("bias", (3,))
+    bad: Any
     for bad in (None, "he_normal", HeNormal(), HeNormal, 3):
         with pytest.raises(TypeError, match="`rules` must be a Recipe, a mapping"):
             ResolvedRules(bad, 5)

@@ -46,7 +46,7 @@ def test_files(tmp_path: Path) -> None:
     path = tmp_path / "specs.json"
     for content in (table, rows, {"name": "x", "convention": "keras", "tensors": table}):
         path.write_text(json.dumps(content))
-        stated = "keras" if "convention" in content else None
+        stated: Any = "keras" if "convention" in content else None
         expected = {n: replace(spec, convention=stated) for n, spec in EXPECTED.items()}
         assert read_specs(path) == read_specs(str(path)) == expected
     with pytest.raises(FileNotFoundError):
@@ -100,11 +100,12 @@ def test_any_json_is_specs_or_an_error(content: Any) -> None:
 
 
 def test_bad_input() -> None:
+    bad: Any
     for bad in (None, 3, b"a"):
         with pytest.raises(TypeError, match="`specs` must be a mapping from names to shapes"):
             read_specs(bad)
     with pytest.raises(TypeError, match="a weight's name must be a string, received: 1"):
-        read_specs({1: (2,)})
+        read_specs({1: (2,)})  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="`dtype` must be"):
         Spec((2,), 3)  # type: ignore[arg-type]
 
@@ -120,6 +121,6 @@ def test_models() -> None:
         "llama-3.2-1b": 146,
     }
     with pytest.raises(ValueError, match=r"`name` must be one of .*did you mean 'gpt2'\?"):
-        model_specs("gpt-2")
+        model_specs("gpt-2")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="`name` must be one of"):
-        model_specs("../shapes/gpt2")
+        model_specs("../shapes/gpt2")  # type: ignore[arg-type]
