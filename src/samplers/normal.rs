@@ -1,21 +1,20 @@
 //! Normal values by the Box–Muller transform (`docs/stream.md`, section 4).
 //!
-//! G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958. Element j < 32
-//! of a group of 64 has its radius in word j and its angle in word 32 + j, element 32 + j the same two
-//! words: any vector up to 32 lanes wide loads without a shuffle.
+//! G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958. In a group of 64, words j
+//! and 32 + j are the radius and the angle of elements j and 32 + j. So vectors of up to 32 lanes load without a shuffle.
 
 use crate::error::{Error, finite};
 use crate::fill::groups::Kernel;
 use crate::float::element::{Compute, ComputeInternal, Element, fits};
 use crate::samplers::{Sampler, SamplerInternal};
 
-/// The parameters, in an error.
+/// The names of the parameters in errors.
 pub(crate) const NAMES: &str = "`mean` and `stddev`";
 
 /// The normal distribution.
 ///
-/// The standard normal z is within 5 ulp of the exact function of its two words and reaches ±6.66 (±8.65
-/// for f64); the value is `mean + stddev·z`, each operation rounded once.
+/// The value is `mean + stddev·z`, each operation rounded once. The standard normal z differs from the exact function of its
+/// two words by at most 5 ulp. The largest |z| is 6.66 (f64: 8.65).
 ///
 /// ```
 /// use initializers::{Normal, Sampler};
@@ -32,10 +31,10 @@ pub struct Normal {
 }
 
 impl Normal {
-    /// The normal distribution with a finite mean and a finite standard deviation ≥ 0.
+    /// Creates a normal distribution with a finite mean and a finite standard deviation ≥ 0.
     ///
     /// # Errors
-    /// [`Error::Parameter`] when one is not finite or `stddev` is negative.
+    /// [`Error::Parameter`] if one is not finite or `stddev` is negative.
     pub fn new(mean: f64, stddev: f64) -> Result<Self, Error> {
         finite("mean", mean)?;
         if !(stddev >= 0.0 && stddev.is_finite()) {
@@ -44,7 +43,7 @@ impl Normal {
         Ok(Self { mean, stddev })
     }
 
-    /// `mean` and `stddev` rounded to the computing type, when mean + stddev·z fits T for z in [low, high].
+    /// Rounds `mean` and `stddev` to the computing type; an error unless mean + stddev·z fits T for all z in [low, high].
     pub(crate) fn parameters<T: Element>(&self, low: f64, high: f64) -> Result<[T::Compute; 2], Error> {
         let [mean, stddev] = [self.mean, self.stddev].map(T::Compute::parameter);
         let [mean_64, stddev_64] = [mean, stddev].map(Compute::to_f64);

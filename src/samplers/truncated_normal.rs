@@ -1,7 +1,7 @@
 //! Truncated normal values (`docs/stream.md`, section 5).
 //!
-//! One word each, by inversion: ±2 standard deviations by one rational without a logarithm, any other bounds
-//! by the exact inverse in f64, bounds that no normal reaches by the normal sampler itself.
+//! Each value is computed from one word, by inversion. Bounds of ±2 standard deviations use one rational without a
+//! logarithm, other bounds the exact inverse in f64. Bounds that no normal reaches use the normal sampler.
 
 use crate::error::Error;
 use crate::fill::groups::Kernel;
@@ -11,10 +11,10 @@ use crate::samplers::normal::{NAMES, Normal, NormalKernel};
 use crate::samplers::{Sampler, SamplerInternal};
 use crate::stream::words::GROUP;
 
-/// A normal distribution cut at bounds given in standard deviations from the mean.
+/// A normal distribution truncated at bounds that are given in standard deviations from the mean.
 ///
-/// `mean` and `stddev` are those of the normal before the cut; cut at ±2 the standard deviation is
-/// 0.87962566103423978 of it. No value lies beyond the bounds as they round to the element type.
+/// `mean` and `stddev` are those of the normal distribution before truncation. Truncation at ±2 multiplies the standard
+/// deviation by 0.87962566103423978. No value lies beyond the bounds, rounded to the element type.
 ///
 /// ```
 /// use initializers::{Sampler, TruncatedNormal};
@@ -34,18 +34,18 @@ pub struct TruncatedNormal {
 }
 
 impl TruncatedNormal {
-    /// Cut at two standard deviations on both sides.
+    /// Truncates at two standard deviations on both sides.
     ///
     /// # Errors
-    /// [`Error::Parameter`] as [`Normal::new`].
+    /// As [`Normal::new`].
     pub fn new(mean: f64, stddev: f64) -> Result<Self, Error> {
         Self::with_bounds(mean, stddev, -2.0, 2.0)
     }
 
-    /// Cut at `lower` and `upper` standard deviations from the mean, `lower` < 37, `upper` > −37; either may be infinite.
+    /// Truncates at `lower` and `upper` standard deviations from the mean, `lower` < 37, `upper` > −37; either may be infinite.
     ///
     /// # Errors
-    /// [`Error::Parameter`] as [`Normal::new`], or when a bound is NaN or out of its range, or `lower` is not below `upper`.
+    /// As [`Normal::new`], and [`Error::Parameter`] if a bound is NaN or out of its range, or `lower` is not below `upper`.
     pub fn with_bounds(mean: f64, stddev: f64, lower: f64, upper: f64) -> Result<Self, Error> {
         let normal = Normal::new(mean, stddev)?;
         let refuse = |name, condition, value| Err(Error::Parameter { name, condition, value });
@@ -78,7 +78,7 @@ impl SamplerInternal for TruncatedNormal {
             return Ok(TruncatedKernel::TwoSigma { mean, stddev });
         }
         let inverse = Inverse::new(lower, upper);
-        // A tail that begins far out reaches farther than the sampler of the whole distribution.
+        // A tail that begins far from the mean has larger values than the normal sampler.
         for z in inverse.ends::<T::Compute>() {
             let value = mean + stddev * z;
             if !T::round(value).widen().to_f64().is_finite() {
@@ -170,7 +170,7 @@ impl Inverse {
         Self { lower, upper, side, start, mass, end }
     }
 
-    /// The smallest and the largest value that a word gives.
+    /// Returns the smallest and the largest value of all words.
     fn ends<C: Compute>(&self) -> [C; 2] {
         [0x00, 0xff].map(|byte| {
             let word = bytemuck::pod_read_unaligned(&[byte; 8][..size_of::<C>()]);

@@ -7,9 +7,9 @@ use crate::samplers::{Sampler, SamplerInternal};
 
 /// The uniform distribution on [minval, maxval).
 ///
-/// A value is `minval + (maxval − minval)·u`, each operation rounded once, where u is one of the 2^24
-/// multiples of 2^-24 in [0, 1) (2^53 and 2^-53 for f64). A result that rounds to `maxval` becomes the
-/// largest value of the element type below it; where the two are equal in that type, every value is that one.
+/// The value is `minval + (maxval − minval)·u`, each operation rounded once, where u is one of the 2^24 multiples of 2^-24 in
+/// [0, 1) (f64: 2^53 multiples of 2^-53). A result that rounds to `maxval` becomes the largest value of the element type below
+/// `maxval`. If both bounds round to the same value, all values are equal to it.
 ///
 /// ```
 /// use initializers::{Sampler, Uniform};
@@ -27,10 +27,10 @@ pub struct Uniform {
 }
 
 impl Uniform {
-    /// The uniform distribution on [minval, maxval), minval ≤ maxval, both finite.
+    /// Creates the uniform distribution on [minval, maxval), minval ≤ maxval, both finite.
     ///
     /// # Errors
-    /// [`Error::Parameter`] when a bound is not finite or `maxval` is below `minval`.
+    /// [`Error::Parameter`] if a bound is not finite or `maxval` is below `minval`.
     pub fn new(minval: f64, maxval: f64) -> Result<Self, Error> {
         finite("minval", minval)?;
         finite("maxval", maxval)?;
@@ -59,7 +59,7 @@ impl SamplerInternal for Uniform {
             return Err(Error::Reach { names: "`maxval` - `minval`", reach, dtype: T::Compute::NAME });
         }
         let (first, end) = (T::round(low), T::round(high));
-        // Cutting before the rounding to T gives what cutting after it would: rounding is monotone.
+        // Clamping before the rounding to T gives the same result as clamping after it: rounding is monotone.
         let last = if first.widen() < end.widen() { end.next_down() } else { first };
         Ok(UniformKernel { low, range, last: last.widen() })
     }
