@@ -35,7 +35,8 @@ def read_rustdoc() -> dict[str, Any]:
     subprocess.run(
         command + options, cwd=ROOT, env={**os.environ, "RUSTC_BOOTSTRAP": "1"}, check=True
     )
-    return json.loads((TARGET / "doc" / "initializers.json").read_text())
+    found: dict[str, Any] = json.loads((TARGET / "doc" / "initializers.json").read_text())
+    return found
 
 
 def signature(item: Item) -> str:
@@ -56,11 +57,11 @@ def type_name(kind: Any) -> str:
     if kind is None or isinstance(kind, str):
         return kind or "_"
     if "primitive" in kind or "generic" in kind:
-        return kind.get("primitive") or kind["generic"]
+        return str(kind.get("primitive") or kind["generic"])
     path = kind.get("resolved_path", kind)
     arguments = ((path.get("args") or {}).get("angle_bracketed") or {}).get("args") or []
     names = [type_name(argument.get("type", argument.get("lifetime"))) for argument in arguments]
-    return path["path"] + (f"<{', '.join(names)}>" if names else "")
+    return str(path["path"]) + (f"<{', '.join(names)}>" if names else "")
 
 
 def list_api(crate: dict[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pages import GPT2
+
 ROOT = Path(__file__).parents[3]
-GPT2 = "c4031cb44022f27db52bfc32008f0a9f15714f87b290a3b3596695017e8f113c"
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])

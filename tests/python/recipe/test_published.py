@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_examples import GPT2
 
 from initializers import (
     GlorotUniform,
@@ -21,6 +20,7 @@ from initializers import (
     fold_in,
 )
 from initializers.recipe import list_models, model_specs
+from pages import GPT2
 
 FAMILIES = ("bert", "gpt2", "keras", "llama", "megatron", "mixtral", "resnet", "t5", "vit")
 
