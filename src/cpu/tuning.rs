@@ -21,6 +21,13 @@ pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(50);
 /// Elements that are drawn together and then scattered into a view with gaps: they stay in the first-level cache.
 pub(crate) const SCATTERED_ELEMENTS: usize = 4096;
 
+/// Groups that go through the passes of a fill together. Words and values stay in the first-level cache, and starting a
+/// pass costs nothing beside it: 8 would make uniform values in f32 5 % slower.
+pub(crate) const GROUPS_PER_PASS: usize = 16;
+
+/// Groups of a part of a tensor, at most, for which less memory is cleared before the passes.
+pub(crate) const SHORT_PART_GROUPS: usize = 4;
+
 /// Keystream blocks that a [`Stream`](crate::Stream) generates at once: as many as the widest vectors do together.
 pub(crate) const STREAM_BLOCKS: usize = 16;
 

@@ -1,6 +1,10 @@
-//! Groups of elements from their words.
+//! Groups of elements, computed in three passes: words, values of the computing type, rounded values.
+//!
+//! Each pass is compiled for each vector width: the words once, the values for each formula and computing type, the rounding
+//! for each element type. The code around the passes is compiled for no width and for no distribution.
 
-use crate::cpu::dispatch::WithVectors;
+use crate::cpu::dispatch::{Width, WithVectors};
+use crate::cpu::tuning::{GROUPS_PER_PASS, SHORT_PART_GROUPS};
 use crate::cpu::vectors::Vectors;
 use crate::fill::block::Block;
 use crate::float::element::{Compute, ComputeInternal, Element};
@@ -8,110 +12,156 @@ use crate::stream::chacha::ChaCha8;
 use crate::stream::seed::Seed;
 use crate::stream::words::{GROUP, Word};
 
-/// Groups whose words are drawn at once: words and values stay in the first-level cache.
-const PIECE: usize = 4;
-
 type WordOf<T> = <<T as Element>::Compute as ComputeInternal>::Word;
 
-/// What turns the words of a group into values. Inlined into the vectorised fill.
+/// The rounded parameters and the formula of a distribution.
 pub(crate) trait Kernel<C: Compute>: Sync {
-    /// The values of one group from its words.
-    fn group(&self, words: &[C::Word; GROUP], out: &mut [C; GROUP]);
+    /// Computes groups from their words, on vectors no wider than `width`.
+    fn groups(&self, width: Width, words: &[[C::Word; GROUP]], out: &mut [[C; GROUP]]);
 }
 
-/// The elements of `block` from number `offset` on.
-pub(crate) struct Part<'a, T, K> {
-    pub(crate) kernel: &'a K,
-    pub(crate) seed: Seed,
-    pub(crate) block: &'a Block,
-    pub(crate) offset: u64,
-    pub(crate) out: &'a mut [T],
+/// Calls `formula` for every group. It is inlined into one function for each vector width.
+pub(crate) fn for_each_group<C: Compute>(
+    width: Width,
+    words: &[[C::Word; GROUP]],
+    out: &mut [[C; GROUP]],
+    formula: impl Fn(&[C::Word; GROUP], &mut [C; GROUP]),
+) {
+    width.run_with_vectors(Evaluate { words, out, formula });
 }
 
-impl<T: Element, K: Kernel<T::Compute>> WithVectors for Part<'_, T, K> {
+/// The second pass: values from words.
+struct Evaluate<'a, C: Compute, F> {
+    words: &'a [[C::Word; GROUP]],
+    out: &'a mut [[C; GROUP]],
+    formula: F,
+}
+
+impl<C: Compute, F: Fn(&[C::Word; GROUP], &mut [C; GROUP])> WithVectors for Evaluate<'_, C, F> {
     type Output = ();
 
     #[inline(always)]
-    fn call<V: Vectors>(self, vectors: V) {
-        let mut groups = Groups {
-            kernel: self.kernel,
-            vectors,
-            blocks: self.seed.blocks(),
-            words: bytemuck::Zeroable::zeroed(),
-            kept: None,
-            group: [T::default(); GROUP],
-        };
-        let mut out = self.out;
-        for (start, count) in self.block.runs(self.offset..self.offset + out.len() as u64) {
-            let (run, rest) = out.split_at_mut(count);
-            groups.run(start, run);
-            out = rest;
+    fn call<V: Vectors>(self, _: V) {
+        for (words, out) in self.words.iter().zip(self.out) {
+            (self.formula)(words, out);
         }
     }
 }
 
-/// Makes groups, and keeps the last one that was needed in part: short runs often share it.
-struct Groups<'a, T: Element, K, V> {
-    kernel: &'a K,
-    vectors: V,
+/// The third pass: values rounded to the element type.
+struct Round<'a, T: Element> {
+    values: &'a [T::Compute],
+    out: &'a mut [T],
+}
+
+impl<T: Element> WithVectors for Round<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<V: Vectors>(self, _: V) {
+        for (out, &value) in self.out.iter_mut().zip(self.values) {
+            *out = T::round(value);
+        }
+    }
+}
+
+/// Fills `out` with the elements of `block` from number `offset` on, on this thread.
+pub(crate) fn fill_part<T: Element>(
+    kernel: &dyn Kernel<T::Compute>,
+    seed: Seed,
+    block: &Block,
+    offset: u64,
+    out: &mut [T],
+    width: Width,
+) {
+    if out.len() <= GROUP {
+        Passes::<T, 1, 1>::new(kernel, seed, width).fill(block, offset, out);
+    } else if out.len() <= SHORT_PART_GROUPS * GROUP {
+        Passes::<T, SHORT_PART_GROUPS, SHORT_PART_GROUPS>::new(kernel, seed, width).fill(block, offset, out);
+    } else if T::as_compute(&mut []).is_some() {
+        Passes::<T, GROUPS_PER_PASS, 1>::new(kernel, seed, width).fill(block, offset, out);
+    } else {
+        Passes::<T, GROUPS_PER_PASS, GROUPS_PER_PASS>::new(kernel, seed, width).fill(block, offset, out);
+    }
+}
+
+/// The passes, with room for the words of `WORDS` groups and for the values of `VALUES` groups.
+///
+/// The room is cleared for each part of a tensor, which takes as long as computing a few elements: short parts use less.
+struct Passes<'a, T: Element, const WORDS: usize, const VALUES: usize> {
+    width: Width,
+    kernel: &'a dyn Kernel<T::Compute>,
     blocks: ChaCha8,
-    /// Those of the groups that are being made.
-    words: [[WordOf<T>; GROUP]; PIECE],
+    words: [[WordOf<T>; GROUP]; WORDS],
+    /// Values that are not computed in the output itself: those to be rounded, and groups of which only a part is needed.
+    values: [[T::Compute; GROUP]; VALUES],
+    /// The group in `values` of which only a part was needed: the next short run often begins in it.
     kept: Option<u64>,
-    group: [T; GROUP],
 }
 
-impl<T: Element, K: Kernel<T::Compute>, V: Vectors> Groups<'_, T, K, V> {
-    /// The elements from number `start` on.
-    #[inline(always)]
-    fn run(&mut self, start: u64, mut out: &mut [T]) {
-        let mut group = start / GROUP as u64;
-        let skip = (start % GROUP as u64) as usize;
-        if skip > 0 || out.len() < GROUP {
-            let (head, rest) = out.split_at_mut(out.len().min(GROUP - skip));
-            head.copy_from_slice(&self.keep(group)[skip..][..head.len()]);
+impl<'a, T: Element, const WORDS: usize, const VALUES: usize> Passes<'a, T, WORDS, VALUES> {
+    fn new(kernel: &'a dyn Kernel<T::Compute>, seed: Seed, width: Width) -> Self {
+        let words = [[bytemuck::Zeroable::zeroed(); GROUP]; WORDS];
+        let values = [[T::Compute::default(); GROUP]; VALUES];
+        Self { width, kernel, blocks: seed.blocks(), words, values, kept: None }
+    }
+
+    /// Fills `out` with the elements of `block` from number `offset` on.
+    fn fill(&mut self, block: &Block, offset: u64, mut out: &mut [T]) {
+        for (start, count) in block.runs(offset..offset + out.len() as u64) {
+            let (run, rest) = out.split_at_mut(count);
+            self.fill_run(start, run);
             out = rest;
-            group += 1;
-        }
-        let (groups, tail) = out.as_chunks_mut();
-        for piece in groups.chunks_mut(PIECE) {
-            self.make(group, piece);
-            group += piece.len() as u64;
-        }
-        if !tail.is_empty() {
-            tail.copy_from_slice(&self.keep(group)[..tail.len()]);
         }
     }
 
-    /// One whole group, of which a part is needed.
-    #[inline(always)]
-    fn keep(&mut self, group: u64) -> &[T; GROUP] {
-        if self.kept != Some(group) {
-            let mut values = [[T::default(); GROUP]];
-            self.make(group, &mut values);
-            self.group = values[0];
-            self.kept = Some(group);
-        }
-        &self.group
-    }
-
-    /// Up to `PIECE` groups.
-    #[inline(always)]
-    fn make(&mut self, group: u64, out: &mut [[T; GROUP]]) {
-        let words = &mut self.words[..out.len()];
-        let (blocks, _) = bytemuck::cast_slice_mut(words.as_flattened_mut()).as_chunks_mut();
-        self.blocks.fill(self.vectors, group.wrapping_mul(<WordOf<T>>::BLOCKS as u64), blocks);
-        words.as_flattened_mut().iter_mut().for_each(|word| *word = word.to_native());
-        for (words, out) in words.iter().zip(out) {
-            if let Some(out) = T::as_compute(out) {
-                self.kernel.group(words, out.try_into().expect("a whole group"));
+    /// Fills `out` with the elements from number `start` on.
+    fn fill_run(&mut self, mut start: u64, mut out: &mut [T]) {
+        while !out.is_empty() {
+            let (group, skip) = (start / GROUP as u64, (start % GROUP as u64) as usize);
+            let whole = if skip == 0 { (out.len() / GROUP).min(WORDS) } else { 0 };
+            let count = if whole > 0 { whole * GROUP } else { out.len().min(GROUP - skip) };
+            let (part, rest) = out.split_at_mut(count);
+            if whole > 0
+                && let Some(part) = T::as_compute(part)
+            {
+                make(self.width, self.kernel, &mut self.blocks, group, &mut self.words, part.as_chunks_mut().0);
             } else {
-                let mut values = [T::Compute::default(); GROUP];
-                self.kernel.group(words, &mut values);
-                for (out, &value) in out.iter_mut().zip(&values) {
-                    *out = T::round(value);
+                if whole > 0 || self.kept != Some(group) {
+                    let values = &mut self.values[..whole.max(1)];
+                    make(self.width, self.kernel, &mut self.blocks, group, &mut self.words, values);
+                    self.kept = (whole == 0).then_some(group);
                 }
+                self.round(skip, part);
             }
+            out = rest;
+            start += count as u64;
         }
     }
+
+    /// Writes the values from number `skip` on, rounded.
+    fn round(&self, skip: usize, out: &mut [T]) {
+        let values = &self.values.as_flattened()[skip..][..out.len()];
+        if let Some(out) = T::as_compute(out) {
+            out.copy_from_slice(values);
+        } else {
+            self.width.run_with_vectors(Round { values, out });
+        }
+    }
+}
+
+/// Computes the groups from number `group` on, as many as `out` has: the words, then the values.
+fn make<C: Compute>(
+    width: Width,
+    kernel: &dyn Kernel<C>,
+    blocks: &mut ChaCha8,
+    group: u64,
+    words: &mut [[C::Word; GROUP]],
+    out: &mut [[C; GROUP]],
+) {
+    let words = &mut words[..out.len()];
+    let (space, _) = bytemuck::cast_slice_mut(words.as_flattened_mut()).as_chunks_mut();
+    blocks.fill(width, group.wrapping_mul(C::Word::BLOCKS as u64), space);
+    words.as_flattened_mut().iter_mut().for_each(|word| *word = word.to_native());
+    kernel.groups(width, words, out);
 }

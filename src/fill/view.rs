@@ -6,7 +6,7 @@ use crate::cpu::queue::{for_each, for_each_chunk, threads_for_elements};
 use crate::cpu::tuning::{CHUNK_BYTES, SCATTERED_ELEMENTS};
 use crate::error::Error;
 use crate::fill::block::Block;
-use crate::fill::groups::{Kernel, Part};
+use crate::fill::groups::{Kernel, fill_part};
 use crate::float::element::Element;
 use crate::memory::zeros;
 use crate::stream::seed::Seed;
@@ -14,7 +14,7 @@ use ndarray::{ArrayViewMut, Axis, Dimension};
 
 /// Fills a view in any memory layout.
 pub(crate) fn fill_view<T: Element, D: Dimension>(
-    kernel: &impl Kernel<T::Compute>,
+    kernel: &dyn Kernel<T::Compute>,
     seed: Seed,
     block: &Block,
     mut out: ArrayViewMut<'_, T, D>,
@@ -37,7 +37,7 @@ pub(crate) fn fill_view<T: Element, D: Dimension>(
         let mut targets = out.iter_mut();
         while left > 0 && !stopped() {
             let values = &mut values[..SCATTERED_ELEMENTS.min(left)];
-            execution.width.run_with_vectors(Part { kernel, seed, block, offset: offset as u64, out: values });
+            fill_part(kernel, seed, block, offset as u64, values, execution.width);
             values.iter().zip(targets.by_ref()).for_each(|(&value, out)| *out = value);
             offset += values.len();
             left -= values.len();
@@ -49,7 +49,7 @@ pub(crate) fn fill_view<T: Element, D: Dimension>(
 
 /// Fills a slice with the elements of a block, in its C order.
 pub(crate) fn fill_slice<T: Element>(
-    kernel: &impl Kernel<T::Compute>,
+    kernel: &dyn Kernel<T::Compute>,
     seed: Seed,
     block: &Block,
     out: &mut [T],
@@ -57,22 +57,20 @@ pub(crate) fn fill_slice<T: Element>(
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
     debug_assert_eq!(out.len() as u64, block.len());
-    let fill = |offset, out: &mut [T]| {
-        execution.width.run_with_vectors(Part { kernel, seed, block, offset: offset as u64, out });
-    };
+    let fill = |offset, out: &mut [T]| fill_part(kernel, seed, block, offset as u64, out, execution.width);
     for_each_chunk(out, execution, fill, interrupted)
 }
 
 /// Fills a slice with elements `first`, `first` + 1, … of a tensor of one dimension, on the caller's thread.
 pub(crate) fn fill_run<T: Element>(
-    kernel: &impl Kernel<T::Compute>,
+    kernel: &dyn Kernel<T::Compute>,
     seed: Seed,
     first: u64,
     out: &mut [T],
     width: Width,
 ) {
     let block = Block::run(first, out.len() as u64);
-    width.run_with_vectors(Part { kernel, seed, block: &block, offset: 0, out });
+    fill_part(kernel, seed, &block, 0, out, width);
 }
 
 #[cfg(test)]
@@ -85,9 +83,9 @@ mod tests {
     struct Slow;
 
     impl Kernel<f32> for Slow {
-        fn group(&self, _: &[u32; GROUP], out: &mut [f32; GROUP]) {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-            out.fill(1.0);
+        fn groups(&self, _: Width, _: &[[u32; GROUP]], out: &mut [[f32; GROUP]]) {
+            std::thread::sleep(std::time::Duration::from_millis(out.len() as u64));
+            out.as_flattened_mut().fill(1.0);
         }
     }
 

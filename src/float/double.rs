@@ -3,6 +3,7 @@
 //! Logarithm, sine and cosine have the forms and coefficients of fdlibm (Sun Microsystems, 1993: `e_log.c`, `k_sin.c`, and `k_cos.c` in the
 //! branch-free form of FreeBSD's msun), never fused, so that every processor gives the same bits.
 
+use crate::cpu::dispatch::Width;
 use crate::float::coefficients::{COS, INSIDE, L, LN2HI, LN2LO, SIN, U};
 use crate::float::element::{Compute, ComputeInternal, Element, ElementInternal};
 use crate::float::polynomial::horner;
@@ -116,14 +117,14 @@ impl ComputeInternal for f64 {
     }
 
     #[inline(always)]
-    fn quantiles_within_2(words: &[u64; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self) {
+    fn quantiles_within_2(width: Width, words: &[u64; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self) {
         // x in (0, 1] is this part of the way from the median to the bound.
         let (mut p, mut q, mut z) = ([0.0; GROUP], [0.0; GROUP], [0.0; GROUP]);
         for ((p, q), &word) in p.iter_mut().zip(&mut q).zip(words) {
             *q = Self::cell_middle(word) * INSIDE;
             *p = 0.5 - *q;
         }
-        upper_quantiles(&p, &q, &mut z);
+        upper_quantiles(width, &p, &q, &mut z);
         for ((out, z), &word) in out.iter_mut().zip(z).zip(words) {
             let below_2 = if z < 2.0 { z } else { 2.0f64.next_down() };
             *out = finish(f64::from_bits(below_2.to_bits() ^ word << 63));
@@ -157,7 +158,7 @@ mod tests {
     fn quantiles_stay_inside() {
         for word in [0, 1, u64::MAX, u64::MAX - 1, 1 << 63] {
             let mut z = [0.0; GROUP];
-            f64::quantiles_within_2(&[word; GROUP], &mut z, |z| z);
+            f64::quantiles_within_2(Width::Baseline, &[word; GROUP], &mut z, |z| z);
             let z = z[GROUP - 1];
             assert!(z.abs() < 2.0 && (z > 0.0) == (word & 1 == 0), "{word:#x}: {z}");
         }

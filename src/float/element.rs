@@ -3,6 +3,7 @@
 //! Values of float16, bfloat16 and the two float8 types are f32 values, rounded once, to nearest even, with integer
 //! operations (`docs/stream.md`, section 7). No flag of the processor and no library influences them.
 
+use crate::cpu::dispatch::Width;
 use crate::float::lanes::Lanes;
 use crate::stream::words::{GROUP, Word};
 use bytemuck::{Pod, Zeroable};
@@ -109,8 +110,14 @@ pub(crate) trait ComputeInternal: Lanes {
     /// The cosine and the sine of the angle 2π·word·2^-n, where n is the number of bits of a word.
     fn cos_sin(word: Self::Word) -> (Self, Self);
 
-    /// Writes `finish(z)` for standard normals z between −2 and 2, one for each word; |z| < 2 always.
-    fn quantiles_within_2(words: &[Self::Word; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self);
+    /// Writes `finish(z)` for standard normals z between −2 and 2, one for each word; |z| < 2 always. `width` is that of the
+    /// caller's vectors.
+    fn quantiles_within_2(
+        width: Width,
+        words: &[Self::Word; GROUP],
+        out: &mut [Self; GROUP],
+        finish: impl Fn(Self) -> Self,
+    );
 }
 
 /// Returns whether `value` rounds to a finite value of `T`.

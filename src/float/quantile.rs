@@ -1,5 +1,7 @@
 //! The upper tail of the standard normal distribution and its inverse, in f64 (`docs/stream.md`, section 5).
 
+use crate::cpu::dispatch::{Width, WithVectors};
+use crate::cpu::vectors::Vectors;
 use crate::float::coefficients::{A, B, CC, D, E, F, SPLIT};
 use crate::float::element::ComputeInternal;
 use crate::float::polynomial::horner;
@@ -40,20 +42,36 @@ fn rational<const BEYOND_5: bool>(q: f64, root: f64) -> f64 {
 
 /// For a group of elements, writes the z that a standard normal exceeds with probability p, 0 < p ≤ ½; q = ½ − p.
 ///
-/// M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16. There are two loops
-/// because the processor overlaps several iterations of a short one.
-#[inline(always)]
-pub(crate) fn upper_quantiles(p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; GROUP]) {
-    let (mut roots, mut beyond_5) = ([0.0; GROUP], false);
-    for (root, &p) in roots.iter_mut().zip(p) {
-        *root = (-<f64 as ComputeInternal>::ln(p)).sqrt();
-        beyond_5 |= *root > 5.0;
-    }
-    let elements = z.iter_mut().zip(q.iter().zip(&roots));
-    if beyond_5 {
-        elements.for_each(|(z, (&q, &root))| *z = rational::<true>(q, root));
-    } else {
-        elements.for_each(|(z, (&q, &root))| *z = rational::<false>(q, root));
+/// M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16.
+pub(crate) fn upper_quantiles(width: Width, p: &[f64; GROUP], q: &[f64; GROUP], z: &mut [f64; GROUP]) {
+    width.run_with_vectors(UpperQuantiles { p, q, z });
+}
+
+/// [`upper_quantiles`] as a function of its own for each width: it is large, and several kernels call it.
+struct UpperQuantiles<'a> {
+    p: &'a [f64; GROUP],
+    q: &'a [f64; GROUP],
+    z: &'a mut [f64; GROUP],
+}
+
+impl WithVectors for UpperQuantiles<'_> {
+    type Output = ();
+
+    /// There are two loops because the processor overlaps several iterations of a short one.
+    #[inline(always)]
+    fn call<V: Vectors>(self, _: V) {
+        let Self { p, q, z } = self;
+        let (mut roots, mut beyond_5) = ([0.0; GROUP], false);
+        for (root, &p) in roots.iter_mut().zip(p) {
+            *root = (-<f64 as ComputeInternal>::ln(p)).sqrt();
+            beyond_5 |= *root > 5.0;
+        }
+        let elements = z.iter_mut().zip(q.iter().zip(&roots));
+        if beyond_5 {
+            elements.for_each(|(z, (&q, &root))| *z = rational::<true>(q, root));
+        } else {
+            elements.for_each(|(z, (&q, &root))| *z = rational::<false>(q, root));
+        }
     }
 }
 

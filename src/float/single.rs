@@ -2,6 +2,7 @@
 //!
 //! The coefficients are fitted by `tools/fit_coefficients.py`. Nothing is fused, so that every processor gives the same bits.
 
+use crate::cpu::dispatch::Width;
 use crate::float::coefficients::{C, HI, LO, P, P2, Q2, S, S0, S0LO};
 use crate::float::element::{Compute, ComputeInternal, Element, ElementInternal};
 use crate::float::polynomial::horner;
@@ -95,7 +96,7 @@ impl ComputeInternal for f32 {
     }
 
     #[inline(always)]
-    fn quantiles_within_2(words: &[u32; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self) {
+    fn quantiles_within_2(_: Width, words: &[u32; GROUP], out: &mut [Self; GROUP], finish: impl Fn(Self) -> Self) {
         for (out, &word) in out.iter_mut().zip(words) {
             let x = Self::cell_middle(word);
             let v = 1.0 - x * x;
@@ -124,7 +125,7 @@ mod tests {
     fn quantiles_stay_inside() {
         for word in [0, 1, 2, 3, u32::MAX, u32::MAX - 1, 1 << 31] {
             let mut z = [0.0; GROUP];
-            f32::quantiles_within_2(&[word; GROUP], &mut z, |z| z);
+            f32::quantiles_within_2(Width::Baseline, &[word; GROUP], &mut z, |z| z);
             let z = z[GROUP - 1];
             assert!(z.abs() < 2.0 && (z > 0.0) == (word & 1 == 0), "{word:#x}: {z}");
         }

@@ -3,10 +3,12 @@
 //! G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958. In a group of 64, words j
 //! and 32 + j are the radius and the angle of elements j and 32 + j. So vectors of up to 32 lanes load without a shuffle.
 
+use crate::cpu::dispatch::Width;
 use crate::error::{Error, finite};
-use crate::fill::groups::Kernel;
+use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element, fits};
 use crate::samplers::{Sampler, SamplerInternal};
+use crate::stream::words::GROUP;
 
 /// The names of the parameters in errors.
 pub(crate) const NAMES: &str = "`mean` and `stddev`";
@@ -82,15 +84,23 @@ impl<C: Compute> NormalKernel<C> {
 }
 
 impl<C: Compute> Kernel<C> for NormalKernel<C> {
-    #[inline(always)]
-    fn group(&self, words: &[C::Word; 64], out: &mut [C; 64]) {
-        let (radii, angles) = words.split_at(32);
-        let (cosines, sines) = out.split_at_mut(32);
-        for j in 0..32 {
-            let (cos, sin) = box_muller::<C>(radii[j], angles[j]);
-            cosines[j] = self.mean + self.stddev * cos;
-            sines[j] = self.mean + self.stddev * sin;
-        }
+    fn groups(&self, width: Width, words: &[[C::Word; GROUP]], out: &mut [[C; GROUP]]) {
+        let Self { mean, stddev } = *self;
+        for_each_group::<C>(
+            width,
+            words,
+            out,
+            #[inline(always)]
+            |words, out| {
+                let (radii, angles) = words.split_at(GROUP / 2);
+                let (cosines, sines) = out.split_at_mut(GROUP / 2);
+                for j in 0..GROUP / 2 {
+                    let (cos, sin) = box_muller::<C>(radii[j], angles[j]);
+                    cosines[j] = mean + stddev * cos;
+                    sines[j] = mean + stddev * sin;
+                }
+            },
+        );
     }
 }
 

@@ -3,8 +3,9 @@
 //! Each value is computed from one word, by inversion. Bounds of ±2 standard deviations use one rational without a
 //! logarithm, other bounds the exact inverse in f64. Bounds that no normal reaches use the normal sampler.
 
+use crate::cpu::dispatch::Width;
 use crate::error::Error;
-use crate::fill::groups::Kernel;
+use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element};
 use crate::float::quantile::{upper_quantiles, upper_tail};
 use crate::samplers::normal::{NAMES, Normal, NormalKernel};
@@ -113,20 +114,31 @@ pub(crate) enum TruncatedKernel<C> {
 }
 
 impl<C: Compute> Kernel<C> for TruncatedKernel<C> {
-    #[inline(always)]
-    fn group(&self, words: &[C::Word; 64], out: &mut [C; 64]) {
+    fn groups(&self, width: Width, words: &[[C::Word; GROUP]], out: &mut [[C; GROUP]]) {
         match *self {
-            Self::Unreached(normal) => normal.group(words, out),
-            Self::TwoSigma { mean, stddev } => C::quantiles_within_2(words, out, |z| mean + stddev * z),
-            Self::Inverse { mean, stddev, inverse } => {
-                let mut u = [0.0; GROUP];
-                for (u, &word) in u.iter_mut().zip(words) {
-                    *u = C::open_unit(word);
-                }
-                for (out, z) in out.iter_mut().zip(inverse.quantiles(&u)) {
-                    *out = mean + stddev * C::from_f64(z);
-                }
-            }
+            Self::Unreached(normal) => normal.groups(width, words, out),
+            Self::TwoSigma { mean, stddev } => for_each_group::<C>(
+                width,
+                words,
+                out,
+                #[inline(always)]
+                |words, out| C::quantiles_within_2(width, words, out, |z| mean + stddev * z),
+            ),
+            Self::Inverse { mean, stddev, inverse } => for_each_group::<C>(
+                width,
+                words,
+                out,
+                #[inline(always)]
+                |words, out| {
+                    let mut u = [0.0; GROUP];
+                    for (u, &word) in u.iter_mut().zip(words) {
+                        *u = C::open_unit(word);
+                    }
+                    for (out, z) in out.iter_mut().zip(inverse.quantiles(width, &u)) {
+                        *out = mean + stddev * C::from_f64(z);
+                    }
+                },
+            ),
         }
     }
 }
@@ -174,13 +186,13 @@ impl Inverse {
     fn ends<C: Compute>(&self) -> [C; 2] {
         [0x00, 0xff].map(|byte| {
             let word = bytemuck::pod_read_unaligned(&[byte; 8][..size_of::<C>()]);
-            C::from_f64(self.quantiles(&[C::open_unit(word); GROUP])[0])
+            C::from_f64(self.quantiles(Width::Baseline, &[C::open_unit(word); GROUP])[0])
         })
     }
 
     /// The values with the share u of the probability below them.
     #[inline(always)]
-    fn quantiles(&self, u: &[f64; GROUP]) -> [f64; GROUP] {
+    fn quantiles(&self, width: Width, u: &[f64; GROUP]) -> [f64; GROUP] {
         // Upper tails, and on which side of the mean they lie.
         let (mut p, mut sides) = ([0.0; GROUP], [1.0; GROUP]);
         match self.side {
@@ -201,7 +213,7 @@ impl Inverse {
         }
         let (mut q, mut z) = ([0.0; GROUP], [0.0; GROUP]);
         q.iter_mut().zip(&p).for_each(|(q, p)| *q = 0.5 - p);
-        upper_quantiles(&p, &q, &mut z);
+        upper_quantiles(width, &p, &q, &mut z);
         for (z, side) in z.iter_mut().zip(sides) {
             let signed = side * *z;
             let raised = if signed < self.lower { self.lower } else { signed };
@@ -224,11 +236,11 @@ mod tests {
             (-1.0, 3.0, 0.25, -0.33542046566768153576),
             (-3.0, 10.0, 0.7, 0.52556560281935210911),
         ] {
-            let got = Inverse::new(lower, upper).quantiles(&[u; GROUP])[7];
+            let got = Inverse::new(lower, upper).quantiles(Width::Baseline, &[u; GROUP])[7];
             assert!((got - z).abs() < 2e-15 * z.abs(), "[{lower}, {upper}] {u}: {got}");
         }
         let narrow = Inverse::new(2.0, 2.0 + 2f64.powi(-20));
-        let ends = [1e-9, 1.0 - 1e-9].map(|u| narrow.quantiles(&[u; GROUP])[0]);
+        let ends = [1e-9, 1.0 - 1e-9].map(|u| narrow.quantiles(Width::Baseline, &[u; GROUP])[0]);
         assert!(ends[0] >= 2.0 && ends[1] <= 2.0 + 2f64.powi(-20));
     }
 

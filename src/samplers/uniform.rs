@@ -1,9 +1,11 @@
 //! Uniform values in [minval, maxval) (`docs/stream.md`, section 3).
 
+use crate::cpu::dispatch::Width;
 use crate::error::{Error, finite};
-use crate::fill::groups::Kernel;
+use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element, fits};
 use crate::samplers::{Sampler, SamplerInternal};
+use crate::stream::words::GROUP;
 
 /// The uniform distribution on [minval, maxval).
 ///
@@ -74,12 +76,20 @@ pub(crate) struct UniformKernel<C> {
 }
 
 impl<C: Compute> Kernel<C> for UniformKernel<C> {
-    #[inline(always)]
-    fn group(&self, words: &[C::Word; 64], out: &mut [C; 64]) {
-        for (out, &word) in out.iter_mut().zip(words) {
-            let value = self.low + self.range * C::unit(word);
-            *out = if value < self.last { value } else { self.last };
-        }
+    fn groups(&self, width: Width, words: &[[C::Word; GROUP]], out: &mut [[C; GROUP]]) {
+        let Self { low, range, last } = *self;
+        for_each_group::<C>(
+            width,
+            words,
+            out,
+            #[inline(always)]
+            |words, out| {
+                for (out, &word) in out.iter_mut().zip(words) {
+                    let value = low + range * C::unit(word);
+                    *out = if value < last { value } else { last };
+                }
+            },
+        );
     }
 }
 
@@ -92,9 +102,9 @@ mod tests {
     #[test]
     fn the_ends() {
         let drawn = |kernel: UniformKernel<f32>, word| {
-            let mut out = [0.0; 64];
-            kernel.group(&[word; 64], &mut out);
-            out[63]
+            let mut out = [[0.0; GROUP]];
+            kernel.groups(Width::Baseline, &[[word; GROUP]], &mut out);
+            out[0][GROUP - 1]
         };
         let cut = Uniform::new(1.0, 1.0 + 2f64.powi(-22)).unwrap();
         assert_eq!(drawn(cut.kernel::<f32>().unwrap(), u32::MAX), 1.0f32 + f32::EPSILON);

@@ -2,10 +2,9 @@
 //!
 //! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008: 8 rounds, 64-bit block counter, 64-bit stream id.
 
-use crate::cpu::dispatch::{Width, WithVectors};
+use crate::cpu::dispatch::Width;
 use crate::cpu::tuning::STREAM_BLOCKS;
-use crate::cpu::vectors::Vectors;
-use crate::stream::chacha::{ChaCha8, ChaChaBlock};
+use crate::stream::chacha::ChaCha8;
 use crate::stream::seed::Seed;
 use bytemuck::Pod;
 use rand_core::block::{BlockRng, Generator};
@@ -46,24 +45,8 @@ impl Generator for Refill {
 
     fn generate(&mut self, out: &mut [u32; 16 * STREAM_BLOCKS]) {
         let (out, _) = out.as_chunks_mut();
-        Width::limit().run_with_vectors(FillBlocks { blocks: &mut self.blocks, counter: self.counter, out });
+        self.blocks.fill(Width::limit(), self.counter, out);
         self.counter = self.counter.wrapping_add(STREAM_BLOCKS as u64);
-    }
-}
-
-/// Computes blocks from number `counter` on.
-struct FillBlocks<'a> {
-    blocks: &'a mut ChaCha8,
-    counter: u64,
-    out: &'a mut [ChaChaBlock],
-}
-
-impl WithVectors for FillBlocks<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call<V: Vectors>(self, vectors: V) {
-        self.blocks.fill(vectors, self.counter, self.out);
     }
 }
 
