@@ -62,40 +62,66 @@ impl<'a> Poll<'a> {
     }
 }
 
-/// A queue of items and the function that processes them.
-struct Work<I, F> {
-    items: Mutex<I>,
-    act: F,
+/// Processes the next item; None: no item is left. The argument says whether to stop.
+type ActOnNext<'a> = &'a (dyn Fn(&mut dyn FnMut() -> bool) -> Option<Result<(), Error>> + Sync);
+
+/// A queue of items. It does not name their type, so it is compiled once.
+struct Work<'a> {
+    act_on_next: ActOnNext<'a>,
     stop: AtomicBool,
     /// Error of the first item that failed.
     error: OnceLock<Error>,
 }
 
-impl<I: Iterator, F: Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync> Work<I, F> {
+impl Work<'_> {
     /// Processes one item; false if the queue is empty or stopped.
     fn step(&self, stopped: &mut dyn FnMut() -> bool) -> bool {
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }
-        let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some(item) = item else { return false };
-        // A worker has the floating-point mode of the thread that started it.
-        if let Err(error) = in_standard_mode(|| (self.act)(item, stopped)) {
-            let _ = self.error.set(error);
-            self.stop.store(true, Ordering::Relaxed);
+        match (self.act_on_next)(stopped) {
+            None => return false,
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let _ = self.error.set(error);
+                self.stop.store(true, Ordering::Relaxed);
+            }
         }
         true
     }
 
     /// A worker's turn: processes one item, lets another waiting queue go first, then queues its next turn.
-    fn turn<'s>(&'s self, scope: &Scope<'s>)
-    where
-        I: Send,
-    {
+    fn turn<'s>(&'s self, scope: &Scope<'s>) {
         if self.step(&mut || self.stop.load(Ordering::Relaxed)) {
             rayon::yield_now();
             scope.spawn(|scope| self.turn(scope));
         }
+    }
+
+    /// Processes all items, on the caller's thread and on threads of the pool.
+    fn run(self, execution: Execution, interrupted: &mut dyn FnMut() -> bool) -> Result<(), Error> {
+        let mut poll = Poll::new(interrupted);
+        let mut stopped = || {
+            if poll.is_stopped() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            self.stop.load(Ordering::Relaxed)
+        };
+        let mut caller = || while self.step(&mut stopped) && !stopped() {};
+        let (threads, others) = execution.threads_and_pool()?;
+        match if threads > 1 { pool(others) } else { None } {
+            None => caller(),
+            Some(pool) => pool.threads.in_place_scope(|scope| {
+                for _ in 1..threads {
+                    scope.spawn(|scope| self.turn(scope));
+                }
+                caller();
+            }),
+        }
+        if let Some(error) = self.error.into_inner() {
+            return Err(error);
+        }
+        if self.stop.into_inner() { Err(Error::Interrupted) } else { Ok(()) }
     }
 }
 
@@ -109,29 +135,14 @@ pub(crate) fn for_each<I: Iterator + Send>(
     act: impl Fn(I::Item, &mut dyn FnMut() -> bool) -> Result<(), Error> + Sync,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
-    let work = Work { items: Mutex::new(items), act, stop: AtomicBool::new(false), error: OnceLock::new() };
-    let mut poll = Poll::new(interrupted);
-    let mut stopped = || {
-        if poll.is_stopped() {
-            work.stop.store(true, Ordering::Relaxed);
-        }
-        work.stop.load(Ordering::Relaxed)
+    let items = Mutex::new(items);
+    let act_on_next = |stopped: &mut dyn FnMut() -> bool| {
+        let item = items.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+        // A worker has the floating-point mode of the thread that started it.
+        Some(in_standard_mode(|| act(item, stopped)))
     };
-    let mut caller = || while work.step(&mut stopped) && !stopped() {};
-    let (threads, others) = execution.threads_and_pool()?;
-    match if threads > 1 { pool(others) } else { None } {
-        None => caller(),
-        Some(pool) => pool.threads.in_place_scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(|scope| work.turn(scope));
-            }
-            caller();
-        }),
-    }
-    if let Some(error) = work.error.into_inner() {
-        return Err(error);
-    }
-    if work.stop.into_inner() { Err(Error::Interrupted) } else { Ok(()) }
+    let work = Work { act_on_next: &act_on_next, stop: AtomicBool::new(false), error: OnceLock::new() };
+    work.run(execution, interrupted)
 }
 
 /// Elements of type T in a chunk: enough that the last chunks can be smaller.

@@ -11,6 +11,7 @@ use crate::cpu::tuning::PRODUCT_DEPTH;
 use crate::error::Error;
 use crate::float::element::Compute;
 use crate::float::lanes::Lanes;
+use pulp::NullaryFnOnce;
 #[cfg(feature = "python")]
 use {
     crate::cpu::dispatch::{Width, WithFused},
@@ -49,39 +50,76 @@ pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
     b: &[Row<S, T>],
     sums: &mut [Row<S, T>],
 ) {
-    for (a, b) in a.chunks(PRODUCT_DEPTH * stride).zip(b.chunks(PRODUCT_DEPTH)) {
-        let (eights, fours, ones) = tiles::<S, _>(sums);
-        let mut first = 0;
-        for tile in eights {
-            accumulate(simd, rows_from(a, stride, first), b, tile);
-            first += 8;
-        }
-        for tile in fours {
-            accumulate(simd, rows_from(a, stride, first), b, tile);
-            first += 4;
-        }
-        for tile in ones {
-            accumulate(simd, rows_from(a, stride, first), b, tile);
-            first += 1;
+    simd.vectorize(AddTransposedProduct { simd, a, stride, b, sums });
+}
+
+/// [`add_transposed_product`] in a function of its own: its tiles are large, and many places need it.
+struct AddTransposedProduct<'a, S: Fused, T: Compute> {
+    simd: S,
+    a: &'a [T],
+    stride: usize,
+    b: &'a [Row<S, T>],
+    sums: &'a mut [Row<S, T>],
+}
+
+impl<S: Fused, T: Compute> NullaryFnOnce for AddTransposedProduct<'_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, a, stride, b, sums } = self;
+        for (a, b) in a.chunks(PRODUCT_DEPTH * stride).zip(b.chunks(PRODUCT_DEPTH)) {
+            let (eights, fours, ones) = tiles::<S, _>(sums);
+            let mut first = 0;
+            for tile in eights {
+                accumulate(simd, rows_from(a, stride, first), b, tile);
+                first += 8;
+            }
+            for tile in fours {
+                accumulate(simd, rows_from(a, stride, first), b, tile);
+                first += 4;
+            }
+            for tile in ones {
+                accumulate(simd, rows_from(a, stride, first), b, tile);
+                first += 1;
+            }
         }
     }
 }
 
-/// Adds a·b to the sums: `sums[i] += Σ_k a[i, k]·b[k]`. The matrix a has as many columns as b has rows.
+/// `sums[i] += Σ_k a[i, k]·b[k]`, the matrix a having as many columns as b has rows: a·b.
 #[inline(always)]
 pub(crate) fn add_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], sums: &mut [Row<S, T>]) {
-    let depth = b.len();
-    let (eights, fours, ones) = tiles::<S, _>(sums);
-    let (a_eights, a) = a.split_at(eights.len() * 8 * depth);
-    let (a_fours, a_ones) = a.split_at(fours.len() * 4 * depth);
-    for (tile, a) in eights.iter_mut().zip(a_eights.chunks_exact(8 * depth)) {
-        accumulate(simd, columns_of(a, depth), b, tile);
-    }
-    for (tile, a) in fours.iter_mut().zip(a_fours.chunks_exact(4 * depth)) {
-        accumulate(simd, columns_of(a, depth), b, tile);
-    }
-    for (tile, a) in ones.iter_mut().zip(a_ones.chunks_exact(depth)) {
-        accumulate(simd, columns_of(a, depth), b, tile);
+    simd.vectorize(AddProduct { simd, a, b, sums });
+}
+
+/// [`add_product`] in a function of its own, as [`AddTransposedProduct`].
+struct AddProduct<'a, S: Fused, T: Compute> {
+    simd: S,
+    a: &'a [T],
+    b: &'a [Row<S, T>],
+    sums: &'a mut [Row<S, T>],
+}
+
+impl<S: Fused, T: Compute> NullaryFnOnce for AddProduct<'_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, a, b, sums } = self;
+        let depth = b.len();
+        let (eights, fours, ones) = tiles::<S, _>(sums);
+        let (a_eights, a) = a.split_at(eights.len() * 8 * depth);
+        let (a_fours, a_ones) = a.split_at(fours.len() * 4 * depth);
+        for (tile, a) in eights.iter_mut().zip(a_eights.chunks_exact(8 * depth)) {
+            accumulate(simd, columns_of(a, depth), b, tile);
+        }
+        for (tile, a) in fours.iter_mut().zip(a_fours.chunks_exact(4 * depth)) {
+            accumulate(simd, columns_of(a, depth), b, tile);
+        }
+        for (tile, a) in ones.iter_mut().zip(a_ones.chunks_exact(depth)) {
+            accumulate(simd, columns_of(a, depth), b, tile);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cpu::tuning::{MULTIPLY_ADDS_PER_THREAD, OUTPUT_ROWS, TASK_ROWS};
 use crate::error::Error;
 use crate::float::element::{Compute, Element};
 use crate::matrix::gemm::{
-    Row, Rows, add_product, add_transposed_product, elements, elements_mut, negative_product, strip_width,
+    Row, Rows, add_product, add_transposed_product, elements_mut, negative_product, strip_width,
 };
 use crate::matrix::reflectors::{PANEL, Panel, Reflectors};
 use crate::memory::try_collect;
@@ -35,8 +35,10 @@ pub(crate) fn multiply_out<T: Element>(
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
     let columns = try_collect(column_runs.iter().cloned().flatten())?;
-    let apply = |(rows, columns, out), stopped: &mut dyn FnMut() -> bool| {
-        execution.width.run_with_fused(RunTask { reflectors, gain, task: Task { rows, columns, out }, stopped })
+    let apply = |(rows, columns, out): (_, &[usize], _), stopped: &mut dyn FnMut() -> bool| {
+        let mut writer = Writer { gain, signs: &reflectors.signs, columns, out };
+        let write = &mut |block: &Computed<'_, _>| writer.write(block);
+        execution.width.run_with_fused(RunTask { reflectors, rows, columns, write, stopped })
     };
     if reflectors.panels.len() == 1 {
         let mut rows = RemainingRows { runs: row_runs, taken: 0 };
@@ -77,38 +79,34 @@ impl RemainingRows<'_> {
     }
 }
 
-/// Rows and columns of the output that one thread computes, in their order.
-struct Task<'a, T> {
+/// Computes rows and columns of the product on one thread and hands them to `write`.
+///
+/// It does not name the element type of the output, so it is compiled only for each computing type.
+struct RunTask<'a, T> {
+    reflectors: &'a Reflectors<T>,
     rows: Vec<Range<usize>>,
     columns: &'a [usize],
-    out: ArrayViewMut2<'a, T>,
+    write: &'a mut dyn FnMut(&Computed<'_, T>) -> Result<(), Error>,
+    stopped: &'a mut dyn FnMut() -> bool,
 }
 
-/// Computes the rows and columns of a task.
-struct RunTask<'a, 'b, T: Element> {
-    reflectors: &'a Reflectors<T::Compute>,
-    gain: T::Compute,
-    task: Task<'a, T>,
-    stopped: &'b mut dyn FnMut() -> bool,
-}
-
-impl<T: Element> WithFused for RunTask<'_, '_, T> {
+impl<T: Compute> WithFused for RunTask<'_, T> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
     fn call<S: Fused>(self, simd: S) -> Result<(), Error> {
-        let Self { reflectors, gain, task: Task { rows, columns, mut out }, stopped } = self;
-        let width = strip_width::<S, T::Compute>();
+        let Self { reflectors, rows, columns, write, stopped } = self;
+        let width = strip_width::<S, T>();
         let strips = find_strips(columns, width)?;
         let Some(last) = strips.last().map(Strip::panel) else { return Ok(()) };
 
         // With one panel, rows are computed as they are written. With several, the strips are stored in between.
         let stored_rows = if last > 0 { reflectors.rows } else { 0 };
-        let mut memory = Rows::new::<S, T::Compute>(stored_rows.checked_mul(strips.len()).ok_or(Error::Memory)?)?;
-        let matrix = memory.as_mut::<S, T::Compute>();
+        let mut memory = Rows::new::<S, T>(stored_rows.checked_mul(strips.len()).ok_or(Error::Memory)?)?;
+        let matrix = memory.as_mut::<S, T>();
         if stored_rows > 0 {
             for (strip, rows) in strips.iter().zip(matrix.chunks_exact_mut(stored_rows)) {
-                set_identity::<S, T::Compute>(strip.first, 0, rows);
+                set_identity::<S, T>(strip.first, 0, rows);
             }
         }
         for (p, panel) in reflectors.panels[..=last].iter().enumerate().rev() {
@@ -121,31 +119,28 @@ impl<T: Element> WithFused for RunTask<'_, '_, T> {
                 } else {
                     &mut []
                 };
-                let mut factors = [<Row<S, T::Compute>>::zeroed(); PANEL];
+                let mut factors = [<Row<S, T>>::zeroed(); PANEL];
                 let factors = &mut factors[..panel.width];
                 find_factors(simd, panel, strip, below, factors);
                 if p > 0 {
                     add_product(simd, &panel.vectors, factors, below);
                     continue;
                 }
-                let writer = Writer { gain, signs: &reflectors.signs, columns: &columns[strip.places.clone()], strip };
                 let mut written = 0;
                 for rows in rows
                     .iter()
                     .flat_map(|run| run.clone().step_by(OUTPUT_ROWS).map(|row| row..run.end.min(row + OUTPUT_ROWS)))
                 {
-                    let mut scratch = [<Row<S, T::Compute>>::zeroed(); OUTPUT_ROWS];
+                    let mut scratch = [<Row<S, T>>::zeroed(); OUTPUT_ROWS];
                     let computed = if stored_rows > 0 {
                         &mut below[rows.clone()]
                     } else {
-                        set_identity::<S, T::Compute>(strip.first, rows.start, &mut scratch[..rows.len()]);
+                        set_identity::<S, T>(strip.first, rows.start, &mut scratch[..rows.len()]);
                         &mut scratch[..rows.len()]
                     };
                     add_product(simd, &panel.vectors[rows.start * panel.width..], factors, computed);
-                    let mut target = out.view_mut();
-                    target.slice_axis_inplace(Axis(0), (written..written + rows.len()).into());
-                    target.slice_axis_inplace(Axis(1), strip.places.clone().into());
-                    writer.write::<S, T>(computed, target)?;
+                    let values = bytemuck::cast_slice(computed);
+                    write(&Computed { strip, rows: written..written + rows.len(), values })?;
                     written += rows.len();
                 }
             }
@@ -220,34 +215,43 @@ fn find_factors<S: Fused, T: Compute>(
     negative_product(simd, &panel.factor, products, factors);
 }
 
-/// Writes rows of a strip to the output: multiplied by the signs and the gain, rounded.
-struct Writer<'a, T> {
-    gain: T,
-    signs: &'a [T],
-    columns: &'a [usize],
+/// Rows of a strip that are to be written to these rows of the output.
+struct Computed<'a, T> {
     strip: &'a Strip,
+    rows: Range<usize>,
+    /// As many values a row as a strip is wide.
+    values: &'a [T],
 }
 
-impl<C: Compute> Writer<'_, C> {
-    #[inline(always)]
-    fn write<S: Fused, T: Element<Compute = C>>(
-        &self,
-        rows: &[Row<S, C>],
-        mut out: ArrayViewMut2<'_, T>,
-    ) -> Result<(), Error> {
-        let value = |sign: C, x: C| T::round(self.gain * (sign * x) + C::default());
+/// Writes rows of strips to the output: multiplied by the signs and the gain, rounded.
+struct Writer<'a, T: Element> {
+    gain: T::Compute,
+    signs: &'a [T::Compute],
+    columns: &'a [usize],
+    out: ArrayViewMut2<'a, T>,
+}
+
+impl<T: Element> Writer<'_, T> {
+    fn write(&mut self, block: &Computed<'_, T::Compute>) -> Result<(), Error> {
+        let Computed { strip, rows, values } = block;
+        let gain = self.gain;
+        let value = |sign: T::Compute, x: T::Compute| T::round(gain * (sign * x) + T::Compute::default());
+        let width = values.len() / rows.len();
+        let columns = &self.columns[strip.places.clone()];
+        let mut out = self.out.view_mut();
+        out.slice_axis_inplace(Axis(0), rows.clone().into());
+        out.slice_axis_inplace(Axis(1), strip.places.clone().into());
         if out.strides()[0] == 1 {
-            for (mut target, &column) in out.columns_mut().into_iter().zip(self.columns) {
-                let (sign, place) = (self.signs[column], column - self.strip.first);
-                for (target, row) in target.iter_mut().zip(rows) {
-                    *target = value(sign, elements::<S, C>(row)[place]);
+            for (mut target, &column) in out.columns_mut().into_iter().zip(columns) {
+                let (sign, place) = (self.signs[column], column - strip.first);
+                for (target, row) in target.iter_mut().zip(values.chunks_exact(width)) {
+                    *target = value(sign, row[place]);
                 }
             }
             return Ok(());
         }
-        let places = try_collect(self.columns.iter().map(|&j| (j - self.strip.first, self.signs[j])))?;
-        for (mut target, row) in out.rows_mut().into_iter().zip(rows) {
-            let row = elements::<S, C>(row);
+        let places = try_collect(columns.iter().map(|&j| (j - strip.first, self.signs[j])))?;
+        for (mut target, row) in out.rows_mut().into_iter().zip(values.chunks_exact(width)) {
             for (target, &(place, sign)) in target.iter_mut().zip(&places) {
                 *target = value(sign, row[place]);
             }
