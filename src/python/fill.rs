@@ -3,6 +3,7 @@
 use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;
 use crate::fill::block::Block;
+use crate::fill::groups::Kernel;
 use crate::fill::view::fill_slice;
 use crate::float::element::Element;
 use crate::matrix::orthogonal::Orthogonal;
@@ -26,30 +27,39 @@ pub(crate) struct Fill<'a, 'py, S> {
     pub(crate) block: BlockArgument,
 }
 
-impl<S> Fill<'_, '_, S> {
-    /// The shape of the array.
-    fn extent(&self) -> Vec<u64> {
-        self.out.shape().iter().map(|&size| size as u64).collect()
-    }
+/// The shape of an array.
+fn extent(out: &Bound<'_, PyUntypedArray>) -> Vec<u64> {
+    out.shape().iter().map(|&size| size as u64).collect()
 }
 
-impl<S: Sampler + Sync> WithElement for Fill<'_, '_, S> {
+impl<S: Sampler> WithElement for Fill<'_, '_, S> {
     type Output = ();
 
     fn call<N: NumpyElement + Pod, T: Element>(self) -> PyResult<()> {
-        let mut array = writeable::<N>(self.out)?;
         let kernel = in_standard_mode(|| self.sampler.kernel::<T>())?;
-        let extent = self.extent();
-        let block = match self.block {
-            None => Block::whole(&extent)?,
-            Some((shape, start)) => Block::new(&shape, &start, &extent)?,
-        };
-        let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
-        let slice = bytemuck::cast_slice_mut::<N, T>(slice);
-        detached(self.out.py(), size_of_val(slice), |interrupted| {
-            in_standard_mode(|| fill_slice(&kernel, self.seed, &block, slice, Execution::current(), interrupted))
-        })
+        fill_from::<N, T>(self.out, &kernel, self.seed, self.block)
     }
+}
+
+/// Fills an array in C order with the values of a kernel. It does not name the distribution, so it is compiled once for each
+/// element type.
+fn fill_from<N: NumpyElement + Pod, T: Element>(
+    out: &Bound<'_, PyUntypedArray>,
+    kernel: &dyn Kernel<T::Compute>,
+    seed: Seed,
+    block: BlockArgument,
+) -> PyResult<()> {
+    let mut array = writeable::<N>(out)?;
+    let extent = extent(out);
+    let block = match block {
+        None => Block::whole(&extent)?,
+        Some((shape, start)) => Block::new(&shape, &start, &extent)?,
+    };
+    let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
+    let slice = bytemuck::cast_slice_mut::<N, T>(slice);
+    detached(out.py(), size_of_val(slice), |interrupted| {
+        in_standard_mode(|| fill_slice(kernel, seed, &block, slice, Execution::current(), interrupted))
+    })
 }
 
 /// A fill with orthogonal matrices, which are no [`Sampler`].
@@ -59,8 +69,8 @@ impl WithElement for FillOrthogonal<'_, '_> {
     type Output = ();
 
     fn call<N: NumpyElement + Pod, T: Element>(self) -> PyResult<()> {
-        let extent = self.0.extent();
         let Fill { out, sampler, seed, block } = self.0;
+        let extent = extent(out);
         let mut array = writeable_in_any_order::<N>(out)?;
         let (shape, start) = block.unwrap_or_else(|| (extent.clone(), vec![0; extent.len()]));
         let order = out.shape().set_f(!out.is_c_contiguous());
@@ -75,7 +85,7 @@ impl WithElement for FillOrthogonal<'_, '_> {
 }
 
 /// Fills an array in C order, of the element type of that name.
-pub(crate) fn fill(dtype: &str, fill: Fill<'_, '_, impl Sampler + Sync>) -> PyResult<()> {
+pub(crate) fn fill(dtype: &str, fill: Fill<'_, '_, impl Sampler>) -> PyResult<()> {
     with_element(dtype, fill)
 }
 
@@ -86,21 +96,14 @@ pub(crate) fn fill_orthogonal(dtype: &str, fill: Fill<'_, '_, Orthogonal>) -> Py
 
 /// Fills bytes with copies of a pattern of 1, 2, 4, 8 or 16 bytes.
 pub(crate) fn fill_bytes(out: &Bound<'_, PyUntypedArray>, pattern: &[u8]) -> PyResult<()> {
-    fn repeat<const N: usize>(py: Python<'_>, out: &mut [u8], pattern: &[u8]) -> PyResult<()> {
-        let value: [u8; N] = pattern.try_into().expect("its length was matched");
-        let (out, _) = out.as_chunks_mut::<N>();
-        detached(py, size_of_val(out), |interrupted| constant::fill_constant_slice(value, out, interrupted))
-    }
     let mut array = writeable::<u8>(out)?;
     let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
     if !matches!(pattern.len(), 1 | 2 | 4 | 8 | 16) || slice.len() % pattern.len() != 0 {
         return Err(PyValueError::new_err("`pattern` must have 1, 2, 4, 8 or 16 bytes and divide `out`"));
     }
-    match pattern.len() {
-        1 => repeat::<1>(out.py(), slice, pattern),
-        2 => repeat::<2>(out.py(), slice, pattern),
-        4 => repeat::<4>(out.py(), slice, pattern),
-        8 => repeat::<8>(out.py(), slice, pattern),
-        _ => repeat::<16>(out.py(), slice, pattern),
-    }
+    // The pattern is repeated to 16 bytes: one function for all lengths.
+    let wide: [u8; 16] = std::array::from_fn(|i| pattern[i % pattern.len()]);
+    let (wholes, rest) = slice.as_chunks_mut();
+    rest.copy_from_slice(&wide[..rest.len()]);
+    detached(out.py(), size_of_val(wholes), |interrupted| constant::fill_constant_slice(wide, wholes, interrupted))
 }
