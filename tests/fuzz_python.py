@@ -38,7 +38,8 @@ import scipy.signal  # type: ignore[import-untyped]  # noqa: F401  (as difflib)
 import initializers
 from initializers import Constant, Initializer, Recipe, SeedGenerator, deserialize, serialize
 from initializers._classes.registry import CLASSES
-from initializers._files.safetensors import encode_header, read, read_specs
+from initializers._files.metadata import read_specs
+from initializers._files.safetensors import encode_header, read
 
 Pick = random.Random
 

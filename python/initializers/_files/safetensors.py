@@ -1,4 +1,4 @@
-"""Safetensors files: headers read from files that nobody vouches for, and headers written.
+"""Safetensors files: untrusted headers read, and headers written.
 
 The format: 8 bytes with the length n of the header, little-endian; n bytes of JSON that give each
 tensor's dtype, shape and first and last byte; then the data, little-endian and in C order, without
@@ -6,7 +6,7 @@ gaps (https://github.com/huggingface/safetensors). Large models are spread over 
 an index says which tensor lies in which.
 
 Reading takes memory in proportion to the header, which must fit into the file, and checks all that
-the `safetensors` library checks, and that no key stands twice.
+the `safetensors` library checks, and that no key repeats.
 """
 
 from __future__ import annotations
@@ -16,25 +16,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from .._arguments.checks import show
-from .._arguments.conventions import CONVENTIONS, TORCH
 from .._arguments.dtypes import NUMBERS
 from .._arguments.shapes import Shape
-from .._arguments.specs import Spec
-from .._arguments.types import Convention
 from .._arguments.unique_json import read_json
 
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
-
-# What a file says of the layout of its weights, where this package wrote it: the names of a
-# convention's weights, as JSON. Every such file has the format "pt", which says nothing then.
-CONVENTION_KEY = "initializers.convention"
-# Rows of padding, which are zero: lists of rows by name, as JSON.
-PADDING_KEY = "initializers.padding"
-
 # The bound of the `safetensors` library.
 _LONGEST_HEADER = 100_000_000
 # More values than any model's header or index has: a bound on the time and memory of reading one.
@@ -142,114 +132,12 @@ def read(path: str | os.PathLike[str]) -> Stored:
     for file, stored in files.items():
         for name, tensor in stored.tensors.items():
             if name in tensors:
-                raise _malformed(file, f"must not have {show(name)}, which another file has too")
+                raise malformed(file, f"must not have {show(name)}, which another file has too")
             tensors[name] = tensor
     first, *others = [stored.metadata.items() for stored in files.values()] or [{}.items()]
     return Stored(
         tensors, dict(item for item in first if all(item in each for each in others)), listed
     )
-
-
-def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
-    """Return names, shapes and dtypes, of several files in the order of their index.
-
-    Raises:
-        ValueError: If a file is malformed, index and files differ, or a dtype cannot be filled.
-        OSError: If a file cannot be read.
-    """
-    stored = read(path)
-    names = stored.tensors if stored.listed is None else stored.listed
-    for name in {*names, *stored.tensors}:
-        tensor = stored.tensors.get(name)
-        if tensor is None or (stored.listed and stored.listed.get(name) != tensor.file):
-            raise _malformed(find(path), f"must list {show(name)} for the file that it lies in")
-        check_dtype(name, tensor)
-    return list_specs(stored, names)
-
-
-def list_specs(stored: Stored, names: Iterable[str]) -> dict[str, Spec]:
-    """Return the weights of some names, with all that the metadata says of them.
-
-    Raises:
-        ValueError: If the metadata is malformed.
-    """
-    conventions, padding = find_conventions(stored), _find_padding(stored)
-    specs = {}
-    for name in names:
-        tensor = stored.tensors[name]
-        try:
-            specs[name] = Spec(
-                tensor.shape, tensor.dtype, conventions.get(name), padding.get(name, ())
-            )
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"weight {show(name)} of {str(tensor.file)!r}: {error}") from None
-    return specs
-
-
-def _find_padding(stored: Stored) -> dict[str, Any]:
-    text = stored.metadata.get(PADDING_KEY)
-    try:
-        found = {} if text is None else json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError(
-            f"{PADDING_KEY!r} in the metadata of a file must be lists of rows by name, received: "
-            f"{show(text)}"
-        )
-    return found
-
-
-def encode_padding(padding: Mapping[str, tuple[int, ...]]) -> str:
-    """Return rows by name as text."""
-    return json.dumps(padding, ensure_ascii=False)
-
-
-def find_conventions(stored: Stored) -> dict[str, Convention]:
-    """Return the convention of every tensor that one is known of.
-
-    Raises:
-        ValueError: If the metadata is malformed.
-    """
-    text = stored.metadata.get(CONVENTION_KEY)
-    if text is None:
-        is_ours = any(key.startswith("initializers.") for key in stored.metadata)
-        is_torch = stored.metadata.get("format") == "pt" and not is_ours
-        return dict.fromkeys(stored.tensors, TORCH) if is_torch else {}
-    try:
-        return _decode_conventions(text, stored.tensors)
-    except (ValueError, RecursionError):
-        raise ValueError(
-            f"{CONVENTION_KEY!r} in the metadata of a file must be a convention or lists of names "
-            f"by convention, received: {show(text)}"
-        ) from None
-
-
-def encode_conventions(conventions: Mapping[str, str | None]) -> str:
-    """Return the conventions of weights as text: one for all, or lists of names as JSON."""
-    if len(set(conventions.values())) == 1:
-        return next(iter(conventions.values())) or "none"
-    named = {
-        convention: [name for name, own in conventions.items() if own == convention]
-        for convention in CONVENTIONS
-    }
-    return json.dumps(named, ensure_ascii=False)
-
-
-def _decode_conventions(text: str, names: Iterable[str]) -> dict[str, Convention]:
-    if text == "none":
-        return {}
-    if text in CONVENTIONS:
-        return dict.fromkeys(names, cast(Convention, text))
-    found = json.loads(text)
-    if not isinstance(found, dict) or not {*found} <= {*CONVENTIONS}:
-        raise ValueError
-    listed: dict[str, Convention] = {}
-    for convention, group in found.items():
-        if not isinstance(group, list) or not all(isinstance(name, str) for name in group):
-            raise ValueError
-        listed.update(dict.fromkeys(group, convention))
-    return {name: listed[name] for name in names if name in listed}
 
 
 def check_dtype(name: str, tensor: StoredTensor) -> None:
@@ -305,22 +193,22 @@ def _read_file(path: Path) -> Stored:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
         if size < 8:
-            raise _malformed(path, f"must have 8 bytes with the header's length, received {size}")
+            raise malformed(path, f"must have 8 bytes with the header's length, received {size}")
         if length > min(size - 8, _LONGEST_HEADER):
-            raise _malformed(
+            raise malformed(
                 path,
                 f"must have a header of at most {_LONGEST_HEADER} bytes that is inside the file of "
                 f"{size}, received the length {length} in bytes 0 to 7",
             )
         header = file.read(length)
     if header[:1] != b"{":
-        raise _malformed(path, f"must have '{{' at byte 8, received: {show(header[:1])}")
+        raise malformed(path, f"must have '{{' at byte 8, received: {show(header[:1])}")
     entries = _parse(path, header, "a header")
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
     ):
-        raise _malformed(path, f"must map strings in __metadata__, received: {show(metadata)}")
+        raise malformed(path, f"must map strings in __metadata__, received: {show(metadata)}")
     tensors = [
         (name, *_check_tensor(path, name, entry, size - 8 - length))
         for name, entry in entries.items()
@@ -330,7 +218,7 @@ def _read_file(path: Path) -> Stored:
     at = 0
     for name, dtype, shape, begin, end in tensors:
         if begin != at:
-            raise _malformed(
+            raise malformed(
                 path,
                 f"must have tensors without gap or overlap: {show(name)} must begin at byte {at} "
                 f"of the data, received: {begin}",
@@ -338,7 +226,7 @@ def _read_file(path: Path) -> Stored:
         found[name] = StoredTensor(dtype, shape, path, 8 + length + begin, end - begin)
         at = end
     if 8 + length + at != size:
-        raise _malformed(
+        raise malformed(
             path, f"must end with the last tensor, at byte {8 + length + at}, received {size} bytes"
         )
     return Stored(found, metadata)
@@ -350,7 +238,7 @@ def _check_tensor(
     """Return dtype, shape, first and last byte that a tensor's entry in the header tells."""
 
     def fail(wanted: str, received: object) -> ValueError:
-        return _malformed(path, f"tensor {show(name)} must have {wanted}, received: {received}")
+        return malformed(path, f"tensor {show(name)} must have {wanted}, received: {received}")
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise fail("the keys 'dtype', 'shape' and 'data_offsets'", show(entry))
@@ -386,16 +274,16 @@ def _read_index(path: Path) -> dict[str, Path]:
     with _open(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > _LONGEST_HEADER:
-            raise _malformed(path, f"must have at most {_LONGEST_HEADER} bytes, received {size}")
+            raise malformed(path, f"must have at most {_LONGEST_HEADER} bytes, received {size}")
         index = _parse(path, file.read(), "an index")
     names = index.get("weight_map")
     if not isinstance(names, dict):
-        raise _malformed(path, f"must have a mapping 'weight_map', received: {show(names)}")
+        raise malformed(path, f"must have a mapping 'weight_map', received: {show(names)}")
     for name, file_name in names.items():
         # Nothing outside the folder is opened because an index says so.
         plain = isinstance(file_name, str) and not {"/", "\\", "\0"} & set(file_name)
         if not plain or not file_name.endswith(SUFFIX):
-            raise _malformed(
+            raise malformed(
                 path,
                 f"must give the plain name of a {SUFFIX} file for {show(name)}, "
                 f"received: {show(file_name)}",
@@ -405,29 +293,29 @@ def _read_index(path: Path) -> dict[str, Path]:
 
 def _open(path: Path) -> Any:
     if path.exists() and not path.is_file():  # reading a pipe would wait for ever
-        raise _malformed(path, "must be a file")
+        raise malformed(path, "must be a file")
     return path.open("rb")
 
 
 def _parse(path: Path, data: bytes, part: str) -> dict[str, Any]:
     values = data.count(b",") + 1
     if values > _MOST_VALUES:
-        raise _malformed(
+        raise malformed(
             path, f"must have {part} of at most {_MOST_VALUES} values, received about {values}"
         )
     try:
         parsed = read_json(data.decode(), _parse_integer)
     except UnicodeDecodeError as error:
-        raise _malformed(
+        raise malformed(
             path,
             f"must have {part} in UTF-8, received bytes that are not at its byte {error.start}",
         ) from None
     except RecursionError:
-        raise _malformed(path, f"must have {part} of few levels, received too many") from None
+        raise malformed(path, f"must have {part} of few levels, received too many") from None
     except ValueError as error:
-        raise _malformed(path, f"must have {part} of JSON: {error}") from None
+        raise malformed(path, f"must have {part} of JSON: {error}") from None
     if not isinstance(parsed, dict):
-        raise _malformed(path, f"must have {part} that is a mapping, received: {show(parsed)}")
+        raise malformed(path, f"must have {part} that is a mapping, received: {show(parsed)}")
     return parsed
 
 
@@ -437,5 +325,6 @@ def _parse_integer(digits: str) -> int:
     return int(digits)
 
 
-def _malformed(path: Path, what: str) -> ValueError:
+def malformed(path: Path, what: str) -> ValueError:
+    """Return the error of a file that breaks a condition."""
     return ValueError(f"{str(path)!r} {what}")

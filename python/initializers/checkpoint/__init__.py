@@ -9,7 +9,7 @@ True
 >>> path.unlink()
 """
 
-from .._files.safetensors import read_specs
+from .._files.metadata import read_specs
 from .._public import publish
 from ._verify import Difference, Report, read_recipe, verify
 from ._write import write

@@ -20,15 +20,8 @@ from .._arguments.shapes import Shape
 from .._classes.base import ArrayInitializer
 from .._core import STREAM_VERSION
 from .._files.direct_writer import ALIGNMENT
-from .._files.safetensors import (
-    CONVENTION_KEY,
-    INDEX_SUFFIX,
-    PADDING_KEY,
-    SUFFIX,
-    encode_conventions,
-    encode_header,
-    encode_padding,
-)
+from .._files.metadata import CONVENTION_KEY, PADDING_KEY, encode_conventions, encode_padding
+from .._files.safetensors import INDEX_SUFFIX, SUFFIX, encode_header
 from .._filling import AnyFill, cut
 from .._memory.limit import exceeds_memory
 from ..recipe._plan import Weight

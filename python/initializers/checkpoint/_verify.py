@@ -20,15 +20,8 @@ from .._arguments.shapes import Shape
 from .._arguments.specs import Spec
 from .._arguments.types import Convention
 from .._core import STREAM_VERSION
-from .._files.safetensors import (
-    Stored,
-    StoredTensor,
-    check_dtype,
-    find,
-    find_conventions,
-    list_specs,
-    read,
-)
+from .._files.metadata import find_conventions, list_specs
+from .._files.safetensors import Stored, StoredTensor, check_dtype, find, read
 from .._files.workers import Workers
 from .._filling import AnyFill
 from ..recipe import Recipe

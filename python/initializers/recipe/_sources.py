@@ -93,7 +93,7 @@ def list_models() -> list[ModelName]:
 
 def _read_file(path: str) -> dict[str, Spec]:
     if path.endswith((".safetensors", ".safetensors.index.json")) or Path(path).is_dir():
-        from .._files.safetensors import read_specs as read_headers
+        from .._files.metadata import read_specs as read_headers
 
         specs: dict[str, Spec] = read_headers(path)
         return specs

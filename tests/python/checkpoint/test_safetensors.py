@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors import deserialize
 from safetensors.numpy import save
 
-from initializers._files.safetensors import read, read_specs
+from initializers._files.metadata import read_specs
+from initializers._files.safetensors import read
 
 FILE = "w.safetensors"
 TENSOR = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}

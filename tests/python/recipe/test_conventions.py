@@ -25,7 +25,8 @@ from initializers import (
     fold_in,
 )
 from initializers._classes.registry import CLASSES
-from initializers._files.safetensors import CONVENTION_KEY, read
+from initializers._files.metadata import CONVENTION_KEY
+from initializers._files.safetensors import read
 from initializers.recipe import Rule, Spec, list_models, model_specs, read_specs
 
 WITHOUT_LAYOUT = ["constant", "identity", "normal", "ones", "truncated_normal", "uniform", "zeros"]
