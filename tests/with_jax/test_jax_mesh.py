@@ -106,7 +106,7 @@ def test_transformations(mesh: Any) -> None:
     assert gradient == pytest.approx(expect().sum(), rel=1e-4)
 
 
-@pytest.mark.parametrize("names", [{"x"}, {"x", "y"}], ids=str)
+@pytest.mark.parametrize("names", [{"x"}, {"x", "y"}], ids=["x", "x, y"])
 def test_inside_shard_map(mesh: Any, names: Any) -> None:
     mapped = jax.shard_map(
         init, in_specs=P(), out_specs=P(), axis_names=names, check_vma=len(names) == 2
