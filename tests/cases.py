@@ -36,7 +36,7 @@ DISTRIBUTIONS: tuple[Any, ...] = ("truncated_normal", "untruncated_normal", "uni
 
 INF = float("inf")
 
-# Of every class at least one instance whose values are not all the same, and the float dtypes.
+# At least one instance of every class whose values are not all the same; float dtypes.
 RANDOM = (
     RandomNormal(mean=0.5, stddev=2.0, seed=11),
     RandomUniform(-1.0, 3.0, seed=-12),
@@ -47,10 +47,10 @@ RANDOM = (
     *(VarianceScaling(0.5, "fan_in", law, seed=17) for law in DISTRIBUTIONS),
     *(preset(seed=18) for preset in PRESETS),
 )
-# Of two or more dimensions, and of two.
+# Initializers of two or more dimensions, and of exactly two.
 ORTHOGONAL = (Orthogonal(2.0, seed=19), Orthogonal(seed=20, axis=0))
 SPARSE = Sparse(0.3, 1.0, seed=21)
-# Of any rank and dtype.
+# Initializers of any rank and dtype.
 GIVEN = (Zeros(), Ones(), Constant(1), Constant([1]), Constant(np.array([[True]])))
 
 

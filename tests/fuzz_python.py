@@ -44,7 +44,7 @@ from initializers._files.safetensors import encode_header, read
 Pick = random.Random
 
 ALLOWED = (TypeError, ValueError, MemoryError)
-# What nothing here may do. (Importing a module for the first time compiles it, from a file.)
+# Forbidden audit events. (Importing a module for the first time compiles it, from a file.)
 FORBIDDEN: tuple[str, ...] = (
     "os.exec",
     "os.fork",
@@ -77,7 +77,7 @@ def loop() -> list[Any]:
     return found
 
 
-# What JSON has, and TOML for the most part.
+# Values of JSON, most of them of TOML too.
 PLAIN: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 3, 7, 2**31, 2**63, 2**64, -(2**127), 2**127, 10**400),
     *(0.0, -0.0, 0.5, 1.0, -1.5, 1e-320, 1e300, 65504.0, float("nan"), float("inf"), -float("inf")),
@@ -165,7 +165,7 @@ def make(pick: Pick, chance: float) -> Any:
     return cls(**arguments)
 
 
-# Of each class, its arguments and whether they must be given.
+# Arguments of each class, and whether they are required.
 PARAMETERS = {
     cls: {name: x.default is x.empty for name, x in inspect.signature(cls).parameters.items()}
     for cls in CLASSES

@@ -21,7 +21,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 # Pages that run whole in the environment of their framework.
 OWN_PAGES = ("jax", "keras", "torch", "sharded")
-# What blocks of other pages may import, one each; scikit-learn's run where JAX's do.
+# Frameworks that a block of any page may import, one each; scikit-learn's run where JAX's do.
 FRAMEWORKS = ("jax", "keras", "sklearn", "torch")
 
 

@@ -92,7 +92,7 @@ LAWS = [
 # Bits of a value that tell its cell, of all its bits.
 DTYPES = {"float32": 20, "float64": 20, "bfloat16": 16, "float16": 16}
 DTYPES |= {"float8_e4m3fn": 8, "float8_e5m2": 8}
-# Of a matrix of Haar's distribution an entry x has (1 + x)/2 of Beta((n − 1)/2, (n − 1)/2).
+# An entry x of a Haar-distributed n × n matrix: (1 + x)/2 has the law Beta((n − 1)/2, (n − 1)/2).
 SIDE = 8
 ENTRY = Law(
     f"an entry of orthogonal matrices of {SIDE} × {SIDE}",
@@ -131,7 +131,7 @@ def fit(counts: NDArray[np.int64], dtype: str, law: Law) -> float:
     lowest, last = lowest[finite], last[finite]
     n = lowest.size
     assert counts[n:half].sum() + counts[half + n :].sum() == 0
-    # What lies halfway between two cells parts them.
+    # Cells are separated halfway.
     edges = last[:-1] / 2 + lowest[1:] / 2
     boundaries = np.concatenate([-edges[::-1], [0.0], edges])
     ordered = np.concatenate([counts[half : half + n][::-1], counts[:n]])

@@ -36,8 +36,8 @@ COEFFICIENTS = {
 }
 
 
-# What is measured: these functions of words, `normal64` and `truncated`. Any other implementation
-# of the stream can take their place.
+# Functions that are measured, with `normal64` and `truncated`. Any implementation of the stream can
+# replace them.
 
 
 def normal32(radius: Array, angle: Array) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ PLATFORMS = (
     r"win_amd64",
     r"win_arm64",
 )
-# Those with a runner that has this Python.
+# Platforms with a runner that has free-threaded Python.
 FREE_THREADED_PLATFORMS = (*PLATFORMS[:2], PLATFORMS[4], PLATFORMS[6])
 
 

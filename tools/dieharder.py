@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- dieharder -->\n", "<!-- /dieharder -->"
 ALPHA = 1e-6
-# What is written, and from how many seeds in turn.
+# Name of each stream of words → number of seeds that take turns.
 STREAMS = {"one seed": 1, "1024 neighboring seeds, a word of each in turn": 1024}
 # By dieharder's numbers: Diehard, NIST's STS, and later ones.
 TESTS = [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 17, 100, 101, 102, 204, 205, 206, 207, 208]

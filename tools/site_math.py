@@ -11,7 +11,7 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
-# What pymdownx.arithmatex makes of $…$ and of $$…$$.
+# Output of pymdownx.arithmatex for $…$ and $$…$$.
 _FORMULA = re.compile(
     r'<(?P<tag>span|div) class="arithmatex">(?:\\\(|\\\[)(?P<latex>.*?)(?:\\\)|\\\])</(?P=tag)>',
     re.DOTALL,

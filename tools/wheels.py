@@ -117,7 +117,7 @@ def try_on_arm() -> str:
     """Return the cells of the wheel for ARM, in Debian's Python under emulation."""
     script = "tools/wheel_arm.sh"
     cells = run(script, "-c", ASK.replace("sys.prefix", "sys.path[1]")).split()
-    # It starts a second interpreter, which the emulator does not see.
+    # The deselected test starts a second interpreter, which the emulator does not see.
     without = ["--deselect", "tests/python/classes/test_golden.py::test_files_are_the_references"]
     tests = run(script, "-m", "pytest", "-p", "no:cacheprovider", *TESTS, *without)
     selftest = run(script, "-m", "initializers", "selftest", "--json")

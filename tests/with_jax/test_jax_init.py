@@ -405,6 +405,6 @@ def test_which_keys_are_their_number() -> None:
     for number in (0, 42, 2**32 - 1):
         key = jax.random.key(np.uint32(number))
         assert same(init(key, (3,)), RandomNormal(0.0, 1.0, number)((3,)))
-    # Of another generator, whose keys have 128 bits: threefry's, twice.
+    # A key of the generator rbg has 128 bits: a threefry key, twice.
     key = jax.random.key(42, impl="rbg")
     assert same(init(key, (3,)), RandomNormal(0.0, 1.0, 42 * (2**64 + 1))((3,)))

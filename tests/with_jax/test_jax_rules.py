@@ -85,7 +85,7 @@ def test_leaves_of_one_name() -> None:
     ):
         with pytest.raises(ValueError, match=r"equal values, received 2 of the name 'a/[b0]'"):
             init_tree(tree, {"*": "normal"}, 1)
-    # What is no array may have any name.
+    # Leaves that are no arrays may have any name.
     assert init_tree({"a": {"b": S((2,), "float32")}, "a/b": 3}, {"*": "ones"}, 1)["a/b"] == 3
 
 

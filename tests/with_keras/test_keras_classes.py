@@ -43,7 +43,7 @@ THEIRS: dict[str, Any] = {
     and issubclass(thing, keras.Initializer)
     and thing is not keras.Initializer
 }
-# Of which every other class takes any.
+# Shapes for these classes; every other class accepts any shape.
 SHAPES = {
     "Constant": (2, 3),
     "STFT": (8, 1, 5),

@@ -22,7 +22,7 @@ if BACKEND != "jax":
 IS_NNX = keras.config.is_nnx_enabled()
 
 
-# What builds a layer in a function that did not make it: see below.
+# Tests that build a layer in a function that did not create it: see below.
 LEFT_OUT = ("building_in", "built_in", "variables_made_in", "compiled_call")
 # Once is enough.
 LONG = ("resnet", "convnext", "mobilenet", "recurrent", "mixed")

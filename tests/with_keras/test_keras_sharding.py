@@ -39,7 +39,7 @@ MESHES = {"1": (1, 1), "2": (1, 2), "8": (1, 8), "2x4": (2, 4)}
 
 pytestmark = [
     pytest.mark.skipif(len(jax.devices()) < 8, reason="needs 8 devices: see `make keras`"),
-    # Of Keras: what a model, its optimizer or its metrics makes apart from the mesh.
+    # From Keras: arrays of a model, its optimizer or its metrics that are not on the mesh.
     pytest.mark.filterwarnings("ignore:Detected a mix of local"),
 ]
 

@@ -43,7 +43,7 @@ def meshes(size: int) -> dict[str, DeviceMesh]:
 def placements(mesh: DeviceMesh, rank: int) -> Iterator[tuple[Any, ...]]:
     """Yield all that a tensor of this rank can have on a mesh of one or two dimensions."""
     single = [Replicate(), *(Shard(axis) for axis in range(rank))]
-    # Of a strided shard alone, a process holds several runs of indices.
+    # With a strided shard alone, a process holds several runs of indices.
     strided = [_StridedShard(axis, split_factor=2) for axis in range(rank)]
     if mesh.ndim == 1:
         yield from ((one,) for one in single + strided)

@@ -88,7 +88,7 @@ def test_a_mapping_gives_buffers() -> None:
         },
     )
     assert same_buffers(model, wanted)
-    # What has values gets those that are given, in its own memory.
+    # A buffer with memory keeps it, and gets the given values.
     mask = model.mask
     init_module_(model, rules, 1, buffers={"mask": torch.zeros(3, 3)})
     assert model.mask is mask

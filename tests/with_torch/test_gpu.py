@@ -87,7 +87,7 @@ def list_instructions(ptx: str) -> Counter[str]:
 def list_inexact(instructions: Counter[str]) -> list[str]:
     """Return the instructions that round twice, not to nearest, or never."""
     found = [name for name in instructions if any(word in name for word in INEXACT)]
-    # What has no explicit rounding might be fused by the assembler.
+    # The assembler may fuse operations without explicit rounding.
     found += [
         name
         for name in instructions

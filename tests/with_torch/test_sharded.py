@@ -15,7 +15,7 @@ from transformer import RULES, SEED, Tiny, digest_module
 from initializers.torch import init_module_
 
 RANKS = Path(__file__).with_name("ranks.py")
-# What the whole model is: any change of a value, a name or a rule shows here.
+# Digest of the whole model: any change of a value, a name or a rule changes it.
 DIGEST = "232d7702429ca936f1199f43258f46c69e1171321a5b63419a5ecba541c06413"
 
 

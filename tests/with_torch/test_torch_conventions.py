@@ -34,7 +34,7 @@ LAYERS: list[tuple[Any, str, int]] = [
     (lambda: nn.GRU(200, 64), "weight_ih_l0", 200),
     (lambda: nn.RNNCell(200, 64), "weight_ih", 200),
     (lambda: nn.Bilinear(10, 20, 80), "weight", 10 * 20),
-    # Of a transposed convolution (inputs, outputs, *kernel), as torch.nn.init counts it.
+    # Transposed convolutions (inputs, outputs, *kernel), counted as in torch.nn.init.
     (lambda: nn.ConvTranspose1d(128, 32, 5), "weight", 32 * 5),
     (lambda: nn.ConvTranspose2d(64, 32, 3), "weight", 32 * 9),
     (lambda: nn.ConvTranspose3d(64, 8, 3), "weight", 8 * 27),
@@ -130,7 +130,7 @@ def test_modules_that_store_inputs_first(tmp_path: Any) -> None:
         assert report.ok, report
     assert read_specs(path)["0.weight"].convention == "keras"
     assert digest(recipe.init(path)) == digest(state)
-    # What a recipe states goes before.
+    # A recipe's own convention comes first.
     stated = init_module_(model, Recipe(rules, seed=1, convention="torch"))
     assert stated[0].weight.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.02)
 

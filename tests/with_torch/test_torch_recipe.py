@@ -69,7 +69,7 @@ def test_torch_layout(dtype: str) -> None:
     assert made["conv.weight"].tobytes() == glorot.transpose(3, 2, 0, 1).tobytes()
     up = Orthogonal(seed=fold_in(4, "up.weight"))((2, 2, 4, 5), dtype)
     assert made["up.weight"].tobytes() == up.transpose(3, 2, 0, 1).tobytes()
-    # What has one law at every place is made as it stands, with no transposition to pay for.
+    # A weight with one distribution everywhere is filled in its own order, without a transposition.
     embed = RandomNormal(stddev=0.02, seed=fold_in(4, "embed.weight"))((7, 4), dtype)
     assert made["embed.weight"].tobytes() == embed.tobytes()
 

@@ -26,11 +26,11 @@ Mode: TypeAlias = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 # "normal" means "truncated_normal".
 Distribution: TypeAlias = Literal["truncated_normal", "normal", "untruncated_normal", "uniform"]
 
-# Of STFT.
+# Arguments of `STFT`.
 Side: TypeAlias = Literal["real", "imag"]
 Scaling: TypeAlias = Literal["density", "spectrum"]
 
-# Of `calculate_gain`.
+# Names that `calculate_gain` knows.
 Nonlinearity: TypeAlias = Literal[
     "linear",
     "conv1d",
@@ -46,7 +46,7 @@ Nonlinearity: TypeAlias = Literal[
     "selu",
 ]
 
-# Of `propagate`.
+# Names that `propagate` knows.
 Activation: TypeAlias = Literal[
     "linear",
     "relu",

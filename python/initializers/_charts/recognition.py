@@ -20,15 +20,15 @@ from .text import number
 
 # Fewer values tell no distribution from another.
 _FEWEST = 30
-# Of the right law, √n times the distance exceeds it once in 10,000 tensors (Kolmogorov, 1933).
+# Bound of √n · distance: 1 of 10,000 tensors of the right law exceeds it (Kolmogorov, 1933).
 _FARTHEST = 2.225
-# What the distance may be all the same: rounding makes the moments, from which the law follows, and
-# a scale that was applied after rounding slightly wrong. By the size of the dtype.
+# Distance that is tolerated for any n, by the bytes of the dtype. Rounding shifts the moments from
+# which the law is computed, and so does a scale that was applied after rounding.
 _DISTANCE_OFF = {1: 0.015}
 _DISTANCE_OFF_OTHERWISE = 0.002
-# Names that are listed where several agree.
+# Number of names that are listed where several agree.
 _MOST_NAMES = 4
-# Standard errors that a standard deviation may be off.
+# Tolerance of a standard deviation, in standard errors.
 _ERRORS = 4.0
 
 

@@ -102,7 +102,7 @@ TORCH_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
 
 PACKAGE = "initializers"
 
-# What was registered by its key, and the other way round.
+# Registered objects by key, and keys by object.
 _objects: dict[str, Callable[..., Any]] = {f"{PACKAGE}>{cls.__name__}": cls for cls in CLASSES}
 _keys: dict[object, str] = {cls: key for key, cls in _objects.items()}
 

@@ -176,7 +176,7 @@ def deserialize(
     inner = {} if inner is None else inner
     if not isinstance(inner, dict):
         raise TypeError(f"`config` of {name} must be a dict, received: {show(inner)}")
-    # What says where it is from is somebody's class of that name.
+    # A configuration that names its module means another class of that name.
     if name in TORCH_NAMES and name not in custom and not {"module", "registered_name"} & {*config}:
         name, given = TORCH_NAMES[name]
         inner = {**given, **inner}

@@ -13,8 +13,8 @@ from .._arguments.specs import Spec
 from .._arguments.types import Convention
 from .safetensors import Stored, check_dtype, find, malformed, read
 
-# What a file says of the layout of its weights, where this package wrote it: the names of a
-# convention's weights, as JSON. Every such file has the format "pt", which says nothing then.
+# Key of the conventions in a file of this package: for each convention the names of its weights, as
+# JSON. Such a file always has the format "pt", which therefore tells nothing.
 CONVENTION_KEY = "initializers.convention"
 # Rows of padding, which are zero: lists of rows by name, as JSON.
 PADDING_KEY = "initializers.padding"

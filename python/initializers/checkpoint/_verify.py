@@ -157,7 +157,7 @@ def verify(
     else:
         known = {name: spec.convention or recorded.get(name) for name, spec in found.items()}
     found = {name: replace(spec, convention=known[name]) for name, spec in found.items()}
-    # Of one shard, some rules may take nothing.
+    # A single shard may have no weight for some rules.
     weights = recipe.plan(found, convention, partial or specs is None).weights
     # A tensor that does not lie where the index says is as good as missing.
     listed = {each: tensor.file for each, tensor in stored.tensors.items()} | (stored.listed or {})

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import click
 
-# What adds an option to a command's function.
+# Adds an option to a command's function.
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 

@@ -167,7 +167,7 @@ def _open_npz(path: Path) -> Iterator[Tensor]:
         raise Mistake(f"{path}: no .npz file: {error}") from None
 
 
-# What reading an archive of anybody's can raise.
+# Errors of reading an untrusted archive.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 

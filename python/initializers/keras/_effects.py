@@ -36,7 +36,7 @@ def find_effect(
         kernel = layer.kernel
         if isinstance(layer, _layers.Dense):
             return _linear(layer, kernel.shape[0])
-        # Of the output's axes after the batch, some are those of the kernel: what is left are sums.
+        # The output's axes after the batch that are not axes of the kernel are sums.
         equation = layer.equation.replace(" ", "")
         _, axes, out = equation.replace("->", ",").split(",")
         outputs = (size for axis, size in zip(axes, kernel.shape, strict=True) if axis in out)

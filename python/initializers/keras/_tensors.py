@@ -64,7 +64,7 @@ elif BACKEND == "tensorflow":
         tensor = tf.identity(tf.experimental.dlpack.from_dlpack(raw.__dlpack__()))
         return tensor if dtype.raw is None else tf.bitcast(tensor, dtype.name)
 
-    # Those that DLPack or `bitcast` knows.
+    # Dtypes that DLPack or `bitcast` knows.
     _SHARED = ("float32", "float64", "float16", "bfloat16")
 
 else:

@@ -17,7 +17,7 @@ from ._parametrizations import Slot
 from ._tensor import is_abstract, is_distributed
 from ._weights import Buffer, Weight, list_buffers
 
-# What torch's own modules construct.
+# First values of the buffers of torch's own modules.
 _FIRST = (
     (_NormBase, {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}),
     (AveragedModel, {"n_averaged": 0}),

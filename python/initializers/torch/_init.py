@@ -167,7 +167,7 @@ def orthogonal_(
         raise ValueError(
             f"`tensor` must have 2 or more dimensions, received: shape {tuple(tensor.shape)}"
         )
-    # Of a kernel, the outputs are the columns: but for a square matrix that is the same.
+    # Outputs of a kernel are orthonormal (axis 0). A matrix has the same distribution either way.
     axis = -1 if tensor.dim() == 2 else 0
     factor = check_real("gain", gain)
     return fill_seeded(tensor, lambda s: Orthogonal(factor, s, axis), seed, generator)

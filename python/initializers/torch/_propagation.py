@@ -153,7 +153,7 @@ class _Tape:
     def finish(self) -> list[Call]:
         """Return the calls, once the gradients are there."""
         for record in self._records:
-            # What no layer inside was called for is the module's own.
+            # Parameters of layers inside that were not called count as the module's own.
             parameters = record.module.parameters(recurse=record.call.is_leaf)
             matrices = [each for each in parameters if each.dim() > 1]
             is_table = isinstance(record.module, (nn.Embedding, nn.EmbeddingBag))

@@ -19,7 +19,7 @@ from .._arguments.shapes import Array, Shape
 from .._filling import AnyFill, StackFill
 from ._launch import fill_on_device
 
-# What is done to each block after it has been filled, on the CPU or where it is.
+# Called for each block after it has been filled, on the CPU or on its device.
 Finish: TypeAlias = "Callable[[Array | Tensor, Shape], None]"
 
 _HOST = "cpu"
@@ -114,7 +114,7 @@ def is_distributed(tensor: Tensor) -> bool:
 def _is_traced(tensor: Tensor) -> bool:
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return True
-    # What torch.func hands to a function that it transforms is not the tensor itself.
+    # Inside a transformed function, torch.func passes wrappers in place of tensors.
     if torch._is_functional_tensor(tensor) or is_functorch_wrapped_tensor(tensor):
         return True
     proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")

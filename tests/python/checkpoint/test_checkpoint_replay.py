@@ -32,7 +32,7 @@ SPECS = {"a": (16, 12), "b": (9, 30), "c": (150,), "d": (12, 16)}
 MOST = 1400  # three files
 RULES = {"b": "orthogonal", "*": "random_normal"}
 OLD, NEW = (Recipe(RULES, seed=seed, convention="torch") for seed in (1, 2))
-# What a reader begins with.
+# Files that a reader opens first.
 ENTRIES = ("model.safetensors", "model.safetensors.index.json")
 VALUES = [recipe.init(SPECS) for recipe in (OLD, NEW)]
 

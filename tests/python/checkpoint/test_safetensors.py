@@ -33,7 +33,7 @@ def with_(**changes: Any) -> dict[str, Any]:
     return {"a": {**TENSOR, **changes}}
 
 
-# What is wrong, the file, what the error says.
+# Malformed files, and the text of their errors.
 MALFORMED: list[tuple[bytes, str]] = [
     (b"", "must have 8 bytes with the header's length, received 0"),
     (b"1234567", "must have 8 bytes .*, received 7"),

@@ -51,7 +51,7 @@ KEYS: dict[Any, set[str]] = {
     **{preset: {"seed", "input_axes", "output_axes"} for preset in PRESETS},
 }
 
-# Of three to five dimensions.
+# Initializers of kernels with three to five dimensions.
 KERNELS = (
     DeltaOrthogonal(gain=0.5, seed=3),
     ConvolutionOrthogonal1D(gain=0.5, seed=3),

@@ -32,7 +32,7 @@ INF = math.inf
 FINE = ["float32", "float64"]
 COARSE = ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
 DTYPES = FINE + COARSE
-# What a normal |z| stays below, by the number of random bits.
+# Bound of a normal |z|, by the number of random bits.
 REACH = {"float64": 8.66} | dict.fromkeys(["float32", *COARSE], 6.67)
 
 

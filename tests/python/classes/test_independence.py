@@ -75,7 +75,7 @@ def make_views(x: Floats, law: Law) -> list[Floats]:
     values would not do: those of a long tail are so uneven that no correlation of them is normal.
     """
     ranks = law.cdf(x) - 0.5
-    # Of the float8 values between 8 and 9 there are only two, with one square.
+    # Between 8 and 9, float8 has only two values, with one square.
     return [standardize(view) for view in (x, ranks, ranks**2) if np.ptp(view) > 0.0]
 
 

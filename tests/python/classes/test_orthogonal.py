@@ -116,7 +116,7 @@ def test_haar(n: int) -> None:
     other = stats.ortho_group.rvs(n, size=count, random_state=1)
     other_proper = np.linalg.det(other) > 0
     for ours, theirs in [(q[proper], other[other_proper]), (q[~proper], other[~other_proper])]:
-        # Those in the upper half plane; reflections of the plane have none.
+        # Angles in the upper half plane; reflections of the plane have none.
         left, right = (
             angles[(angles > 1e-6) & (angles < math.pi - 1e-6)]
             for angles in (np.angle(np.linalg.eigvals(x)).ravel() for x in (ours, theirs))

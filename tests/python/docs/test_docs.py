@@ -24,7 +24,7 @@ from pages import (
     run_blocks,
 )
 
-# What needs a framework is tried in its environment.
+# Pages of a framework run in its environment.
 RUNNABLE = [page for page in PAGES if page.stem not in OWN_PAGES]
 MODULES = {
     module.name

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not (X86 or ARM), reason="the mode is set on x86
 
 # `fenv.h`: upward, downward, towards zero.
 ROUNDINGS = [0x800, 0x400, 0xC00] if X86 else [0x400000, 0x800000, 0xC00000]
-# What `-ffast-math` start-up code sets: flush to zero (and denormals are zero).
+# Mode that `-ffast-math` start-up code sets: flush to zero (and denormals are zero).
 FLUSHING = 0x9FC0 if X86 else 1 << 24
 
 WAVES = np.sin(np.arange(350_000.0)).astype(np.float32).reshape(700, 500)

@@ -13,7 +13,7 @@ DIST = Path(__file__).parents[3] / "dist"
 
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
 
-# What a newcomer does first, and a golden value; nothing from this repository is on the path.
+# First steps of a newcomer, and a golden value; nothing from this repository is on the path.
 QUICK_CHECKS = """
 import pathlib, subprocess, sys, numpy as np, initializers
 from initializers import HeNormal, RandomNormal, Zeros

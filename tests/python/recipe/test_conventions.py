@@ -185,7 +185,7 @@ def test_foreign_files(tmp_path: Path) -> None:
     assert read_specs(path)["w"].convention == "torch"
     torch = Recipe({"*": "he_normal"}, seed=3, convention="torch")
     assert same_bits(recipe.init(path)["w"], torch.init({"w": (4, 6)})["w"])
-    # Of another format, of none, and written by this package before it recorded one.
+    # Files of another format, of none, and written by this package before it recorded a convention.
     for metadata in ({"format": "np"}, None, {"format": "pt", "initializers.seed": "3"}):
         save_file({"w": np.zeros((4, 6), np.float32)}, path, metadata)
         assert read_specs(path)["w"].convention is None

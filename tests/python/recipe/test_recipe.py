@@ -346,13 +346,13 @@ def test_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        # What a linear-time engine cannot do.
+        # Syntax that a linear-time engine cannot match.
         (r"(a)\1", "backreferences are not supported at position 3"),
         (r"(?P<a>a)(?P=a)", "unrecognized flag at position 10"),
         (r"a(?=b).*", "look-around, .* at position 1"),
         (r".*(?<!b)", "look-around"),
         (r"(?>a)", "unrecognized flag"),
-        # What it reads in another way than Python's `re`, or what only some versions of `re` have.
+        # Syntax with another meaning in Python's `re`, or that only some versions of `re` have.
         (r"a*+a", "a repetition of a repetition at position 2"),
         (r"a{2}{3}", "a repetition of a repetition"),
         (r"[[a]]", "a set in a set"),
@@ -368,7 +368,7 @@ def test_files(tmp_path: Path) -> None:
         (r"\pL", "Unicode property not found"),
         # Never completed by the parentheses that make it one for whole names.
         (r"a)|(?:b", "unopened group at position 1"),
-        # Of a bounded size.
+        # Patterns beyond the bounds of size.
         (r"(?:a{1000}){1000}", "more than 262144 bytes when compiled"),
         ("a" * 10_001, "10001 characters, at most 10000"),
     ],
