@@ -4,7 +4,7 @@
 //! for each element type. The code around the passes is compiled for no width and for no distribution.
 
 use crate::cpu::dispatch::{Width, WithVectors};
-use crate::cpu::tuning::{GROUPS_PER_PASS, SHORT_PART_GROUPS};
+use crate::cpu::tuning::{GROUPS_PER_LONG_PASS, GROUPS_PER_PASS, MEDIUM_PART_GROUPS, SHORT_PART_GROUPS};
 use crate::cpu::vectors::Vectors;
 use crate::fill::block::Block;
 use crate::float::element::{Compute, ComputeInternal, Element};
@@ -74,14 +74,19 @@ pub(crate) fn fill_part<T: Element>(
     out: &mut [T],
     width: Width,
 ) {
-    if out.len() <= GROUP {
+    // Values that are not rounded are computed in `out`: they need room for one group only.
+    let groups = out.len().div_ceil(GROUP);
+    let rounds = T::as_compute(&mut []).is_none();
+    if groups <= 1 {
         Passes::<T, 1, 1>::new(kernel, seed, width).fill(block, offset, out);
-    } else if out.len() <= SHORT_PART_GROUPS * GROUP {
+    } else if groups <= SHORT_PART_GROUPS {
         Passes::<T, SHORT_PART_GROUPS, SHORT_PART_GROUPS>::new(kernel, seed, width).fill(block, offset, out);
-    } else if T::as_compute(&mut []).is_some() {
+    } else if rounds {
+        Passes::<T, GROUPS_PER_PASS, GROUPS_PER_PASS>::new(kernel, seed, width).fill(block, offset, out);
+    } else if groups <= MEDIUM_PART_GROUPS {
         Passes::<T, GROUPS_PER_PASS, 1>::new(kernel, seed, width).fill(block, offset, out);
     } else {
-        Passes::<T, GROUPS_PER_PASS, GROUPS_PER_PASS>::new(kernel, seed, width).fill(block, offset, out);
+        Passes::<T, GROUPS_PER_LONG_PASS, 1>::new(kernel, seed, width).fill(block, offset, out);
     }
 }
 
