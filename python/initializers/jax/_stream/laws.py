@@ -1,0 +1,138 @@
+"""Sections 2 to 5 of docs/stream.md in float32: from words to values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ... import _core
+from .exact import divide, make_zero, root, seal, to_bits, to_float
+
+# The page's tables. f64 ones, of other files, are left out by their names.
+_T = {name: np.array(values, np.float32) for name, values in _core.coefficients()}
+HI, LO, S0, S0LO = (_T[name][0] for name in ("HI", "LO", "S0", "S0LO"))
+P, S, C, P2, Q2 = (_T[name] for name in ("P", "S", "C", "P2", "Q2"))
+
+# Multiplies, with a result that no compiler fuses with a following addition.
+Product = Callable[[Any, Any], Any]
+
+# Law, as the core names it → whether elements are made from pairs of words (section 4).
+LAWS = {"uniform": False, "normal": True, "two_sigma": False}
+
+
+def make_values(law: str, words: Any, parameters: Sequence[Any]) -> Any:
+    """Return the values of groups from their words, (n, 64) both.
+
+    Args:
+        law: One of `LAWS`.
+        words: The words of the groups.
+        parameters: Those of the law as the core describes it, as float32 scalars.
+    """
+    if law == "normal":
+        radii, angles = words[:, :32], words[:, 32:]
+        product = _make_product(radii)
+        r = _radius(radii, product)
+        cos, sin = _cos_sin(angles, product)
+        z = jnp.concatenate([r * cos, r * sin], axis=1)
+        return _place(z, _make_product(words), parameters)
+    product = _make_product(words)
+    if law == "uniform":
+        return _uniform(words, product, parameters)
+    return _place(_two_sigma(words, product), product, parameters)
+
+
+def _make_product(words: Any) -> Product:
+    zero = make_zero(words)
+    return lambda a, b: seal(a * b, zero)
+
+
+def _place(z: Any, product: Product, parameters: Sequence[Any]) -> Any:
+    """Return mean + stddev·z."""
+    mean, stddev = parameters
+    return _unsign_zero(mean + product(stddev, z))
+
+
+def _unsign_zero(x: Any) -> Any:
+    """Return x with +0 for −0, which the page's sum gives: XLA drops the addition of a 0."""
+    bits = to_bits(x)
+    return to_float(jnp.where(bits == np.uint32(1 << 31), np.uint32(0), bits))
+
+
+def _horner(c: Any, x: Any, product: Product) -> Any:
+    value = c[-2] + product(x, c[-1])
+    for k in c[-3::-1]:
+        value = k + product(x, value)
+    return value
+
+
+# 3 Uniform
+
+
+def _uniform(words: Any, product: Product, parameters: Sequence[Any]) -> Any:
+    low, extent, last = parameters
+    u = _to_float(words >> np.uint32(8)) * np.float32(2**-24)
+    value = _unsign_zero(low + product(extent, u))
+    # Cut before the rounding to the dtype, which is monotone, as the page cuts after it.
+    return jnp.where(value < last, value, last)
+
+
+def _to_float(number: Any) -> Any:
+    """Return integers below 2^31 as floats, rounded: of signed ones every processor has that."""
+    return number.astype(jnp.int32).astype(jnp.float32)
+
+
+# 4 Normal
+
+
+def _cell_middle(words: Any) -> Any:
+    """The u of section 4, the x of section 5."""
+    return _to_float(words >> np.uint32(1)) * np.float32(2**-31) + np.float32(2**-32)
+
+
+def _radius(words: Any, product: Product) -> Any:
+    return root(np.float32(-2) * _ln(_cell_middle(words), product))
+
+
+def _ln(u: Any, product: Product) -> Any:
+    bits = lax.bitcast_convert_type(u, jnp.int32)
+    e = (bits - np.int32(0x3F3504F3)) >> 23
+    f = lax.bitcast_convert_type(bits - (e << 23), jnp.float32) - np.float32(1)
+    z = product(f, f)
+    e = e.astype(jnp.float32)
+    tail = product(f * z, _horner(P, f, product)) + product(e, LO)
+    # The other products are exact: by a power of two, and of 6 by 12 bits.
+    return (f + (tail - np.float32(0.5) * z)) + e * HI
+
+
+def _cos_sin(words: Any, product: Product) -> tuple[Any, Any]:
+    """Cosine and sine of the angle of the word A."""
+    q = (words + np.uint32(1 << 29)) >> np.uint32(30)
+    k = lax.bitcast_convert_type(words - (q << np.uint32(30)), jnp.int32)
+    t = k.astype(jnp.float32) * np.float32(2**-32)
+    z = product(t, t)
+    # XLA would add up the constants of S0 + (S0LO + x): the inner sum is sealed too.
+    s = t * (S0 + product(S0LO + product(z, _horner(S, z, product)), np.float32(1)))
+    c = np.float32(1) + product(z, _horner(C, z, product))
+    odd = q & np.uint32(1) == 1
+    cos, sin = jnp.where(odd, s, c), jnp.where(odd, c, s)
+    # (c, s), (−s, c), (−c, −s), (s, −c)
+    return _negate(cos, (q + np.uint32(1)) >> np.uint32(1)), _negate(sin, q >> np.uint32(1))
+
+
+def _negate(x: Any, where: Any) -> Any:
+    """Return −x where bit 0 of `where` is 1."""
+    return to_float(to_bits(x) ^ where << np.uint32(31))
+
+
+# 5 Truncated normal, ±2
+
+
+def _two_sigma(words: Any, product: Product) -> Any:
+    x = _cell_middle(words)
+    v = np.float32(1) - product(x, x)
+    z = x * divide(_horner(P2, v, product), _horner(Q2, v, product))
+    return _negate(z, words)
