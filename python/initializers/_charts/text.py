@@ -46,12 +46,3 @@ def flow(parts: list[str], width: int) -> list[str]:
 def shape_text(shape: tuple[int, ...]) -> str:
     """Return `"3 × 4"` for (3, 4), and `"scalar"` for ()."""
     return " × ".join(map(str, shape)) or "scalar"
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes in decimal units, as disks are sold."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

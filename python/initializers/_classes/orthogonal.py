@@ -16,6 +16,7 @@ from .. import _core
 from .._arguments.checks import check_real, is_masked, show, to_integer
 from .._arguments.dtypes import DType, look_up
 from .._arguments.shapes import Array, Shape
+from .._arguments.sizes import size_text
 from .._arguments.types import SeedLike
 from .._memory.allocation import allocate
 from .._memory.limit import exceeds_memory
@@ -159,5 +160,5 @@ def _require_reflectors(shape: Shape, dtype: DType) -> None:
     size = (8 if dtype.name == "float64" else 4) * (longer * shorter - shorter * (shorter - 1) // 2)
     if exceeds_memory(size):
         raise MemoryError(
-            f"no memory for the reflectors of shape {show(shape)}: {size} bytes are needed"
+            f"no memory for the reflectors of shape {show(shape)}: {size_text(size)} are needed"
         )

@@ -21,6 +21,7 @@ from typing import Any
 from .._arguments.checks import show
 from .._arguments.dtypes import NUMBERS
 from .._arguments.shapes import Shape
+from .._arguments.sizes import part_text
 from .._arguments.unique_json import read_json
 
 SUFFIX = ".safetensors"
@@ -191,28 +192,26 @@ def encode_header(
 def _read_file(path: Path) -> Stored:
     with _open(path) as file:
         size = os.fstat(file.fileno()).st_size
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8:
-            raise malformed(path, f"must have 8 bytes with the header's length, received {size}")
-        if length > min(size - 8, _LONGEST_HEADER):
+        if not size:
+            raise malformed(path, "is empty: a safetensors file begins with a header")
+        begin = file.read(9)
+        length = int.from_bytes(begin[:8], "little")
+        if begin[8:] != b"{" or length > _LONGEST_HEADER:
             raise malformed(
                 path,
-                f"must have a header of at most {_LONGEST_HEADER} bytes that is inside the file of "
-                f"{size}, received the length {length} in bytes 0 to 7",
+                "is not a safetensors file: it must begin with 8 bytes that give the length of its "
+                f"header and with '{{', received: {show(begin)}",
             )
-        header = file.read(length)
-    if header[:1] != b"{":
-        raise malformed(path, f"must have '{{' at byte 8, received: {show(header[:1])}")
+        if length > size - 8:
+            raise malformed(path, f"is truncated: {part_text(size, 8 + length)} of its header")
+        header = begin[8:] + file.read(length - 1)
     entries = _parse(path, header, "a header")
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
     ):
         raise malformed(path, f"must map strings in __metadata__, received: {show(metadata)}")
-    tensors = [
-        (name, *_check_tensor(path, name, entry, size - 8 - length))
-        for name, entry in entries.items()
-    ]
+    tensors = [(name, *_check_tensor(path, name, entry)) for name, entry in entries.items()]
     tensors.sort(key=lambda tensor: tensor[3:])
     found: dict[str, StoredTensor] = {}
     at = 0
@@ -225,16 +224,17 @@ def _read_file(path: Path) -> Stored:
             )
         found[name] = StoredTensor(dtype, shape, path, 8 + length + begin, end - begin)
         at = end
-    if 8 + length + at != size:
+    whole = 8 + length + at
+    if size < whole:
+        raise malformed(path, f"is truncated: {part_text(size, whole)}")
+    if size > whole:
         raise malformed(
-            path, f"must end with the last tensor, at byte {8 + length + at}, received {size} bytes"
+            path, f"must end with the last tensor, at byte {whole}, received {size} bytes"
         )
     return Stored(found, metadata)
 
 
-def _check_tensor(
-    path: Path, name: str, entry: object, available: int
-) -> tuple[str, Shape, int, int]:
+def _check_tensor(path: Path, name: str, entry: object) -> tuple[str, Shape, int, int]:
     """Return dtype, shape, first and last byte that a tensor's entry in the header tells."""
 
     def fail(wanted: str, received: object) -> ValueError:
@@ -252,14 +252,12 @@ def _check_tensor(
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise fail("data_offsets of two integers in ascending order", show(offsets))
     begin, end = offsets
-    if end > available:
-        raise fail(f"data_offsets inside the {available} bytes of data", show(offsets))
     dtype, bits = _DTYPES[code]
     # Stops early: the product of untrusted numbers may be as long as the file.
     elements = 0 if 0 in shape else 1
     for extent in shape:
         elements *= extent
-        if elements * bits > 8 * available:
+        if elements * bits > 8 * (end - begin):
             break
     if elements * bits != 8 * (end - begin):
         raise fail(f"as many bytes as {show(tuple(shape))} of {code} take", end - begin)

@@ -10,6 +10,7 @@ from .. import _core
 from .._arguments.checks import show
 from .._arguments.dtypes import DType, look_up
 from .._arguments.shapes import MOST_ELEMENTS, Array, Shape
+from .._arguments.sizes import size_text
 from .limit import exceeds_memory
 from .mmap_pool import CAN_KEEP, map_memory
 
@@ -49,7 +50,9 @@ def fill_pattern(out: Array, pattern: bytes) -> None:
 
 def _no_memory(extent: Shape, dtype: DType) -> MemoryError:
     size = math.prod(extent) * dtype.numpy.itemsize
-    return MemoryError(f"no memory for shape {show(extent)} of {dtype}: {size} bytes are needed")
+    return MemoryError(
+        f"no memory for shape {show(extent)} of {dtype}: {size_text(size)} are needed"
+    )
 
 
 def allocate_aligned(

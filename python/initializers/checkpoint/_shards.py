@@ -17,6 +17,7 @@ import numpy as np
 from .._arguments.checks import show, to_integer
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
+from .._arguments.sizes import size_text
 from .._classes.base import ArrayInitializer
 from .._core import STREAM_VERSION
 from .._files.direct_writer import ALIGNMENT
@@ -202,7 +203,7 @@ def plan(weight: Weight) -> AnyFill:
         if exceeds_memory(needed):
             raise MemoryError(
                 f"no memory for weight {show(weight.name)}: {weight.initializer!r} makes it whole, "
-                f"which takes {needed} bytes"
+                f"which takes {size_text(needed)}"
             )
     return fill
 

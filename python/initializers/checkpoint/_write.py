@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from .._arguments.checks import check_bool
 from .._arguments.dtypes import look_up
+from .._arguments.sizes import part_text, size_text
 from .._arguments.types import Convention
 from .._files import filesystem
 from .._files.direct_writer import BUFFER, Appender
@@ -83,6 +84,23 @@ def write(
         MemoryError: If a weight that must be made whole takes more memory than there is.
         OSError: If the disk has not enough space, or a file cannot be written.
     """
+    return write_counted(
+        recipe, specs, path, max_shard_size, resume, overwrite, progress, convention, partial
+    )[0]
+
+
+def write_counted(
+    recipe: Recipe,
+    specs: SpecsLike,
+    path: str | os.PathLike[str],
+    max_shard_size: int | str | None,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+    convention: Convention | None,
+    partial: bool,
+) -> tuple[Path, int]:
+    """Write a checkpoint as `write` does; return its path and the bytes of weights it wrote."""
     check_recipe(recipe)
     check_progress(progress)
     for argument, value in (("resume", resume), ("overwrite", overwrite)):
@@ -94,11 +112,11 @@ def write(
     for weight in weights:
         plan(weight)
     if resume and _is_published(layout, progress):
-        return layout.target  # also where nothing can be written
+        return layout.target, 0  # also where nothing can be written
     layout.base.parent.mkdir(exist_ok=True)
     with filesystem.lock(add_suffix(layout.base, ".lock")):
-        _write(layout, resume, overwrite, progress)
-    return layout.target
+        written = _write(layout, resume, overwrite, progress)
+    return layout.target, written
 
 
 def _is_published(layout: Layout, progress: Progress) -> bool:
@@ -129,8 +147,8 @@ def _keeps(path: Path, shard: Shard, layout: Layout, progress: Progress) -> bool
     return is_whole(path, shard, note)
 
 
-def _write(layout: Layout, resume: bool, overwrite: bool, progress: Progress) -> None:
-    """Write and publish what is missing, with the lock."""
+def _write(layout: Layout, resume: bool, overwrite: bool, progress: Progress) -> int:
+    """Write and publish the missing files, with the lock; return the bytes of their weights."""
     shards = layout.shards
     finished = {each for each in shards if resume and _keeps(each.file, each, layout, progress)}
     old = layout.find_existing() - {each.file for each in finished}
@@ -169,6 +187,7 @@ def _write(layout: Layout, resume: bool, overwrite: bool, progress: Progress) ->
     except BaseException as error:
         _explain(error, layout, done)
         raise
+    return sum(each.end - each.begin for each in missing)
 
 
 def _check_partials(layout: Layout, partials: set[Path]) -> None:
@@ -198,7 +217,8 @@ def _check_space(layout: Layout, missing: list[Shard], stale: set[Path]) -> None
     if needed > free:
         raise OSError(
             errno.ENOSPC,
-            f"the disk has not enough space: {needed} bytes are needed, {free} are free",
+            f"the disk has not enough space: {size_text(needed)} are needed, "
+            f"{size_text(free)} are free",
             str(layout.base.parent),
         )
 
@@ -264,7 +284,7 @@ def _publish(layout: Layout, unnamed: list[Shard], old: set[Path]) -> None:
 def _explain(error: BaseException, layout: Layout, done: int) -> None:
     """Let an interruption say what is left, and how to go on."""
     left = (
-        f"{done} of {layout.total} bytes are kept, `resume=True` goes on"
+        f"{part_text(done, layout.total)} are kept, `resume=True` continues"
         if done
         else "nothing is left"
     )

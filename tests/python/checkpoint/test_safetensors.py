@@ -35,17 +35,14 @@ def with_(**changes: Any) -> dict[str, Any]:
 
 # Malformed files, and the text of their errors.
 MALFORMED: list[tuple[bytes, str]] = [
-    (b"", "must have 8 bytes with the header's length, received 0"),
-    (b"1234567", "must have 8 bytes .*, received 7"),
-    (pack({}, 0, length=3), "received the length 3 in bytes|must have a header of JSON"),
-    (
-        pack({}, 0, length=2**64 - 1),
-        "inside the file of 10, received the length 18446744073709551615",
-    ),
-    (pack({}, 0, length=100_000_001), "at most 100000000 bytes"),
-    (pack(b" {}", 0), r"must have '{' at byte 8, received: b' '"),
-    (pack(b"[]", 0), "must have '{' at byte 8"),
-    (pack(b"", 0), "must have '{' at byte 8"),
+    (b"", "is empty: a safetensors file begins with a header"),
+    (b"1234567", "is not a safetensors file: .*, received: b'1234567'"),
+    (pack({}, 0, length=3), "is truncated: 10 of 11 bytes of its header"),
+    (pack({}, 0, length=2**64 - 1), "is not a safetensors file: it must begin with 8 bytes that"),
+    (pack({}, 0, length=100_000_001), "is not a safetensors file"),
+    (pack(b" {}", 0), r"is not a safetensors file: .* and with '{', received: b'.* '"),
+    (pack(b"[]", 0), "is not a safetensors file"),
+    (pack(b"", 0), "is not a safetensors file"),
     (pack(b'{"a": \xff}', 0), "in UTF-8, received bytes that are not at its byte 6"),
     (pack(b'{"a": 1,}', 0), r"header of JSON: .* line 1 column \d+ \(char \d+\)"),
     (pack(b'{"a":' * 100_000, 0), "of few levels, received too many"),
@@ -74,8 +71,11 @@ MALFORMED: list[tuple[bytes, str]] = [
     (pack(with_(data_offsets=[0])), r"data_offsets of two integers in ascending order, .*: \[0\]"),
     (pack(with_(data_offsets=[24, 0])), "in ascending order"),
     (pack(with_(data_offsets=[-8, 16])), "data_offsets of two integers"),
-    (pack(with_(data_offsets=[0, 2**64])), "data_offsets inside the 24 bytes of data"),
-    (pack(with_(), 23), "data_offsets inside the 23 bytes of data"),
+    (
+        pack(with_(data_offsets=[0, 2**64])),
+        r"as many bytes as \(2, 3\) of F32 take, received: 18446744073709551616",
+    ),
+    (pack(with_(), 23), r"is truncated: \d+ of \d+ bytes"),
     (pack(with_(), 25), r"must end with the last tensor, at byte \d+, received \d+ bytes"),
     (pack(with_(data_offsets=[1, 25]), 25), "without gap .*: 'a' must begin at byte 0 .*: 1"),
     (
@@ -108,7 +108,7 @@ def test_malformed(tmp_path: Path, data: bytes, text: str) -> None:
 def test_a_length_beyond_the_file_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(pack({}, 0, length=99_999_999))
     tracemalloc.start()
-    with pytest.raises(ValueError, match="received the length 99999999"):
+    with pytest.raises(ValueError, match=r"is truncated: 0\.0 of 100 MB of its header"):
         read(tmp_path / FILE)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
