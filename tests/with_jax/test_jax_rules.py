@@ -70,10 +70,10 @@ def test_the_layers_of_equinox_keep_outputs_first() -> None:
 def test_rules_are_enforced() -> None:
     tree = {"a": {"kernel": S((3, 2), "float32"), "bias": S((2,), "float32")}}
     for rules in ({"*bais": "zeros", "*": "ones"}, Recipe({"*bais": "zeros", "*": "ones"}, seed=1)):
-        with pytest.raises(ValueError, match=r"rule 1 without a weight: \*bais \(did you mean"):
+        with pytest.raises(ValueError, match=r"rule 1 .*, `\*bais`, matches no weight \(nearest: "):
             init_tree(tree, rules, 1)
         assert init_tree(tree, rules, 1, partial=True)["a"]["bias"].tolist() == [1, 1]
-    with pytest.raises(ValueError, match="2 weights without a rule: 'a/bias', 'a/kernel'"):
+    with pytest.raises(ValueError, match=r"matches 2 weights.*: 'a/bias', 'a/kernel'"):
         init_tree(tree, {"b": Rule("ones", optional=True)}, 1)
     assert init_tree(tree, {"*bias": None, "*": "ones"}, 1)["a"]["bias"] is tree["a"]["bias"]
 

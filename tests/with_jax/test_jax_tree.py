@@ -115,7 +115,7 @@ def test_errors() -> None:
     mesh = jax.make_mesh((8,), ("x",))
     tree = {"kernel": jax.ShapeDtypeStruct((6, 4), "float32"), "n": jnp.zeros((2,), jnp.int32)}
     cases: list[tuple[Any, Any, str]] = [
-        ({"kernel": "ones"}, None, "without a rule: 'n'"),
+        ({"kernel": "ones"}, None, "matches the weight 'n'"),
         (RULES, None, "leaf 'n' cannot be filled: RandomNormal needs one of the dtypes"),
         ({"*": "ones"}, NamedSharding(mesh, P("x")), "leaf 'kernel' cannot be filled: `out_shard"),
         ({"*": Rule("ones", permute=(1, 0))}, None, "must name the 1 axes"),

@@ -163,15 +163,17 @@ def test_rules_are_enforced() -> None:
     rules = {"*.bias": "zeros", "*": "he_normal"}  # the bias has no dot in its name
     for given in (Recipe(rules, seed=1), rules):
         with pytest.raises(
-            ValueError, match=r"rule 1 without a weight: \*\.bias \(did you mean 'bias'\?\)"
+            ValueError, match=r"rule 1 .*, `\*\.bias`, matches no weight \(nearest: 'bias'\)"
         ):
             init_module_(module, given, 1)
-    with pytest.raises(ValueError, match=r"rule 2 without a weight: bias, as earlier rules"):
+    with pytest.raises(
+        ValueError, match=r"rule 2 .*, `bias`, matches only weights that earlier rules"
+    ):
         init_module_(module, {"*": "ones", "bias": "zeros"}, 1)
     many = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 2))
-    with pytest.raises(ValueError, match=r"2 weights without a rule: '\{0-1\}.weight'"):
+    with pytest.raises(ValueError, match=r"matches 2 weights.*: '\{0-1\}.weight'"):
         init_module_(many, {"*.bias": "zeros", "2.*": "ones"}, 1)
-    with pytest.raises(ValueError, match=r"3 weights without a rule: '\{0-2\}.bias'"):
+    with pytest.raises(ValueError, match=r"matches 3 weights.*: '\{0-2\}.bias'"):
         init_module_(many, {"*.weight": "ones"}, 1)
     for name, tensor in module.state_dict().items():
         assert torch.equal(tensor, before[name])
@@ -203,14 +205,14 @@ def test_stages_of_a_pipeline() -> None:
     for i in range(3):
         stage = nn.Module()
         stage.add_module(f"{i}", nn.Sequential(*model)[i])
-        with pytest.raises(ValueError, match=r"without a weight: .*`partial=True`"):
+        with pytest.raises(ValueError, match=r"(?s)matches no weight.*`partial=True`"):
             init_module_(stage, rules, 1)
         for name, tensor in init_module_(stage, rules, 1, partial=True).state_dict().items():
             assert torch.equal(tensor, whole[name])
         made = Recipe(rules, seed=1).init(stage, partial=True)
         assert all(np.array_equal(made[name], whole[name].numpy()) for name in made)
     # A weight without a rule is an error in a part, too.
-    with pytest.raises(ValueError, match="without a rule"):
+    with pytest.raises(ValueError, match=r"no rule of .* matches"):
         init_module_(model, {"0.*": "normal"}, 1, partial=True)
 
 

@@ -112,6 +112,6 @@ def test_specs_of_modules() -> None:
 def test_nothing_changes_where_a_rule_is_missing() -> None:
     model = nn.Sequential(nn.Linear(3, 2))
     before = digest(to_arrays(model))
-    with pytest.raises(ValueError, match=r"without a rule: '0\.weight'"):
+    with pytest.raises(ValueError, match=r"matches the weight '0\.weight'"):
         init_module_(model, Recipe({"*.bias": "zeros"}, seed=1))
     assert digest(to_arrays(model)) == before

@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _LONGEST_INTEGER = 1 << 256
 _LONGEST_TEXT = 100
 _MOST_COMPARED = 250
+# Longer lists of names come last in a message, after the suggestion.
+_MOST_LISTED = 8
 
 
 def show(value: object) -> str:
@@ -45,13 +47,19 @@ def is_masked(value: object) -> bool:
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Return `" (did you mean 'x'?)"` for the known name nearest to `name`, or nothing.
+    """Return `" (did you mean 'x'?)"` for the known name nearest to `name`, or nothing."""
+    nearest = find_nearest(name, known)
+    return "" if nearest is None else f" (did you mean {nearest!r}?)"
+
+
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name nearest to `name`, or None if none is near.
 
     Only short names and the first of many known ones are compared: the time to compare two names
     grows with the product of their lengths, and names can come from an untrusted file.
     """
     if len(name) > _LONGEST_TEXT:
-        return ""
+        return None
     import difflib  # slow to import, and needed for errors only
 
     known = [other for other in islice(known, _MOST_COMPARED) if len(other) <= _LONGEST_TEXT]
@@ -60,17 +68,37 @@ def hint(name: str, known: Iterable[str]) -> str:
         folded = {other.casefold(): other for other in known}
         match = difflib.get_close_matches(name.casefold(), folded, n=1)
         nearest = [folded[match[0]]] if match else []
-    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    return nearest[0] if nearest else None
+
+
+def show_text(text: str) -> str:
+    """Return text as `repr` escapes it, without the quotes."""
+    return repr(text)[1:-1]
+
+
+def list_known(received: str, name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: of many names, the list comes last.
+
+    Args:
+        received: The value, as `show` has it.
+        name: Its text, for the suggestion.
+        known: All names.
+    """
+    known = tuple(known)
+    near = hint(name, known)
+    listed = ", ".join(map(repr, known))
+    if len(known) <= _MOST_LISTED:
+        return f"must be one of {listed}, received: {received}{near}"
+    return f"must be one of those listed, received: {received}{near}; known: {listed}"
 
 
 def check_name(argument: str, value: object, known: Iterable[str], lead: str = "") -> str:
     """Return `value` if it is one of the `known` names; `lead` begins the message if not."""
     known = tuple(known)
-    wanted = f"{lead}`{argument}` must be one of {', '.join(map(repr, known))}"
     if not isinstance(value, str):
-        raise TypeError(f"{wanted}, received: {show(value)}")
+        raise TypeError(f"{lead}`{argument}` {list_known(show(value), '', known)}")
     if value not in known:
-        raise ValueError(f"{wanted}, received: {show(value)}{hint(value, known)}")
+        raise ValueError(f"{lead}`{argument}` {list_known(show(value), value, known)}")
     return str(value)
 
 

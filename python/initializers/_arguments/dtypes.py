@@ -29,6 +29,19 @@ _SPELLINGS = {
     **{np.dtype(name).str[1:]: name for name in NUMBERS if name not in _RAW},
     **{"half": "float16", "single": "float32", "double": "float64"},
 }
+# Names of other libraries, which are too short to resemble ours.
+_ABBREVIATIONS = {
+    "bf16": "bfloat16",
+    "e4m3": "float8_e4m3fn",
+    "e5m2": "float8_e5m2",
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+    "fp16": "float16",
+    "fp32": "float32",
+    "fp64": "float64",
+    "fp8": "float8_e4m3fn",
+}
 # NumPy 1 makes dtypes of these, with a warning.
 _ABSTRACT = (
     *(np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger),
@@ -112,8 +125,13 @@ def _name_of_text(text: str) -> str:
         return name
     if text[:1] == _FOREIGN_ORDER and text[1:] in _SPELLINGS:
         raise ValueError(f"`dtype` must have the machine's byte order, received: {text!r}")
-    raise _unsupported(show(text) + hint(text, NUMBERS))
+    raise _unsupported(show(text), text)
 
 
-def _unsupported(received: str) -> ValueError:
-    return ValueError(f"`dtype` must be one of {', '.join(NUMBERS)}, received: {received}")
+def _unsupported(received: str, text: str = "") -> ValueError:
+    short = _ABBREVIATIONS.get(text.lower())
+    near = hint(text, NUMBERS) if short is None else f" (did you mean {short!r}?)"
+    return ValueError(
+        f"`dtype` must be one of those listed, received: {received}{near}; "
+        f"known: {', '.join(NUMBERS)}"
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
-from .._arguments.checks import hint
+from .._arguments.checks import find_nearest, show_text
 
 NUMBER = re.compile("[0-9]+")
 
@@ -67,49 +67,67 @@ def assign(
     """
     found = {name: find(entries, name) for name in (*names, *others)}
     missing = [name for name in names if found[name] is None]
-    problems = list(_list_missing(entries, missing))
+    problems = list(_list_missing(entries, missing, subject))
     if not partial:
-        problems += _list_idle(entries, found)
+        problems += _list_idle(entries, found, subject)
     if problems:
-        raise ValueError(
-            f"{subject} must have a rule for every weight and a weight for every rule, received "
-            + "; ".join(problems)
-        )
+        causes, advice = zip(*problems, strict=True)
+        raise ValueError("\n".join(["; ".join(causes), *dict.fromkeys(advice)]))
     return [place for name in names if (place := found[name]) is not None]
 
 
-def _list_missing(entries: Sequence[Entry], missing: list[str]) -> Iterator[str]:
+def _list_missing(
+    entries: Sequence[Entry], missing: list[str], subject: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the weights without a rule, and the advice."""
     if missing:
         groups: dict[str, list[str]] = {}
         for name in missing:
             groups.setdefault(NUMBER.sub("0", name), []).append(name)
         listed = ", ".join(repr(_shorten(merge_names(group))) for group in groups.values())
-        near = hint(missing[0], [entry.pattern or "" for entry in entries])
-        count = f"{len(missing)} weights" if len(missing) > 1 else "a weight"
-        yield f"{count} without a rule: {listed}{near}"
+        near = _nearest(missing[0], [entry.pattern or "" for entry in entries])
+        what = f"{len(missing)} weights{near}: {listed}"
+        if len(missing) == 1:
+            what = f"the weight {listed}{near}"
+        cause = f"no rule of {subject} matches {what}"
+        yield cause, 'Add a rule; a last one with the pattern "*" matches all that is left.'
 
 
-def _list_idle(entries: Sequence[Entry], found: dict[str, int | None]) -> Iterator[str]:
+def _list_idle(
+    entries: Sequence[Entry], found: dict[str, int | None], subject: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the rules without a weight, and the advice."""
     busy = set(found.values())
     for place, entry in enumerate(entries):
         if place in busy or entry.optional:
             continue
+        rule = f"rule {place + 1} of {subject}, `{show_text(_shorten(entry.label))}`,"
         if any(map(entry.matches, found)):
-            why = ", as earlier rules already match every weight that it matches"
+            cause = f"{rule} matches only weights that earlier rules match"
+            advice = "Move it up, or mark it optional."
         else:
             pattern = entry.pattern or ""
-            why = hint(pattern, found) or _hint_end(pattern, found)
-        yield (
-            f"rule {place + 1} without a weight: {_shorten(entry.label)}{why} "
-            "(`optional` lets a rule match none, `partial=True` is for a part of a model)"
-        )
+            near = _nearest(pattern, found) or _nearest_end(pattern, found)
+            cause = f"{rule} matches no weight{near}"
+            advice = (
+                "Fix its pattern, mark it optional, or pass `partial=True` for a part of a model."
+            )
+        yield cause, advice
 
 
-def _hint_end(pattern: str, names: Collection[str]) -> str:
-    """Return a hint by the last parts of names, as many as a pattern has after its `*`."""
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return `" (nearest: 'x')"`, or nothing."""
+    found = find_nearest(name, known)
+    return "" if found is None else f" (nearest: {found!r})"
+
+
+def _nearest_end(pattern: str, names: Collection[str]) -> str:
+    """Return the name whose last parts are nearest to those that a pattern has after its `*`."""
     end = pattern.rpartition("*")[2].strip("./")
     parts = len(re.split(r"[./]", end))
-    return hint(end, {"".join(re.split(r"([./])", name)[1 - 2 * parts :]) for name in names})
+    ends = {"".join(re.split(r"([./])", name)[1 - 2 * parts :]): name for name in names}
+    found = find_nearest(end, ends)
+    return "" if found is None else f" (nearest: {ends[found]!r})"
 
 
 def merge_names(names: list[str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
+from .._arguments.sizes import size_text
 from .._arguments.specs import Spec
 from .._charts.text import align, shape_text
 from .._filling import AnyFill, Fill, StackFill, plan_fill
@@ -117,7 +118,8 @@ class Plan:
         aligned = iter(rows)
         lines = [row if isinstance(row, str) else f"   {next(aligned)}" for row in table]
         line = "─" * (3 + len(rows[0]))
-        total = f"{len(self.weights)} weights, {self.size:,} elements, {self.nbytes:,} bytes"
+        count = f"{len(self.weights):,} weight{'s' * (len(self.weights) != 1)}"
+        total = f"{count}, {self.size:,} elements, {size_text(self.nbytes)}"
         return "\n".join([lines[0], line, *lines[1:], line, total])
 
 

@@ -24,8 +24,10 @@ def make_published(name: str, numbers: dict[str, Any]) -> dict[str, Any]:
     family, given = _MODELS.get(name, (name, {}))
     parameters = inspect.signature(_RECIPES[family]).parameters
     for argument in numbers:
+        if not parameters:
+            raise TypeError(f"the recipe {name!r} takes no numbers, received: `{argument}`")
         if argument not in parameters:
-            takes = ", ".join(f"`{known}`" for known in parameters) or "none"
+            takes = ", ".join(f"`{known}`" for known in parameters)
             raise TypeError(
                 f"the numbers of the recipe {name!r} must be among {takes}, received: `{argument}`"
             )

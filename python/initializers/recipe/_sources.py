@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from .._arguments.checks import check_name, show
+from .._arguments.checks import check_name, show, to_integer
 from .._arguments.conventions import KERAS, TORCH, check_convention
 from .._arguments.specs import Spec
 from .._arguments.types import Convention
@@ -68,22 +69,62 @@ def read_specs(source: SpecsLike) -> dict[str, Spec]:
     return _read_structure(source) if found is None else _collect(found)
 
 
-def model_specs(name: ModelName) -> dict[str, Spec]:
-    """Return the weights of a well-known model, as the package has them.
+def model_specs(name: ModelName, *, layers: int | None = None) -> dict[str, Spec]:
+    """Return the weights of a well-known model.
 
     Args:
         name: `"gpt2"`, `"llama-3.2-1b"`, `"llama-3.1-8b"`, `"keras-resnet50"`,
             `"keras-mobilenetv2"` or `"keras-convnexttiny"`.
+        layers: The number of layers, at least 1, each like the first; None for the model's own.
+            Only for `"gpt2"` and Llama, whose layers are alike.
 
     Raises:
-        TypeError: If `name` is no string.
-        ValueError: If it is none of them.
+        TypeError: If `name` is not a string, or `layers` not an integer.
+        ValueError: If `name` is none of them, or its layers are not alike.
 
     Examples:
         >>> model_specs("gpt2")["wte.weight"]
         Spec(shape=(50257, 768), dtype='float32', convention='keras')
+        >>> len(model_specs("gpt2")), len(model_specs("gpt2", layers=24))
+        (148, 292)
     """
-    return _read_file(str(_SHAPES / f"{check_name('name', name, list_models())}.json"))
+    found = _read_file(str(_SHAPES / f"{check_name('name', name, list_models())}.json"))
+    return found if layers is None else dict(_repeat_layers(name, found, layers))
+
+
+# The number of a layer in the names of a transformer.
+_LAYER = re.compile(r"(?<=\bh\.)\d+(?=\.)|(?<=\blayers\.)\d+(?=\.)")
+
+
+def _repeat_layers(
+    name: str, specs: Mapping[str, Spec], layers: object
+) -> Iterator[tuple[str, Spec]]:
+    """Yield the weights of a model of so many layers, all like its first."""
+    count = to_integer(layers)
+    wanted = f"`layers` must be an integer >= 1, received: {show(layers)}"
+    if count is None:
+        raise TypeError(wanted)
+    if count < 1:
+        raise ValueError(wanted)
+    first = {each: spec for each, spec in specs.items() if _number_of(each) == "0"}
+    if not first:
+        raise ValueError(
+            f"`layers` must be None for {name!r}, whose layers are not alike, "
+            f"received: {show(layers)}"
+        )
+    is_repeated = False
+    for each, spec in specs.items():
+        if _number_of(each) is None:
+            yield each, spec
+        elif not is_repeated:
+            is_repeated = True
+            for number in range(count):
+                yield from ((_LAYER.sub(str(number), each), one) for each, one in first.items())
+
+
+def _number_of(name: str) -> str | None:
+    found = _LAYER.search(name)
+    return None if found is None else found[0]
 
 
 def list_models() -> list[ModelName]:

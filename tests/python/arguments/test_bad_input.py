@@ -68,7 +68,7 @@ def check_call(text: str, error: type[Exception], *args: Any, **kwargs: Any) -> 
         ((2**32, 2**31), ValueError, r"`shape` must have fewer than 2\*\*63 elements, received"),
         ((1,) * 65, ValueError, "`shape` must be one that NumPy has arrays of, received: "),
         ((2**50, 2**12), MemoryError, r"no memory for shape \(1125899906842624, 4096\) of float32"),
-        ((2**40,), MemoryError, "of float32: 4398046511104 bytes are needed"),
+        ((2**40,), MemoryError, "of float32: 4.4 TB are needed"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -80,7 +80,7 @@ def test_shapes(shape: Any, error: type[Exception], text: str) -> None:
 
 
 def test_zeros_that_no_address_space_has() -> None:
-    with pytest.raises(MemoryError, match="of float32: 18446744073709551616 bytes are needed"):
+    with pytest.raises(MemoryError, match=r"of float32: 18\.4 EB are needed"):
         Zeros()((2**62,))
 
 
@@ -94,7 +94,9 @@ def test_memory_is_refused_promptly_even_where_the_system_promises_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("initializers._memory.limit.memory_limit", lambda: 2**30)
-    check_call("no memory for shape .* of float16: 1073741826 bytes", MemoryError, 2**29 + 1, "f2")
+    check_call(
+        "no memory for shape .* of float16: 1.07 GB are needed", MemoryError, 2**29 + 1, "f2"
+    )
     assert HeNormal(seed=1)((2, 3)).shape == (2, 3)
 
 
@@ -135,7 +137,11 @@ def test_mistakes_are_found_before_memory_is_asked_for(
     [
         ("flot32", ValueError, r"received: 'flot32' \(did you mean 'float32'\?\)"),
         ("Float32", ValueError, r"received: 'Float32' \(did you mean 'float32'\?\)"),
-        ("string", ValueError, "`dtype` must be one of bool, int8, .*, complex128, received: 'str"),
+        (
+            "string",
+            ValueError,
+            "`dtype` must be one of those listed, received: 'string'; known: bool, int8",
+        ),
         ("float8_e4m3b11fnuz", ValueError, "received: 'float8_e4m3b11fnuz'"),
         (ml_dtypes.float8_e4m3b11fnuz, ValueError, "must be one of .*, received: .*b11fnuz"),
         (ml_dtypes.int4, ValueError, "`dtype` must be one of .*, received: .*int4"),

@@ -198,7 +198,12 @@ def test_bad_input() -> None:
             TypeError,
             "'gpt2' must be among `layers`, received: `width`",
         ),
-        ("llama", {"layers": 3}, TypeError, "recipe 'llama' must be among none"),
+        (
+            "llama",
+            {"layers": 3},
+            TypeError,
+            "the recipe 'llama' takes no numbers, received: `layers`",
+        ),
         ("megatron", {}, TypeError, "recipe 'megatron' needs the number `layers`"),
         ("resnet", {"names": "flax"}, ValueError, "`names` must be one of 'keras', 'torchvision'"),
         ("t5", {"width": -1}, ValueError, "`width` must be an integer >= 1"),

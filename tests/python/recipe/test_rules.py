@@ -123,7 +123,7 @@ def test_rules() -> None:
     assert named is not None
     assert named.seeded(5, "a.kernel") == HeNormal(fold_in(5, "b"))
     assert rules.choose("x2", (3,)) == Rule(Ones(), "?[12]")
-    with pytest.raises(ValueError, match="a weight without a rule: 'other'"):
+    with pytest.raises(ValueError, match="no rule of `rules` matches the weight 'other'"):
         rules.choose("other", (3,))
     with pytest.raises(ValueError, match="must name the 1 axes of its shape"):
         ResolvedRules({"*": Rule("ones", permute=(1, 0))}, 5).choose("bias", (3,))
