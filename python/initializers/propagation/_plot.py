@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._arguments.checks import show
+from .._arguments.installation import how_to_install
 
 if TYPE_CHECKING:
     from ._result import Layer, Propagation
@@ -20,7 +21,7 @@ def draw(result: Propagation, path: Any, axes: Any, label: str | None) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("`plot` needs matplotlib: pip install matplotlib") from None
+        raise ImportError(f"`plot` needs matplotlib: {how_to_install('plot')}") from None
     panels: list[tuple[str, Callable[[Layer], float | None], Callable[[Layer], float | None]]] = [
         ("activations", lambda layer: layer.rms, lambda layer: layer.theory)
     ]

@@ -16,6 +16,9 @@ from ._theory import Call, Node, follow
 
 # A change by more than this from one end of the model to the other is no longer stable.
 STABLE = 10.0
+# A network of fewer layers than `DEEP` is judged by three times its layers, if it has a `FEW`.
+DEEP = 20
+FEW = 3
 # More than this fraction of dead units or saturated outputs is told of.
 MANY = 0.5
 
@@ -150,6 +153,8 @@ class Propagation:
 
         `stable`: activations and gradients change by a factor in [1/10, 10] from end to end of the
         model (`activation_change`, `gradient_change`). `vanishing`, `exploding`: by less, by more.
+        Three to nineteen layers are judged by the change that their rate gives over three times as
+        many, at most 20: ×0.7 a layer is `vanishing`, however few the layers are.
         `mixed`: activations the one, gradients the other. `overflow`: a value is infinite or NaN.
         `unknown`: there are fewer than two layers.
         Layers are named of which over half of the units are dead, or over half of the outputs

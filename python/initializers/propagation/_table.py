@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NARROWEST, _WIDEST = 72, 140
 _NUMBER = 8
+_NARROWEST_BAR = 11
 
 
 def draw_table(result: Propagation, width: object, ascii: bool | None) -> str:
@@ -37,8 +38,9 @@ def draw_table(result: Propagation, width: object, ascii: bool | None) -> str:
         )
     fixed = sum(size + 2 for _, size, _ in extras) + len(scales) * (2 * _NUMBER + 4)
     longest = max([len("layer"), *(len(layer.name) for layer in layers)])
-    name_width = max(10, min(longest, columns - fixed - 10 * len(scales)))
-    bar = max(6, min(30, (columns - fixed - name_width) // len(scales) - 2))
+    name_width = max(10, min(longest, columns - fixed - _NARROWEST_BAR * len(scales)))
+    # An odd number of columns, so that 1 has one in the middle.
+    bar = max(_NARROWEST_BAR, (min(31, (columns - fixed - name_width) // len(scales)) - 1) | 1)
 
     def row(name: str, others: Sequence[str], parts: Sequence[tuple[str, str, str]]) -> str:
         cells = [_fit(name, name_width)]
@@ -80,7 +82,7 @@ def _choose_extras(
 
 
 class _Scale:
-    """One kind of scale: its numbers, and bars on a logarithmic axis of whole decades."""
+    """One kind of scale: its numbers, and bars on a logarithmic axis with 1 in the middle."""
 
     def __init__(
         self,
@@ -91,13 +93,16 @@ class _Scale:
     ) -> None:
         self.title, self._measured, self._theory = title, measured, theory
         logs = [math.log10(v) for layer in layers if (v := measured(layer)) and 0 < v < math.inf]
-        self.low = math.floor(min(logs, default=0.0))
-        self.high = max(math.ceil(max(logs, default=1.0)), self.low + 1)
+        # The decades on each side.
+        self.reach = max(1, math.ceil(max(map(abs, logs), default=1.0)))
 
     def axis(self, bar: int) -> str:
-        """Return what stands over the bars: both ends of the axis."""
-        low, high = f"1e{self.low}", f"1e{self.high}"
-        return f"{low}{high:>{max(bar - len(low), len(high) + 1)}}"
+        """Return the labels over the bars: both ends of the axis, and 1."""
+        low, high = f"1e-{self.reach}", f"1e{self.reach}"
+        middle = bar // 2
+        if len(low) > middle or len(high) >= middle:
+            return f"{low:<{middle}}1"
+        return f"{low:<{middle}}1{high:>{bar - middle - 1}}"
 
     def cells(self, layer: Layer, bar: int, plain: bool) -> tuple[str, str, str]:
         """Return both numbers and the bar of a layer."""
@@ -109,11 +114,16 @@ class _Scale:
             return ""
         if not math.isfinite(value):
             return "!" * bar
-        share = (math.log10(value) - self.low) / (self.high - self.low)
-        eighths = max(1, round(share * bar * 8))
+        room = bar // 2
+        length = abs(math.log10(value)) / self.reach * room
         if plain:
-            return "#" * max(1, round(eighths / 8))
-        return draw_bar(eighths)
+            drawn = "#" * round(length)
+        elif value < 1:
+            drawn = "▐" * (round(2 * length) % 2) + "█" * (round(2 * length) // 2)
+        else:
+            drawn = draw_bar(round(8 * length))
+        axis = "|" if plain else "│"
+        return f"{drawn:>{room}}{axis}" if value < 1 else f"{'':{room}}{axis}{drawn}"
 
 
 def _check_width(width: object) -> int:

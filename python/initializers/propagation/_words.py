@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._result import MANY, STABLE
+from ._result import DEEP, FEW, MANY, STABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,8 @@ def describe(result: Propagation) -> str:
     if len(result.layers) == 1:
         return "unknown: of one layer there is no change to judge"
     layers = result.counted()
-    forward = _judge(result.activation_change, layers[-1].rms == 0)
-    backward = _judge(result.gradient_change, layers[0].gradient == 0)
+    forward = _judge(result.activation_change, len(layers), layers[-1].rms == 0)
+    backward = _judge(result.gradient_change, len(layers), layers[0].gradient == 0)
     words = {forward, backward} - {"stable"}
     if result.loss is None:
         words = {forward} - {"stable"}
@@ -50,10 +50,20 @@ def _is_bad(number: float | None) -> bool:
     return number is not None and not math.isfinite(number)
 
 
-def _judge(change: float | None, is_nothing: bool) -> str:
-    if is_nothing or (change is not None and change < 1 / STABLE):
+def _judge(change: float | None, count: int, is_nothing: bool) -> str:
+    if is_nothing:
         return "vanishing"
-    return "exploding" if change is not None and change > STABLE else "stable"
+    if change is None:
+        return "stable"
+    if 1 / STABLE <= change <= STABLE and count >= FEW:
+        # A shallow stack shows the rate before the sum of it: judge as if it were deeper.
+        change = _rate(change, count) ** (max(count, min(3 * count, DEEP)) - 1)
+    return "vanishing" if change < 1 / STABLE else "exploding" if change > STABLE else "stable"
+
+
+def _rate(change: float, count: int) -> float:
+    """Return the change from one layer to the next."""
+    return change ** (1 / (count - 1)) if count > 1 else change
 
 
 def _tell(what: str, change: float | None, count: int, is_nothing: bool) -> str:
@@ -62,10 +72,22 @@ def _tell(what: str, change: float | None, count: int, is_nothing: bool) -> str:
         return f"{what} are 0 at the {ends}"
     if change is None:
         return f"{what} are 0 in all layers but one"
-    rate = change ** (1 / (count - 1)) if count > 1 else change
-    verb = {"stable": "change", "vanishing": "shrink", "exploding": "grow"}[_judge(change, False)]
+    rate = _rate(change, count)
+    word = _judge(change, count, False)
+    verb = {"stable": "change", "vanishing": "shrink", "exploding": "grow"}[word]
     backwards = " backwards" if what == "gradients" else ""
-    return f"{what} {verb}{backwards} by ×{change:.2g} (×{rate:.2g} a layer)"
+    rates = f"×{rate:.2g} a layer{_tell_next(word, change, rate)}"
+    return f"{what} {verb}{backwards} by ×{change:.2g} ({rates})"
+
+
+def _tell_next(word: str, change: float, rate: float) -> str:
+    """Return in how many layers more a change leaves the bounds, if it has not."""
+    if word == "stable" or not 1 / STABLE <= change <= STABLE:
+        return ""
+    limit = 1 / STABLE if word == "vanishing" else STABLE
+    more = math.ceil(math.log(limit / change) / math.log(rate))
+    bound = f"below 1/{STABLE:g}" if word == "vanishing" else f"above {STABLE:g}"
+    return f": {bound} in {more} layer{'s' * (more > 1)} more"
 
 
 def _list(layers: Sequence[Layer], what: str) -> str:

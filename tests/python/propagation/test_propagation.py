@@ -226,7 +226,7 @@ def test_a_recipe_alone_touches_no_generator(monkeypatch: pytest.MonkeyPatch) ->
         ((lambda x: x,), {}, TypeError, r"`model` must be a model of Keras"),
         (("he_normal",), {"rules": "zeros"}, TypeError, r"\(without `rules`\)"),
         (("he_norml",), {}, ValueError, r"did you mean 'he_normal'"),
-        (({"*.weight": "ones"},), {}, ValueError, r"without a rule: 'layers/0/kernel'"),
+        (({"*.weight": "ones"},), {}, ValueError, r"matches the weight 'layers/0/kernel'"),
         (("ones",), {"seed": 0.5}, TypeError, r"`seed` must be an integer"),
         (("ones",), {"loss": 3}, TypeError, r"`loss` must be a function"),
         (("ones",), {"loss": np.sum}, ValueError, r"`loss` must be None for a recipe alone"),
