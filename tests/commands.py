@@ -40,11 +40,12 @@ class Command:
         return Result(received, captured.out, captured.err)
 
     def fails(self, *arguments: object, status: int = 2) -> str:
-        """Return the last line of the error; nothing else may have been printed."""
+        """Return the error with its hints; nothing else may have been printed."""
         result = self(*arguments, status=status)
         assert result.output == ""
         assert "Traceback" not in result.errors
-        return result.errors.rstrip("\n").split("\n")[-1].removeprefix("initializers: ")
+        _, _, text = result.errors.rstrip("\n").rpartition("error: ")
+        return text.replace("\nhint:  ", "\n")
 
 
 def run_process(*arguments: object, **environment: str) -> Result:

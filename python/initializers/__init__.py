@@ -9,7 +9,12 @@ for any number of threads, whole or in blocks.
     (784, 256)
 """
 
-from typing import TYPE_CHECKING, Any
+# ruff: noqa: E402  (an interrupt during the imports of the command must end quietly)
+from ._startup import let_interrupts_end_imports
+
+let_interrupts_end_imports()
+
+from typing import TYPE_CHECKING
 
 from ._arguments.seeds import SeedGenerator, fold_in
 from ._classes.base import ArrayInitializer, Initializer
@@ -157,7 +162,7 @@ _LAZY = {
 
 if not TYPE_CHECKING:  # to whom every name would then be one
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
@@ -168,7 +173,7 @@ if not TYPE_CHECKING:  # to whom every name would then be one
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*__all__, *_LAZY})
 
 
 publish(__name__, globals())

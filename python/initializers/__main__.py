@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-# Packages of the extra `cli` that every command needs; pictures need matplotlib as well.
+from ._startup import restore_interrupts
+
+# Packages that only the command imports.
 _NEEDED = ("click", "rich")
 
 
@@ -16,12 +18,9 @@ def main() -> int:
         name = (error.name or "").partition(".")[0]
         if name not in _NEEDED:
             raise
-        print(
-            f"initializers: the command line needs the package {name!r}: "
-            "pip install 'initializers[cli]'",
-            file=sys.stderr,
-        )
+        print(f"error: the command needs the package {name!r}: pip install {name}", file=sys.stderr)
         return 3
+    restore_interrupts()
     return run()
 
 

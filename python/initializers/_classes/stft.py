@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments.checks import check_name, is_masked, show
 from .._arguments.dtypes import DType, look_up
+from .._arguments.installation import how_to_install
 from .._arguments.number_arrays import deserialize_array
 from .._arguments.shapes import Array, Shape
 from .._arguments.types import Scaling, Side
@@ -42,7 +43,7 @@ class STFT(ArrayInitializer):
     Args:
         side: `"real"` or `"imag"`.
         window: `"hann"` or `"hamming"`; another name that `scipy.signal.get_window` knows (this
-            needs SciPy: `pip install initializers[stft]`); a sequence of T numbers; or None.
+            needs SciPy, of the extra `stft`); a sequence of T numbers; or None.
         scaling: `"density"`, `"spectrum"` or None.
         periodic: Whether a window given by name is periodic, rather than symmetric.
 
@@ -209,8 +210,8 @@ def _make_scipy_window(name: str, length: int, periodic: bool) -> NDArray[np.flo
         from scipy.signal import get_window  # type: ignore[import-untyped]
     except ImportError:
         raise ImportError(
-            f"`window` {name!r} needs SciPy: pip install initializers[stft] "
-            f"(without it there are {', '.join(map(repr, _COSINE_WINDOWS))} and None)"
+            f"`window` {name!r} needs SciPy (without it there are "
+            f"{', '.join(map(repr, _COSINE_WINDOWS))} and None): {how_to_install('stft')}"
         ) from None
     try:
         return np.asarray(get_window(name, length, fftbins=periodic), np.float64)

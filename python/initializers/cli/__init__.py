@@ -1,4 +1,4 @@
-"""The command line, of the extra `cli`: one file a command."""
+"""The command line: one file a command."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 
 from .. import __version__
 from . import completion, create, inspect, plan, propagate, recipe, selftest, show, verify
+from ._command import Group
 from ._errors import FAILED, INTERRUPTED, PIPE_CLOSED, WRONG, describe_os_error
-from ._output import clean
+from ._output import print_error
 
 _EPILOG = """\
 Exit status: 0 done; 1 a check found a difference; 2 a wrong argument or a malformed file;
@@ -20,19 +21,20 @@ Exit status: 0 done; 1 a check found a difference; 2 a wrong argument or a malfo
 
 
 @click.group(
+    cls=Group,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
 @click.version_option(__version__, prog_name="initializers")
 def group() -> None:
-    """The first value of every weight of a neural network: make it, look at it, prove it.
+    """Initialize the weights of neural networks reproducibly: write, check and look at them.
 
     Every command has --help with examples, and prints one JSON document with --json.
     """
 
 
-for _module in (completion, create, inspect, plan, propagate, recipe, selftest, show, verify):
+for _module in (recipe, plan, create, verify, selftest, inspect, show, propagate, completion):
     group.add_command(_module.command)
 
 
@@ -52,19 +54,19 @@ def run(arguments: list[str] | None = None) -> int:
         _say(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        # click raises its own, from the one that may say what is left.
+        # click raises its own Abort from the KeyboardInterrupt, which may say how to continue.
         left = str(error.__cause__ or error)
-        print(f"initializers: interrupted{': ' * bool(left)}{clean(left)}", file=sys.stderr)
+        print_error(f"interrupted{': ' * bool(left)}{left}")
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):
-        # Only a closed pipe makes click and rich exit. The interpreter flushes once more.
+        # Only a closed pipe makes click and rich exit. The interpreter flushes again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        print(f"initializers: {clean(describe_os_error(error))}", file=sys.stderr)
+        print_error(describe_os_error(error))
         return FAILED
     except MemoryError as error:
-        print(f"initializers: {str(error) or 'no memory is left'}", file=sys.stderr)
+        print_error(str(error) or "no memory is left")
         return FAILED
 
 
@@ -72,4 +74,4 @@ def _say(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
     if isinstance(error, click.UsageError) and context is not None:
         print(context.get_usage(), file=sys.stderr)
-    print(f"initializers: {clean(error.format_message())}", file=sys.stderr)
+    print_error(error.format_message())

@@ -1,4 +1,4 @@
-"""Exit statuses, and mistakes that end a command with one line instead of a traceback."""
+"""Exit statuses, and mistakes that end a command with a message instead of a traceback."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ class Failure(click.ClickException):
 
 @contextmanager
 def mistakes_of(subject: str | None = None) -> Iterator[None]:
-    """Turn the errors that the package raises for bad input into a `Mistake` about `subject`."""
+    """Turn the errors that the package raises for bad input into a `Mistake` about `subject`.
+
+    A folder without a checkpoint is bad input too: a FileNotFoundError without an errno.
+    """
     try:
         yield
-    except (TypeError, ValueError, KeyError) as error:
-        text = str(error)
+    except (TypeError, ValueError, KeyError, FileNotFoundError) as error:
+        if isinstance(error, FileNotFoundError) and error.errno is not None:
+            raise
+        text = str(error).replace("`partial=True`", "--partial")
         raise Mistake(f"{subject}: {text}" if subject else text) from error
 
 

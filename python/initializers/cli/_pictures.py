@@ -12,6 +12,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arguments.installation import how_to_install
 from .._charts.bars import linear_edges, split
 from .._charts.laws import Law
 from .._charts.statistics import Distribution
@@ -109,9 +110,7 @@ def _make_figure(width: float, height: float) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "matplotlib":
             raise
-        raise Failure(
-            "pictures need the package 'matplotlib': pip install 'initializers[cli]'"
-        ) from None
+        raise Failure(f"pictures need the package 'matplotlib': {how_to_install('plot')}") from None
     return Figure(figsize=(width, height), layout="constrained")
 
 

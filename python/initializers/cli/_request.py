@@ -1,7 +1,8 @@
-"""The options by which `plan`, `create` and `verify` are told of a model and its recipe."""
+"""The options of `plan`, `create` and `verify` that name a model and its recipe."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +35,31 @@ def seed_option(text: str) -> Decorator:
     return click.option("--seed", callback=check_seed, metavar="INTEGER", help=text)
 
 
+def _check_numbers(_context: Any, _parameter: Any, values: tuple[str, ...]) -> dict[str, Any]:
+    numbers = {}
+    for value in values:
+        name, sign, text = value.partition("=")
+        if not sign or not name.isidentifier():
+            raise click.BadParameter(f"it must be NAME=NUMBER, received: {value!r}")
+        try:
+            numbers[name] = json.loads(text)
+        except ValueError:
+            numbers[name] = text  # a word, such as names=keras
+    return numbers
+
+
+def numbers_option(text: str) -> Decorator:
+    """Return the option `--set`."""
+    return click.option(
+        "--set",
+        "numbers",
+        multiple=True,
+        callback=_check_numbers,
+        metavar="NAME=NUMBER",
+        help=text,
+    )
+
+
 _OPTIONS = (
     click.option(
         "--model",
@@ -45,7 +71,8 @@ _OPTIONS = (
         "--specs",
         type=click.Path(exists=True, path_type=Path),
         metavar="FILE",
-        help="The weights: JSON with names, shapes and dtypes, or a safetensors file or index.",
+        help="The weights: JSON with names, shapes and dtypes, or a safetensors file or index. "
+        "Needs a --recipe.",
     ),
     click.option(
         "--recipe",
@@ -53,16 +80,21 @@ _OPTIONS = (
         metavar="FILE|NAME",
         help="A recipe, .toml or .json, or the name of a published one; by default the model's.",
     ),
+    numbers_option(
+        "A number of the published recipe, such as layers=24 of gpt2, and of the model's shapes."
+    ),
     seed_option("The seed, instead of the recipe's."),
     click.option("--dtype", help="The dtype of float weights, unless their rule has one."),
     click.option(
         "--convention",
         type=click.Choice(CONVENTIONS),
-        help="How weights are laid out, if recipe and file do not tell: torch for (outputs, "
-        "inputs, *kernel), keras for (*kernel, inputs, outputs).",
+        help="The order of a weight's axes, if recipe and file do not state it: torch for "
+        "(outputs, inputs, *kernel), keras for (*kernel, inputs, outputs).",
     ),
     click.option(
-        "--partial", is_flag=True, help="The weights are a part of a model: rules may match none."
+        "--partial",
+        is_flag=True,
+        help="Accept rules that match no weight: the weights are a part of a model.",
     ),
 )
 
@@ -78,44 +110,56 @@ def resolve(
     model: str | None,
     specs: Path | None,
     recipe_name: str | None,
+    numbers: dict[str, Any],
     seed: int | None,
     dtype: str | None,
 ) -> tuple[Recipe, dict[str, Spec]]:
-    """Return the recipe and the weights that the options mean."""
+    """Return the recipe and the weights that the options name."""
     if (model is None) == (specs is None):
         raise click.UsageError("give either --model or --specs")
     if model is None and recipe_name is None:
-        raise click.UsageError("--specs needs a --recipe")
+        raise click.UsageError(
+            "--specs gives names and shapes; a --recipe must say how each weight is initialized\n"
+            "use a published one, such as --recipe llama, or begin your own: "
+            "initializers recipe llama > mine.toml"
+        )
+    recipe = load_recipe(recipe_name or str(model), numbers)
     with mistakes_of():
-        weights = read_weights(model, specs)
-    recipe = load_recipe(recipe_name or str(model))
+        weights = read_weights(model, specs, numbers)
     return with_options(recipe, seed, dtype), weights
 
 
-def read_weights(model: str | None, specs: Path | None) -> dict[str, Spec]:
-    """Return the weights of a known model, or else those that a file tells of."""
+def read_weights(
+    model: str | None, specs: Path | None, numbers: dict[str, Any] | None = None
+) -> dict[str, Spec]:
+    """Return the weights of a known model, of as many layers as `--set` says, or of a file."""
+    if model is None:
+        return read_specs(str(specs))
     # `model_specs` checks the name.
-    return read_specs(str(specs)) if model is None else model_specs(cast(ModelName, model))
+    return model_specs(cast(ModelName, model), layers=(numbers or {}).get("layers"))
 
 
 def load_recipe(name: str, numbers: dict[str, Any] | None = None) -> Recipe:
     """Return the recipe in a file, or the published one of that name."""
     if name.endswith((".toml", ".json")):
         if numbers:
-            raise Mistake("numbers are for published recipes: those of a file are in the file")
+            raise Mistake(
+                f"--set needs a published recipe; the numbers of {name} are in the file, "
+                f"received: {', '.join(numbers)}"
+            )
         try:
             with mistakes_of():
                 return Recipe.load(name)
         except FileNotFoundError:
             raise Mistake(f"{name}: there is no such recipe") from None
     with mistakes_of():
-        make: Any = Recipe.for_model  # whose names and numbers come from the command line
+        make: Any = Recipe.for_model  # names and numbers come from the command line
         made: Recipe = make(name, **(numbers or {}))
         return made
 
 
 def with_options(recipe: Recipe, seed: int | None, dtype: str | None) -> Recipe:
-    """Return a recipe with another seed, or another dtype for what has none of its own."""
+    """Return a recipe with another seed, or another dtype for rules without a dtype."""
     if seed is not None:
         recipe = recipe.with_seed(seed)
     if dtype is None:

@@ -1,4 +1,4 @@
-"""`initializers completion`: what makes a shell complete commands and options."""
+"""`initializers completion`: a script that lets a shell complete commands and options."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _SHELLS = ("bash", "zsh", "fish")
 
 @make_command(
     "completion",
-    "print what makes a shell complete commands and options",
+    "let a shell complete commands and options",
     "initializers completion bash >> ~/.bashrc",
     "initializers completion zsh >> ~/.zshrc",
     "initializers completion fish > ~/.config/fish/completions/initializers.fish",
+    section="Set up",
 )
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str, as_json: bool) -> None:
-    """Print a script that makes SHELL complete commands, options and file names."""
+    """Print a script that lets SHELL complete commands, options and file names."""
     complete = get_completion_class(shell)
     assert complete is not None
     script = complete(context.find_root().command, {}, "initializers", "_INITIALIZERS_COMPLETE")

@@ -1,4 +1,4 @@
-"""`initializers inspect`: the statistics of every tensor of a file, and what made it."""
+"""`initializers inspect`: statistics of every tensor of a file, and its likely initializer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from .._arguments.sizes import size_text
 from .._charts.bars import bars, spark
 from .._charts.recognition import Guess, recognize
 from .._charts.statistics import Statistics, measure
-from .._charts.text import flow, number, shape_text, size_text
+from .._charts.text import flow, number, shape_text
 from ._command import make_command
 from ._errors import Mistake
-from ._output import Advance, clean, make_console, progress_bar, write_json
+from ._output import Advance, clean, count_text, make_console, progress_bar, write_json
 from ._pictures import draw_histograms, make_title, plot_option
 from ._tensors import Tensor, open_tensors
 
@@ -48,12 +49,13 @@ class _Row:
 
 @make_command(
     "inspect",
-    "statistics of every tensor of a file, and the initializer each looks like",
+    "show statistics of every tensor of a file, and its likely initializer",
     "initializers inspect model.safetensors",
     "initializers inspect checkpoint/ --tensor '*.mlp.*'",
     "initializers inspect weights.npz --histogram",
     "initializers inspect model.safetensors.index.json --plot model.png",
     "initializers inspect kernel.npy --json | jq '.tensors[].std'",
+    section="Look",
 )
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -80,7 +82,7 @@ def command(
     started = time.perf_counter()
     console = make_console()
     rows: list[_Row] = []
-    with progress_bar("reading", wanted=not as_json) as advance:
+    with progress_bar("reading", wanted=not as_json, output=console) as advance:
         layout = None if as_json else _Layout(console, tensors)
         for row in _measure(tensors, advance):
             rows.append(row)
@@ -187,8 +189,8 @@ class _Layout:
 def _summarize(console: Console, rows: list[_Row], seconds: float) -> None:
     count = sum(row.found.count for row in rows if row.found)
     size = size_text(sum(row.tensor.size for row in rows if row.found))
-    plural = "" if len(rows) == 1 else "s"
-    console.print(f"{len(rows)} tensor{plural}, {count:,} values, {size} in {seconds:.1f} s")
+    counts = f"{count_text(len(rows), 'tensor')}, {count_text(count, 'value')}"
+    console.print(f"{counts}, {size} in {seconds:.1f} s")
 
 
 def _draw(rows: list[_Row], picture: Path) -> None:

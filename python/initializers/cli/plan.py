@@ -1,4 +1,4 @@
-"""`initializers plan`: which rule of a recipe takes which weight, before anything is made."""
+"""`initializers plan`: which rule of a recipe applies to which weight."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ from ._request import request_options, resolve
 
 @make_command(
     "plan",
-    "which rule of a recipe takes which weight of a model",
+    "show which rule of a recipe applies to which weight",
     "initializers plan --model gpt2",
     "initializers plan --model llama-3.2-1b --recipe megatron.toml",
     "initializers plan --specs model.safetensors --recipe mine.toml --json",
+    section="Write",
 )
 @request_options
 def command(
     model: str | None,
     specs: Path | None,
     recipe_name: str | None,
+    numbers: dict[str, Any],
     seed: int | None,
     dtype: str | None,
     convention: Convention | None,
     partial: bool,
     as_json: bool,
 ) -> None:
-    """Show which rule takes which weight; weights whose names differ in numbers share a row.
+    """Show which rule applies to which weight; weights whose names differ in numbers share a row.
 
-    It fails if a weight is taken by no rule, or a rule that is not optional takes none.
+    Fails if no rule matches a weight, or a rule that is not optional matches none.
     """
-    recipe, weights = resolve(model, specs, recipe_name, seed, dtype)
+    recipe, weights = resolve(model, specs, recipe_name, numbers, seed, dtype)
     with mistakes_of():
         plan = recipe.plan(weights, convention, partial)
     if as_json:

@@ -1,4 +1,4 @@
-"""`initializers propagate`: what an initializer does to the scales in a deep network."""
+"""`initializers propagate`: the scales of activations and gradients under an initializer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def _check_widths(_context: object, _parameter: object, value: str) -> int | lis
 
 @make_command(
     "propagate",
-    "how activations and gradients change from layer to layer under an initializer",
+    "measure how activations and gradients change from layer to layer",
     "initializers propagate he_normal --depth 50",
     "initializers propagate glorot_uniform --activation relu --plot scales.png",
     "initializers propagate 'RandomNormal(stddev=0.02)' --widths 784,512,512,10",
     "initializers propagate mine.toml --activation gelu --json",
+    section="Look",
 )
 @click.argument("initializer")
 @click.option(

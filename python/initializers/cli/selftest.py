@@ -1,4 +1,4 @@
-"""`initializers selftest`: whether this machine gives the values that everybody has.
+"""`initializers selftest`: compares this machine's values with everybody's.
 
 The digests come from `tools/make_selftest.py`.
 """
@@ -29,9 +29,10 @@ _WIDTHS = {"scalar": "one value at a time", "128": "128 bits", "256": "256 bits"
 
 @make_command(
     "selftest",
-    "whether this machine gives the values that all others give",
+    "compare this machine's values with those of all others",
     "initializers selftest",
     "initializers selftest --json > selftest.json",
+    section="Check",
 )
 def command(as_json: bool) -> int:
     """Compare the values that this machine makes with those of stream version 1.
@@ -42,7 +43,7 @@ def command(as_json: bool) -> int:
     """
     cases = json.loads(PATH.read_text(encoding="utf-8"))["cases"]
     started = time.perf_counter()
-    with progress_bar("comparing", wanted=not as_json) as advance:
+    with progress_bar("comparing", wanted=not as_json, unit="tensors") as advance:
         runs = list(_compare(cases, advance))
     report = {
         "identical": not any(run["differing"] for run in runs),

@@ -1,4 +1,4 @@
-"""`initializers show`: one initializer's values against what theory says of them."""
+"""`initializers show`: one initializer's values beside theory."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ def _check_shape(_context: Any, _parameter: Any, value: str) -> tuple[int, ...]:
 
 @make_command(
     "show",
-    "one initializer: its values against theory, as a histogram or a picture",
+    "draw one initializer's values and compare them with theory",
     "initializers show he_normal --shape 784,256",
     "initializers show 'RandomNormal(stddev=0.02)' --dtype bfloat16 --seed 7",
     "initializers show orthogonal --shape 512,512 --plot singular.png",
     'initializers show \'{"class_name": "HeUniform", "config": {"seed": 1}}\' --json',
+    section="Look",
 )
 @click.argument("initializer")
 @click.option(

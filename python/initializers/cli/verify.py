@@ -1,4 +1,4 @@
-"""`initializers verify`: whether every byte of a checkpoint is what its recipe says."""
+"""`initializers verify`: compares every byte of a checkpoint with its recipe."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import click
 from rich.text import Text
 
 from .. import checkpoint
+from .._arguments.sizes import size_text
 from .._arguments.types import Convention
-from .._charts.text import size_text
 from ._command import make_command
 from ._errors import DIFFERS, mistakes_of
 from ._output import clean, make_console, progress_bar, write_json
@@ -20,10 +20,11 @@ from ._request import load_recipe, read_weights, request_options, with_options
 
 @make_command(
     "verify",
-    "whether every byte of a checkpoint is what its recipe says",
+    "compare every byte of a checkpoint with its recipe",
     "initializers verify llama/",
     "initializers verify gpt2.safetensors --recipe gpt2 --seed 1",
     "initializers verify model.safetensors.index.json --json",
+    section="Check",
 )
 @click.argument("path", metavar="PATH", type=click.Path(exists=True, path_type=Path))
 @request_options
@@ -32,6 +33,7 @@ def command(
     model: str | None,
     specs: Path | None,
     recipe_name: str | None,
+    numbers: dict[str, Any],
     seed: int | None,
     dtype: str | None,
     convention: Convention | None,
@@ -40,24 +42,23 @@ def command(
 ) -> int:
     """Compare a checkpoint with its recipe, piece by piece.
 
-    PATH is a safetensors file, an index, or a directory with one. The recipe is the one that
-    `initializers create` wrote into the file, unless another is given. With --model or --specs,
-    tensors that are missing or have another shape are found too. Exit status 1 if anything
-    differs.
+    PATH is a safetensors file, an index, or a folder with one. The recipe is the one that
+    `initializers create` wrote into the file, unless another is given. --model or --specs also find
+    tensors that are missing or have another shape. Exit status 1 if anything differs.
     """
-    if recipe_name is None and (seed, dtype, convention) != (None, None, None):
+    if recipe_name is None and (numbers or (seed, dtype, convention) != (None, None, None)):
         raise click.UsageError(
-            "--seed, --dtype and --convention need a --recipe: that of the file has its own"
+            "--set, --seed, --dtype and --convention need a --recipe: that of the file has its own"
         )
     if model is not None and specs is not None:
         raise click.UsageError("give --model or --specs, not both")
     recipe = weights = None
     if recipe_name is not None:
-        recipe = with_options(load_recipe(recipe_name), seed, dtype)
+        recipe = with_options(load_recipe(recipe_name, numbers), seed, dtype)
     started = time.perf_counter()
     with mistakes_of():
         if model is not None or specs is not None:
-            weights = read_weights(model, specs)
+            weights = read_weights(model, specs, numbers)
         with progress_bar("comparing", wanted=not as_json) as advance:
             report = checkpoint.verify(
                 path, recipe, weights, progress=advance, convention=convention, partial=partial

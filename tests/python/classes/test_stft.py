@@ -145,12 +145,14 @@ def test_windows_that_do_not_fit(initializer: Any, shape: tuple[int, ...], text:
 def test_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.signal", None)
     assert STFT(window="hamming")((3, 1, 3)).shape == (3, 1, 3)
-    with pytest.raises(ImportError, match=r"`window` 'blackman' needs SciPy: pip install init"):
+    with pytest.raises(
+        ImportError, match=r"`window` 'blackman' needs SciPy .*: pip install '.\[stft\]'"
+    ):
         STFT(window="blackman")
 
 
 def test_more_frequencies_than_memory() -> None:
-    with pytest.raises(MemoryError, match="bytes are needed"):
+    with pytest.raises(MemoryError, match=r"[TPE]B are needed"):
         STFT()((3, 1, 2**45), index=(slice(0, 1),) * 3)
 
 

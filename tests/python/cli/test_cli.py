@@ -67,7 +67,7 @@ def test_examples_are_options_that_exist(name: str) -> None:
 
 def test_help_without_arguments_is_an_error(command: Command) -> None:
     result = command(status=2)
-    assert "Commands:" in result.errors
+    assert "Write:" in result.errors
     assert result.output == ""
 
 
@@ -185,7 +185,7 @@ def test_an_interrupt_ends_quietly() -> None:
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert output == ""
-    assert errors.strip() == "initializers: interrupted"
+    assert errors.strip() == "error: interrupted"
 
 
 def test_no_memory(command: Command) -> None:
@@ -206,8 +206,7 @@ def test_without_the_extra(module: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 3
     assert result.stderr == (
-        f"initializers: the command line needs the package {module!r}: "
-        "pip install 'initializers[cli]'\n"
+        f"error: the command needs the package {module!r}: pip install {module}\n"
     )
     assert result.stdout == ""
 
@@ -224,7 +223,8 @@ def test_without_matplotlib(picture: list[str], tmp_path: Path) -> None:
         return
     assert result.returncode == 3
     assert result.stderr == (
-        "initializers: pictures need the package 'matplotlib': pip install 'initializers[cli]'\n"
+        "error: pictures need the package 'matplotlib': "
+        "pip install '.[plot]' in a clone of the repository of initializers\n"
     )
     assert result.stdout == ""
 

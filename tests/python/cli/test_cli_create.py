@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 import initializers
 from commands import Command
 from initializers import Recipe, checkpoint
+from initializers.cli import create
 from initializers.recipe import model_specs
 
 COMMAND = [sys.executable, "-W", "error", "-m", "initializers"]
@@ -68,7 +69,7 @@ def test_plan(command: Command, columns: int, monkeypatch: pytest.MonkeyPatch) -
     assert all(len(line) <= columns for line in output.split("\n"))
     assert "model.layers.{0-15}.self_attn.q_proj.weight" in output
     assert "3. * → RandomNormal(stddev=0.02)" in output
-    assert output.endswith("146 weights, 1,235,814,400 elements, 2,471,628,800 bytes\n")
+    assert output.endswith("146 weights, 1,235,814,400 elements, 2.47 GB\n")
 
 
 def test_plan_as_json(command: Command, folder: Path) -> None:
@@ -185,17 +186,20 @@ def test_verify_of_every_dtype_as_json(command: Command, folder: Path) -> None:
     [
         ([], "give either --model or --specs"),
         (["--model", "gpt2", "--specs", "specs.json"], "give either --model or --specs"),
-        (["--specs", "specs.json"], "--specs needs a --recipe"),
+        (["--specs", "specs.json"], "a --recipe must say how each weight"),
         (["--model", "gpt3"], "'gpt3' is not one of 'gpt2'"),
         (["--model", "gpt2", "--recipe", "nix.toml"], "nix.toml: there is no such recipe"),
-        (["--model", "gpt2", "--recipe", "bart"], "received: 'bart' (did you mean 'bert'?)"),
-        (["--model", "gpt2", "--recipe", "bert"], "rule 2 without a weight: *LayerNorm.weight"),
+        (["--model", "gpt2", "--recipe", "bart"], "did you mean 'bert'?"),
+        (
+            ["--model", "gpt2", "--recipe", "bert"],
+            "rule 2 of the recipe, `*LayerNorm.weight`, matches no weight",
+        ),
         (["--model", "gpt2", "--recipe", "text.toml"], "'text.toml': "),
         (["--model", "gpt2", "--seed", "x"], "it must be an integer in [-2**127, 2**127)"),
         (["--model", "gpt2", "--dtype", "float31"], "did you mean 'float32'?"),
         (["--specs", "nix.json", "--recipe", "gpt2"], "'nix.json' does not exist"),
         (["--specs", "text.json", "--recipe", "gpt2"], "must be a JSON file of weights"),
-        (["--specs", "specs.json", "--recipe", "gpt2"], "without a weight"),
+        (["--specs", "specs.json", "--recipe", "gpt2"], "matches no weight"),
     ],
 )
 @pytest.mark.parametrize("name", ["plan", "create"])
@@ -226,20 +230,20 @@ def test_other_errors(command: Command, folder: Path) -> None:
     assert "does not exist" in command.fails(*verify)
     save_file({"x": np.zeros(3)}, folder / "a.safetensors")
     assert "must have one recipe in the metadata" in command.fails(*verify)
-    assert "--seed, --dtype and --convention need a --recipe" in command.fails(
+    assert "--set, --seed, --dtype and --convention need a --recipe" in command.fails(
         *verify, "--seed", "1"
     )
     both = ["--model", "gpt2", "--specs", folder / "specs.json"]
     assert "give --model or --specs, not both" in command.fails(*verify, *both)
     (folder / "a.safetensors").write_bytes(b"\xff" * 20)
-    assert "must have a header" in command.fails(*verify)
+    assert "is not a safetensors file" in command.fails(*verify)
     assert "'b'" in command.fails("recipe", "gpt2", "--set", "b")
     assert "`layers` must be an integer >= 1" in command.fails(
         "recipe", "gpt2", "--set", "layers=0"
     )
     assert "received: `depth`" in command.fails("recipe", "gpt2", "--set", "depth=3")
     path = folder / "mine.toml"
-    assert "numbers are for published recipes" in command.fails("recipe", path, "--set", "layers=3")
+    assert "--set needs a published recipe" in command.fails("recipe", path, "--set", "layers=3")
 
 
 @pytest.mark.clock
@@ -264,10 +268,8 @@ def test_an_interrupt_says_what_is_left(folder: Path) -> None:
     assert process.returncode == 130, errors
     assert output == ""
     message = errors.strip()
-    assert message.startswith(
-        f"initializers: interrupted: {out / 'model.safetensors'} is not whole"
-    )
-    assert message.endswith(("; nothing is left", " bytes are kept, --resume goes on"))
+    assert message.startswith(f"error: interrupted: {out / 'model.safetensors'} is not whole")
+    assert message.endswith(("; nothing is left", " are kept, --resume continues"))
     assert not (out / "model.safetensors").exists()
 
 
@@ -275,16 +277,16 @@ def test_messages_name_options(command: Command, monkeypatch: pytest.MonkeyPatch
     def write(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(checkpoint, "write", write)
-    left = "3 of 9 bytes are kept, `resume=True` goes on"
+    monkeypatch.setattr(create, "write_counted", write)
+    left = "3 of 9 bytes are kept, `resume=True` continues"
     error: BaseException = OSError(28, f"No space left on device; {left}", "a.safetensors")
     arguments = ["create", "--model", "gpt2", "--out", "a.safetensors"]
     assert command.fails(*arguments, status=3) == (
-        "a.safetensors: No space left on device; 3 of 9 bytes are kept, --resume goes on"
+        "a.safetensors: No space left on device; 3 of 9 bytes are kept, --resume continues"
     )
     error = KeyboardInterrupt(f"a.safetensors is not whole; {left}")
     assert command.fails(*arguments, status=130) == (
-        "interrupted: a.safetensors is not whole; 3 of 9 bytes are kept, --resume goes on"
+        "interrupted: a.safetensors is not whole; 3 of 9 bytes are kept, --resume continues"
     )
 
 
@@ -316,10 +318,10 @@ def test_a_part_of_a_model(command: Command, folder: Path) -> None:
     path = folder / "part.safetensors"
     for arguments in (["plan", *given], ["create", *given, "--out", path]):
         message = command.fails(*arguments)
-        assert "rule 1 without a weight: *.bias" in message
-        assert "rule 2 without a weight: norm*" in message
+        assert "rule 1 of the recipe, `*.bias`, matches no weight" in message
+        assert "rule 2 of the recipe, `norm*`, matches no weight" in message
         command(*arguments, "--partial")
     assert (load_file(path)["up.weight"] == RECIPE.init(SPECS)["up.weight"]).all()
     assert command("verify", path).status == 0
     assert command("verify", path, "--specs", folder / "part.json", "--partial").status == 0
-    assert "without a weight" in command.fails("verify", path, "--specs", folder / "part.json")
+    assert "matches no weight" in command.fails("verify", path, "--specs", folder / "part.json")

@@ -169,7 +169,7 @@ def test_configurations(command: Command) -> None:
         (["he_norml"], "did you mean 'he_normal'?"),
         (["RandomNormal(0.02)"], "a call must be of a name with named numbers"),
         (["RandomNormal(stddev=-1)"], "`stddev` must be a finite number >= 0, received: -1"),
-        (["RandomNormal(std=1)"], "received: 'std' (did you mean 'stddev'?)"),
+        (["RandomNormal(std=1)"], "did you mean 'stddev'?"),
         (["__import__('os')._exit(9)"], "a call must be of a name with named numbers"),
         (["RandomNormal(stddev=__import__('os')._exit(9))"], "a call must be of a name"),
         (["(" * 5000], "a call must be of a name"),
