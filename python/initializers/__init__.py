@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from . import checkpoint as checkpoint
     from . import propagation as propagation
     from . import recipe as recipe
+    from ._charts.preview import Preview
+    from ._inspection import Inspection, inspect
     from .propagation import propagate
     from .recipe import Recipe, Rule
 
@@ -96,11 +98,13 @@ __all__ = [
     "Identity",
     "IdentityInitializer",
     "Initializer",
+    "Inspection",
     "LecunNormal",
     "LecunUniform",
     "Ones",
     "Orthogonal",
     "OrthogonalInitializer",
+    "Preview",
     "RandomNormal",
     "RandomUniform",
     "Recipe",
@@ -130,6 +134,7 @@ __all__ = [
     "he_normal",
     "he_uniform",
     "identity",
+    "inspect",
     "lecun_normal",
     "lecun_uniform",
     "ones",
@@ -151,9 +156,12 @@ __all__ = [
 
 # Loaded on first use: public name → submodule that defines it (None: the name is the submodule).
 _LAZY = {
+    "Inspection": "_inspection",
+    "Preview": "_charts.preview",
     "Recipe": "recipe",
     "Rule": "recipe",
     "checkpoint": None,
+    "inspect": "_inspection",
     "propagate": "propagation",
     "propagation": None,
     "recipe": None,

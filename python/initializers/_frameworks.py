@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from typing import Any
+
+from ._arguments.installation import how_to_install
 
 # Base classes of models: module, class, adapter. A module that is not loaded has made no model.
 # Keras comes first: with its torch backend, its layers are torch's too.
@@ -15,6 +19,30 @@ _MODELS = (
     ("flax.nnx", "Module", "jax"),
     ("equinox", "Module", "jax"),
 )
+
+
+# The lowest version of each framework, as `pyproject.toml` has it.
+LOWEST = {"jax": (0, 10), "keras": (3, 15), "torch": (2, 12)}
+
+
+def require(framework: str) -> None:
+    """Check, before an adapter imports its framework, that it can.
+
+    Raises:
+        ImportError: If the framework is missing or too old; the message says what to install.
+    """
+    wanted = ".".join(map(str, LOWEST[framework]))
+    needs = f"initializers.{framework} needs {framework} {wanted} or newer"
+    install = how_to_install(framework)
+    if sys.modules.get(framework) is None and find_spec(framework) is None:
+        raise ModuleNotFoundError(f"{needs}, which is not installed: {install}", name=framework)
+    try:
+        version = metadata.version(framework)
+    except metadata.PackageNotFoundError:  # built from source, or vendored
+        return
+    found = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    if found and found < LOWEST[framework]:
+        raise ImportError(f"{needs}, found: {version}; {install}", name=framework)
 
 
 def find_adapter(model: object) -> str | None:

@@ -66,3 +66,36 @@ def bars(counts: Distribution, width: int, rows: int = 17, law: Law | None = Non
             bar = bar[:at] + "│" + bar[at + 1 :]
         lines.append(f"{middle:>{labels}} {bar:<{room}} {100 * part / total:6.2f} %")
     return lines
+
+
+def draw_svg(counts: Distribution, law: Law | None = None) -> str:
+    """Return a histogram as an inline SVG, with the density that a law expects as a line."""
+    width, height, rows = 320, 140, 41
+    edges = linear_edges(counts, rows)
+    parts = split(counts, edges)
+    expected = None
+    if law is not None and law.cdf is not None:
+        expected = np.diff(law.cdf(edges)) * float(parts.sum())
+    most = max(float(parts.max()), 0.0 if expected is None else float(expected.max()))
+    step = width / rows
+    drawn = [
+        f"<rect x='{place * step:.1f}' y='{height * (1 - part / most):.1f}' "
+        f"width='{step - 0.5:.1f}' height='{height * part / most:.1f}' fill='#4477aa'/>"
+        for place, part in enumerate(parts)
+    ]
+    if expected is not None:
+        points = " ".join(
+            f"{(place + 0.5) * step:.1f},{height * (1 - part / most):.1f}"
+            for place, part in enumerate(expected)
+        )
+        drawn.append(f"<polyline points='{points}' fill='none' stroke='#cc6633'/>")
+    low, high = (number(float(edge), 3) for edge in (edges[0], edges[-1]))
+    labels = (
+        f"<text x='0' y='{height + 14}'>{low}</text>"
+        f"<text x='{width}' y='{height + 14}' text-anchor='end'>{high}</text>"
+    )
+    return (
+        f"<svg width='{width}' height='{height + 18}' viewBox='0 -2 {width} {height + 20}' "
+        f"font-size='11' fill='currentColor' xmlns='http://www.w3.org/2000/svg'>"
+        f"{''.join(drawn)}{labels}</svg>"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,6 +19,9 @@ from .._arguments.types import ShapeLike
 from .._memory.allocation import allocate, fill_pattern
 from .._memory.float_mode import standard_float_mode
 from .writers import Writer
+
+if TYPE_CHECKING:
+    from .._charts.preview import Preview
 
 Self = TypeVar("Self", bound="Initializer")
 Given = TypeVar("Given", bound=NDArray[Any])
@@ -234,6 +237,30 @@ class ArrayInitializer(Initializer):
             kind = check_out(out, dtype, extent)
             self._demand_floats("`out` must have", kind, out)
         return self._make_block(shape, kind, start, extent, out)
+
+    def preview(self, shape: ShapeLike, dtype: DTypeLike | None = None) -> Preview:
+        """Draw one tensor and return its statistics beside theory, as a table with a histogram.
+
+        The twin of the command `initializers show`.
+
+        Args:
+            shape: The shape, as a call takes it.
+            dtype: The dtype, as a call takes it; of real numbers.
+
+        Raises:
+            TypeError: As a call.
+            ValueError: As a call, or if `dtype` is complex.
+            MemoryError: As a call.
+
+        Examples:
+            >>> from initializers import HeNormal
+            >>> preview = HeNormal(seed=1).preview((784, 256))  # at the prompt: a table
+            >>> preview.to_dict()["theory"]["std"]
+            0.0505076272276105
+        """
+        from .._charts.preview import Preview
+
+        return Preview(self, shape, dtype)
 
     def _demand_floats(self, condition: str, kind: DType, received: object) -> None:
         if self._floats_only and kind.kind != "f":

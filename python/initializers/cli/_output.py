@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
@@ -56,6 +56,13 @@ def clean(text: str) -> str:
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSAFE else char
         for char in text
     )
+
+
+def print_line(console: Console, parts: Sequence[tuple[str, str]]) -> None:
+    """Print a line of parts with styles, which is never wrapped."""
+    line = Text.assemble(*parts)
+    line.rstrip()
+    console.print(line, soft_wrap=True)
 
 
 def print_error(message: str) -> None:

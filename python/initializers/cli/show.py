@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.text import Text
 
-from .. import Initializer, digest, get, serialize
-from .._arguments.dtypes import look_up
-from .._arguments.shapes import Array
-from .._charts.bars import bars
-from .._charts.laws import Law, distance
-from .._charts.statistics import BLOCK, Statistics, measure
-from .._charts.text import align, number, shape_text
-from .._charts.theory import p_value, singular_value, theory
+from .. import Initializer, get
+from .._charts.preview import Preview
 from .._classes.base import ArrayInitializer
 from ._command import make_command
 from ._errors import Mistake, mistakes_of
-from ._output import make_console, write_json
+from ._output import make_console, print_line, write_json
 from ._pictures import draw_histograms, draw_singular_values, make_title, plot_option
 from ._request import seed_option
-
-# A decomposition of more rows or columns takes minutes.
-_LARGEST_SVD = 2048
 
 
 def _check_shape(_context: Any, _parameter: Any, value: str) -> tuple[int, ...]:
@@ -73,32 +59,32 @@ def command(
     """Draw one tensor of INITIALIZER and compare its statistics with theory.
 
     INITIALIZER is a name such as he_normal, a call such as 'RandomNormal(stddev=0.02)', or a
-    configuration as JSON. A statistic's error is given in standard errors: what chance does is
-    rarely beyond 3. The distance is Kolmogorov's and Smirnov's between the values' distribution and
-    the theoretical one, and p the chance of one as great.
+    configuration as JSON. Errors are given in standard errors: chance rarely exceeds 3. The
+    distance is the Kolmogorov-Smirnov distance between the values and theory, and p the chance of a
+    distance as great.
     """
     made = parse_initializer(initializer)
     with mistakes_of():
-        made = _seed(made, seed)
-        kind = look_up(dtype)
-        values = made(shape, kind.name)
-    if not isinstance(values, np.ndarray) or kind.kind == "c":
-        raise Mistake(f"{dtype} values have no statistics")
-    found = measure(_cut(values), kind.name)
-    law = theory(made, shape)
-    gain = singular_value(made)
-    report = _Report(made, values, found, law, gain)
+        report = _seed(made, seed).preview(shape, dtype)
     if as_json:
         write_json(report.to_dict())
     else:
-        report.print(make_console())
+        console = make_console()
+        for line in report.lines(console.width):
+            print_line(console, line)
     if picture is not None:
-        report.draw(picture)
+        _draw(report, picture)
 
 
-def _cut(values: Array) -> Any:
-    flat = values.reshape(-1)
-    return (flat[low : low + BLOCK] for low in range(0, flat.size, BLOCK))
+def _draw(report: Preview, picture: Path) -> None:
+    title, details = report.title
+    if report.gain is not None and report.singular is not None and report.singular.size:
+        draw_singular_values(report.singular, report.gain, make_title(title, details), picture)
+        return
+    counts, law = report.panel
+    if counts is None:
+        raise Mistake("there is nothing to draw: the values are no finite floats")
+    draw_histograms([(make_title(title, details), counts, law)], picture)
 
 
 def parse_initializer(text: str) -> Initializer:
@@ -143,123 +129,3 @@ def _seed(made: Initializer, seed: int | None) -> Any:
     if seed is None and made.get_config()["seed"] is not None:
         return made
     return made.with_seed(0 if seed is None else seed)  # type: ignore[attr-defined]
-
-
-class _Report:
-    """The statistics of one tensor."""
-
-    def __init__(
-        self, made: Any, values: Array, found: Statistics, law: Law | None, gain: float | None
-    ) -> None:
-        self.made, self.values, self.found, self.law = made, values, found, law
-        self.gain = gain
-        self.singular = _decompose(values) if gain is not None else None
-        self.distance = None
-        if law is not None and law.cdf is not None and found.distribution is not None:
-            self.distance = distance(law, found.distribution)
-
-    def to_dict(self) -> dict[str, Any]:
-        law, values = self.law, self.values
-        singular = None
-        if self.singular is not None and self.singular.size:
-            singular = {
-                "min": float(self.singular.min()),
-                "max": float(self.singular.max()),
-                "theory": self.gain,
-            }
-        names = ("mean", "std", "min", "max", "excess_kurtosis")
-        return {
-            "initializer": serialize(self.made),
-            "shape": list(values.shape),
-            "dtype": values.dtype.name,
-            "digest": digest({"weight": values}),
-            "statistics": self.found.to_dict(),
-            "theory": None if law is None else {name: getattr(law, name) for name in names},
-            "distance": self.distance,
-            "p_value": None if self.distance is None else p_value(self.distance, values.size),
-            "singular_values": singular,
-        }
-
-    def print(self, console: Console) -> None:
-        values = self.values
-        console.print(Text(repr(self.made), style="bold"))
-        console.print(
-            f"shape {shape_text(values.shape)}, {values.dtype.name}, "
-            f"digest {digest({'weight': values})[:12]}"
-        )
-        console.print()
-        head, *rows = self._table()
-        console.print(Text(head, style="bold"))
-        for row in rows:
-            console.print(row)
-        if self.distance is not None:
-            p = p_value(self.distance, values.size)
-            console.print(f"distance   {number(self.distance, 3)}, p = {number(p, 2)}")
-        if self.singular is not None and self.singular.size:
-            low, high = (float(end) for end in (self.singular.min(), self.singular.max()))
-            console.print(
-                f"singular   {number(low, 8)} to {number(high, 8)}, in theory all "
-                f"{number(abs(self.gain or 0.0))}"
-            )
-        if self.found.distribution is not None and self.found.min < self.found.max:
-            console.print()
-            for line in bars(self.found.distribution, min(console.width, 78), law=self.law):
-                console.print(Text(line, style="cyan"))
-
-    def _table(self) -> list[str]:
-        found, law = self.found, self.law
-        n = max(found.finite, 1)
-        independent = law is not None and law.cdf is not None
-        errors: dict[str, float] = {}
-        if law is not None and independent:
-            errors["mean"] = law.std / math.sqrt(n)
-            errors["std"] = law.std * math.sqrt((law.excess_kurtosis + 2) / (4 * n))
-        expected = (
-            {}
-            if law is None
-            else {
-                "mean": number(law.mean),
-                "std": number(law.std),
-                "min": "" if math.isinf(law.min) else f"≥ {number(law.min)}",
-                "max": "" if math.isinf(law.max) else f"≤ {number(law.max)}",
-                "kurtosis": number(law.excess_kurtosis, 3),
-            }
-        )
-        measured = [
-            ("mean", number(found.mean)),
-            ("std", number(found.std)),
-            ("min", number(found.min)),
-            ("max", number(found.max)),
-            ("kurtosis", number(found.excess_kurtosis, 3)),
-            ("zeros", f"{100 * found.zeros:.3g} %"),
-        ]
-        rows = [("", "measured", "theory", "error")]
-        for name, value in measured:
-            error = ""
-            if errors.get(name):
-                off = (getattr(found, name) - getattr(law, name)) / errors[name]
-                error = f"{number(off, 2)} standard errors"
-            rows.append((name, value, expected.get(name, ""), error))
-        return align(rows, right=(1, 2))
-
-    def draw(self, picture: Path) -> None:
-        title = repr(self.made)
-        details = f"{shape_text(self.values.shape)}, {self.values.dtype.name}"
-        if self.gain is not None and self.singular is not None and self.singular.size:
-            draw_singular_values(self.singular, self.gain, make_title(title, details), picture)
-            return
-        if self.found.distribution is None:
-            raise Mistake("there is nothing to draw: the values are no finite floats")
-        panel = make_title(title, details), self.found.distribution, self.law
-        draw_histograms([panel], picture)
-
-
-def _decompose(values: Array) -> NDArray[np.float64] | None:
-    """Return the singular values of a matrix that is small enough, or None."""
-    matrix = values.reshape(-1, values.shape[-1])
-    if min(matrix.shape) > _LARGEST_SVD or max(matrix.shape) > 16 * _LARGEST_SVD:
-        return None
-    if not matrix.size:
-        return None
-    result: NDArray[np.float64] = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
-    return result

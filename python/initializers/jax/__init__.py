@@ -4,6 +4,11 @@ Values are those of the NumPy initializers, bit for bit: they depend on the seed
 and the place in it, not on the mesh, the number of processes, or whether a call is compiled.
 """
 
+# ruff: noqa: E402  (the framework is checked before it is imported)
+from .._frameworks import require
+
+require("jax")
+
 from jax.nn.initializers import Initializer
 
 from .._public import publish

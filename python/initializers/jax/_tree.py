@@ -46,8 +46,8 @@ def init_tree(
             outputs), but in the layers of `equinox.nn` as these keep weights, (outputs, inputs,
             *kernel), unless a rule or the recipe states another `convention`. A leaf has the dtype
             that it has, whatever a rule says.
-        seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A leaf's is
-            `fold_in(seed, name)`.
+        seed: An integer in `[-2**127, 2**127)`; it wins over the seed of a `Recipe`, which None
+            leaves in force. A leaf's is `fold_in(seed, name)`.
         shardings: A sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh, for all
             leaves; or a tree of them that is a prefix of `tree`, such as
             `nnx.get_named_sharding(tree, mesh)` or, where a mesh is set,
@@ -135,6 +135,13 @@ def list_specs(tree: Any) -> list[tuple[Any, ...]]:
         for name, leaf, convention in _list_leaves(tree)
         if _is_array(leaf)
     ]
+
+
+def list_values(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the leaf of each array in a tree."""
+    for name, leaf, _ in _list_leaves(tree):
+        if _is_array(leaf):
+            yield name, leaf
 
 
 def _list_leaves(tree: Any) -> Iterator[tuple[str, Any, str]]:

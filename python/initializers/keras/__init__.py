@@ -11,6 +11,11 @@ its values are the same bits on every backend, device and layout, compiled or no
 
 from __future__ import annotations
 
+# ruff: noqa: E402  (the framework is checked before it is imported)
+from .._frameworks import require
+
+require("keras")
+
 from keras import Initializer
 
 from .._arguments.seeds import SeedGenerator

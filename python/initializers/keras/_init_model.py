@@ -40,8 +40,8 @@ def init_model(
             method `choose`. Fans are counted by Keras's convention, (*kernel, inputs, outputs),
             unless a rule or the recipe states another `convention`. A variable has the dtype that
             it has, whatever a rule says.
-        seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A variable's is
-            `fold_in(seed, name)`.
+        seed: An integer in `[-2**127, 2**127)`; it wins over the seed of a `Recipe`, which None
+            leaves in force. A variable's is `fold_in(seed, name)`.
         partial: Whether the model is a part of a larger one, so that rules may match nothing in it.
 
     Returns:

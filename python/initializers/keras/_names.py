@@ -54,6 +54,12 @@ def list_specs(model: keras.Layer) -> list[tuple[Any, ...]]:
     return [(name, each.shape, each.dtype, KERAS) for name, each in name_variables(model).items()]
 
 
+def list_values(model: keras.Layer) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the values of each weight, as arrays."""
+    for name, each in name_variables(model).items():
+        yield name, keras.ops.convert_to_numpy(each.value)
+
+
 def label_variables(layer: Any) -> dict[str, Any]:
     """Return a layer's own variables, without those of layers inside it, by labels that differ."""
     variables = (*layer._trainable_variables, *layer._non_trainable_variables)

@@ -179,6 +179,12 @@ class Propagation:
     def __str__(self) -> str:
         return self.table()
 
+    def _repr_html_(self) -> str:
+        from ._svg import draw_svg
+        from ._table import draw_html
+
+        return draw_svg(self) + draw_html(self)
+
     def __repr__(self) -> str:
         return f"<Propagation through {len(self)} layers: {self.verdict}>"
 

@@ -7,9 +7,11 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from .._arguments.checks import show, to_integer
+from .._charts import html
 from .._charts.text import draw_bar
 
 if TYPE_CHECKING:
@@ -60,6 +62,22 @@ def draw_table(result: Propagation, width: object, ascii: bool | None) -> str:
         others = [cell(layer) for _, _, cell in extras]
         lines.append(row(layer.name, others, [scale.cells(layer, bar, plain) for scale in scales]))
     return "\n".join([*lines, "", textwrap.fill(result.verdict, columns)])
+
+
+def draw_html(result: Propagation) -> str:
+    """Return the numbers of all layers as a table, and the verdict."""
+    head = ["layer", "type", "activations", "theory", "ratio", "dead", "saturated"]
+    has_gradients = result.loss is not None
+    head += ["gradients", "theory"] if has_gradients else []
+    rows = [
+        [
+            *(layer.name, layer.type, _show(layer.rms), _show(layer.theory), _show(layer.ratio)),
+            *(_percent(layer.dead), _percent(layer.saturated)),
+            *([_show(layer.gradient), _show(layer.gradient_theory)] if has_gradients else []),
+        ]
+        for layer in result.layers
+    ]
+    return html.table(head, rows, right=range(2, len(head))) + escape(result.verdict)
 
 
 def _choose_extras(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from .._arguments.dtypes import look_up
 from .._arguments.shapes import Array, Shape
 from .._arguments.sizes import size_text
 from .._arguments.specs import Spec
+from .._charts import html
 from .._charts.text import align, shape_text
 from .._filling import AnyFill, Fill, StackFill, plan_fill
 from .._memory.allocation import allocate
@@ -86,9 +87,9 @@ class Weight:
         return array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
-    """Which rule of a recipe applies to which weight of a model; `str` of it is a table.
+    """Which rule of a recipe applies to which weight of a model; its `repr` is a table.
 
     Attributes:
         weights: What every weight gets, by its name, in the model's order.
@@ -108,6 +109,23 @@ class Plan:
         """The number of bytes that the values of all weights take."""
         return sum(weight.nbytes for weight in self.weights.values())
 
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        rows: list[Sequence[str]] = []
+        for number, (rule, names) in enumerate(self.rules, 1):
+            nothing = "" if names else ": no weight"
+            rows.append((f"{number}. {rule.label} → {rule.summary}{nothing}",))
+            rows += group_weights([self.weights[name] for name in names])
+        head = ("weights", "shape", "dtype", "number", "elements")
+        return html.table(head, rows, right=(3, 4)) + self._total
+
+    @property
+    def _total(self) -> str:
+        count = f"{len(self.weights):,} weight{'s' * (len(self.weights) != 1)}"
+        return f"{count}, {self.size:,} elements, {size_text(self.nbytes)}"
+
     def __str__(self) -> str:
         table: list[str | _Row] = [("weights", "shape", "dtype", "number", "elements")]
         for number, (rule, names) in enumerate(self.rules, 1):
@@ -118,9 +136,7 @@ class Plan:
         aligned = iter(rows)
         lines = [row if isinstance(row, str) else f"   {next(aligned)}" for row in table]
         line = "─" * (3 + len(rows[0]))
-        count = f"{len(self.weights):,} weight{'s' * (len(self.weights) != 1)}"
-        total = f"{count}, {self.size:,} elements, {size_text(self.nbytes)}"
-        return "\n".join([lines[0], line, *lines[1:], line, total])
+        return "\n".join([lines[0], line, *lines[1:], line, self._total])
 
 
 def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
@@ -158,7 +174,12 @@ def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
         dtype = recipe._choose_dtype(recipe.rules[place], spec.dtype)
         weights[name] = make_weight(rule, recipe.seed, name, spec, dtype)
     for weight in weights.values():
-        weight.plan_fill()
+        try:
+            weight.plan_fill()
+        except (TypeError, ValueError) as error:
+            place = recipe.find(weight.name)
+            label = recipe.rules[place].label
+            raise type(error)(f"rule {place + 1}, {label!r}: {error}") from None
     return Plan(weights, tuple(zip(recipe.rules, map(tuple, taken), strict=True)))
 
 

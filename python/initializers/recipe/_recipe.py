@@ -15,6 +15,8 @@ from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Array, Shape
 from .._arguments.specs import Spec
 from .._arguments.types import Convention
+from .._charts.html import preformatted
+from .._charts.progress import Progress, choose_progress
 from . import _coverage, _text
 from ._plan import Plan, Weight, make_plan, make_weight
 from ._resolve import ResolvedRules, RuleList, parse_recipe_rules
@@ -96,6 +98,10 @@ class Recipe:
         self.dtype = None if dtype is None else look_up(dtype).name
         self.convention = check_convention(convention)
         self.comment = check_comment(comment)
+        if not self.rules:
+            raise ValueError(
+                "`rules` must have at least one rule, such as {'*': 'he_normal'}, received none"
+            )
 
     @overload
     @classmethod
@@ -243,7 +249,12 @@ class Recipe:
         return make_plan(self, self._read(specs, convention), partial)
 
     def init(
-        self, specs: SpecsLike, convention: Convention | None = None, partial: bool = False
+        self,
+        specs: SpecsLike,
+        convention: Convention | None = None,
+        partial: bool = False,
+        *,
+        progress: bool | Progress = False,
     ) -> dict[str, Array]:
         """Return the first values of all weights of a model, in new arrays.
 
@@ -251,14 +262,28 @@ class Recipe:
             specs: As `plan` takes it.
             convention: As `plan` takes it.
             partial: As `plan` takes it.
+            progress: True for a line on standard error that counts the bytes; or a function that
+                is called as `progress(done, total)` with numbers of bytes after each weight.
 
         Raises:
-            TypeError: As `plan`.
+            TypeError: As `plan`, or if `progress` is neither a bool nor a function.
             ValueError: As `plan`. Nothing has been made then.
             MemoryError: If there is no memory for the result.
+
+        Examples:
+            >>> recipe = Recipe({"*": "he_normal"}, seed=1, convention="keras")
+            >>> recipe.init({"kernel": (2, 3)})["kernel"].shape
+            (2, 3)
         """
+        tell = choose_progress(progress)
         plan = self.plan(specs, convention, partial)
-        return {name: weight.make() for name, weight in plan.weights.items()}
+        total, done, made = plan.nbytes, 0, {}
+        for name, weight in plan.weights.items():
+            made[name] = weight.make()
+            done += weight.nbytes
+            if tell is not None:
+                tell(done, total)
+        return made
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, comments above what they are about.
@@ -337,6 +362,9 @@ class Recipe:
         return isinstance(other, Recipe) and self._identity() == other._identity()
 
     __hash__ = None  # type: ignore[assignment]  # as its rules
+
+    def _repr_html_(self) -> str:
+        return preformatted(self.to_toml())
 
     def __repr__(self) -> str:
         arguments = {"seed": self.seed, "dtype": self.dtype, "convention": self.convention}

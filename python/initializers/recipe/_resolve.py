@@ -88,7 +88,7 @@ def parse_rules(rules: object) -> tuple[Rule | Kept, ...]:
     if isinstance(rules, (str, bytes)) or not isinstance(pairs, Iterable):
         raise TypeError(
             "`rules` must be a mapping from patterns to initializers, or a list of Rules with "
-            f"patterns or of such pairs, received: {show(rules)}"
+            f"patterns or of such pairs, received: {show(rules)}{_hint_mapping(rules)}"
         )
     parsed = tuple(map(_parse_entry, pairs))
     places: dict[tuple[bool, str | None], int] = {}
@@ -100,6 +100,13 @@ def parse_rules(rules: object) -> tuple[Rule | Kept, ...]:
                 f"as rule {number}"
             )
     return parsed
+
+
+def _hint_mapping(rules: object) -> str:
+    """Return the mapping that an initializer alone stands for, as a hint."""
+    if isinstance(rules, (str, Initializer)):
+        return f" (for every weight: {{'*': {show(rules)}}})"
+    return ""
 
 
 def _parse_entry(entry: Any) -> Rule | Kept:
@@ -147,7 +154,10 @@ def _read_data(rule: Rule | Kept) -> Rule:
         raise TypeError(
             f"rule {rule.pattern!r}: `initializer` must be an initializer, received: None"
         )
-    return read_data(rule)
+    try:
+        return read_data(rule)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rule {rule.pattern!r}: {error}") from None
 
 
 def read_data(rule: Rule) -> Rule:
@@ -272,5 +282,5 @@ def _find_function(rules: object) -> Callable[[str, Shape], Any] | None:
     raise TypeError(
         "`rules` must be a Recipe, a mapping from patterns to initializers, a list of Rules with "
         "patterns, a function of name and shape, or an object with such a method `choose`, "
-        f"received: {show(rules)}"
+        f"received: {show(rules)}{_hint_mapping(rules)}"
     )

@@ -197,6 +197,15 @@ class Rule:
         return repr(self.initializer) if config or has_seed else repr(name)
 
     def fit(self, name: str, shape: Shape, stated: str | None, host: str | None) -> Rule:
+        """Return the rule for a weight, see `_fit`; errors name the rule."""
+        try:
+            return self._fit(name, shape, stated, host)
+        except (TypeError, ValueError) as error:
+            if self.pattern is None:
+                raise
+            raise type(error)(f"rule {self.pattern!r}: {error}") from None
+
+    def _fit(self, name: str, shape: Shape, stated: str | None, host: str | None) -> Rule:
         """Return the rule for a weight of that name and shape, with the order of its axes.
 
         Args:

@@ -4,6 +4,11 @@ Values are those of the NumPy initializers, bit for bit: they depend on the seed
 global shape and the place in it, not on the device, the mesh or the placements.
 """
 
+# ruff: noqa: E402  (the framework is checked before it is imported)
+from .._frameworks import require
+
+require("torch")
+
 from .._public import publish
 from ..recipe import Rule
 from ._fill import fill_

@@ -63,8 +63,8 @@ def init_module_(
             method `choose`. Fans are counted by torch's convention, (outputs, inputs, *kernel),
             unless a rule or the recipe states another `convention`. A parameter has the dtype that
             it has, whatever a rule says.
-        seed: An integer in `[-2**127, 2**127)`; None for that of a `Recipe`. A parameter's is
-            `fold_in(seed, name)`.
+        seed: An integer in `[-2**127, 2**127)`; it wins over the seed of a `Recipe`, which None
+            leaves in force. A parameter's is `fold_in(seed, name)`.
         device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the
             CPU.
         partial: Whether the module is a part of a model, such as a pipeline stage, so that rules

@@ -217,3 +217,16 @@ def as_array(tensor: Tensor) -> Array:
     memory.owner = tensor  # so that the array keeps the tensor's memory alive
     array: Array = np.ndarray(tuple(tensor.shape), kind.numpy, memory, strides=strides)
     return array
+
+
+def to_array(tensor: Tensor) -> Array:
+    """Return the values of a tensor on the host, copied if they are not there.
+
+    Raises:
+        ValueError: If it is on meta, sharded, or of a dtype that NumPy lacks.
+    """
+    if tensor.is_meta:
+        raise ValueError("it is on the device meta, and has no values yet")
+    if is_distributed(tensor):
+        raise ValueError("it is a DTensor: inspect its `full_tensor()`")
+    return as_array(tensor.detach().cpu().resolve_conj().resolve_neg())

@@ -129,6 +129,15 @@ def list_specs(module: Module) -> Iterator[tuple[Any, ...]]:
             yield buffer.name, tuple(buffer.tensor.shape), buffer.tensor.dtype, TORCH, ()
 
 
+def list_values(module: Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the names of `list_specs`, each with its tensor."""
+    for weight in list_weights(module):
+        yield weight.name, weight.tensor
+    for buffer in list_buffers(module):
+        if buffer.is_kept and not buffer.is_added:
+            yield buffer.name, buffer.tensor
+
+
 @dataclass(eq=False)
 class Buffer:
     """A buffer by the first name that leads to it.

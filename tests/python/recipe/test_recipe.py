@@ -332,8 +332,8 @@ def test_files(tmp_path: Path) -> None:
     bad.write_bytes(b"seed = 1 # \xff\n")
     with pytest.raises(ValueError, match=r"bad\.toml'.*position 11"):
         Recipe.load(bad)
-    bad.write_bytes(b"\xef\xbb\xbfseed = 1\r\nrules = []\r\n")
-    assert Recipe.load(bad) == Recipe({}, seed=1)
+    bad.write_bytes(b"\xef\xbb\xbfseed = 1\r\nrules = [{glob = '*', initializer = 'zeros'}]\r\n")
+    assert Recipe.load(bad) == Recipe({"*": "zeros"}, seed=1)
     for call in (Recipe.load, RECIPE.save):
         with pytest.raises(ValueError, match=r"`path` must end in \.toml or \.json, received: 'x'"):
             call("x")
