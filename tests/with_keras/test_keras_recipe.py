@@ -71,8 +71,8 @@ def test_bad_input() -> None:
     model = build()
     before = digest(values(model))
     cases: list[tuple[Any, Any, Any, str]] = [
-        (model, {"*/kernel": "he_normal"}, 1, "matches the weight 'conv/bias'"),
-        (model, Recipe({"*/kernel": "ones"}, seed=1), None, "matches the weight 'conv/bias'"),
+        (model, {"*/kernel": "he_normal"}, 1, r"matches 7 weights.*: 'conv/bias'"),
+        (model, Recipe({"*/kernel": "ones"}, seed=1), None, r"matches 7 weights.*: 'conv/bias'"),
         (model, {"*/gamma": "orthogonal", "*": "ones"}, 1, "variable 'norm/gamma' cannot be"),
         (model, {"*": "ones"}, None, "`seed` must be an integer"),
         (model, "ones", 1, "`rules` must be"),
