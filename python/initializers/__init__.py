@@ -1,8 +1,8 @@
-"""The first value of every weight of a neural network.
+"""Reproducible initialization of neural-network weights.
 
-Initializers as Keras has them, on NumPy arrays, with values that depend on nothing but the stream's
-version, the initializer, the seed, the shape and the place in it: the same bits on every machine,
-for any number of threads, whole or in blocks.
+Keras's initializers for NumPy arrays. Values depend only on the stream's version, the initializer,
+the seed, the shape and the position in it: they are the same bits on every machine, for any number
+of threads, whole or in blocks.
 
     >>> from initializers import HeNormal
     >>> HeNormal(seed=1)((784, 256)).shape
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .propagation import propagate
     from .recipe import Recipe, Rule
 
-# Other names of the same classes, as Keras has them.
+# Keras's other names of the same classes.
 IdentityInitializer = identity = Identity
 OrthogonalInitializer = orthogonal = Orthogonal
 STFTInitializer = stft = STFT
@@ -168,7 +168,7 @@ _LAZY = {
 }
 
 
-if not TYPE_CHECKING:  # to whom every name would then be one
+if not TYPE_CHECKING:  # type checkers would accept every name
 
     def __getattr__(name: str) -> object:
         if name not in _LAZY:

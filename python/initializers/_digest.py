@@ -1,4 +1,4 @@
-"""One line that tells whether two sets of weights are the same bits."""
+"""A digest of weights: equal digests mean equal bits."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _IS_BIG = sys.byteorder == "big"
 
 
 def digest(weights: Mapping[str, NDArray[Any]], *, sort: bool = False) -> str:
-    """Return the SHA-256 of named weights, in their order, as 64 hexadecimal digits.
+    """Return the SHA-256 of named weights as 64 hexadecimal digits.
 
-    It covers names, dtypes, shapes and every bit of the values, and is the same on every machine
-    (`docs/stream.md`, section 10).
+    The digest covers names, dtypes, shapes and every bit of the values, and is the same on every
+    machine (`docs/stream.md`, section 10).
 
     Args:
-        weights: Arrays by name; their order counts, unless `sort`.
-        sort: Whether to take the weights in the order of their names, by code points, so that two
-            frameworks that list the same weights in other orders have the same digest.
+        weights: Arrays by name. Their order counts, unless `sort` is True.
+        sort: Whether to sort the weights by name (code points): frameworks that list the same
+            weights in different orders then get the same digest.
 
     Raises:
-        TypeError: If `weights` is no mapping, a name is not a string, a weight not a NumPy array or
-            a masked one, or `sort` is no bool.
+        TypeError: If `weights` is not a mapping, a name is not a string, a weight is not a NumPy
+            array or is a masked one, or `sort` is not a bool.
 
     Examples:
         >>> digest({"kernel": RandomNormal(seed=1)((3, 3))})[:12]
@@ -36,7 +36,7 @@ def digest(weights: Mapping[str, NDArray[Any]], *, sort: bool = False) -> str:
         >>> digest(weights, sort=True) == digest(dict(sorted(weights.items())))
         True
     """
-    import hashlib  # milliseconds, so only for those who use it
+    import hashlib  # takes milliseconds: imported on first use
 
     if not isinstance(weights, Mapping):
         raise TypeError(f"`weights` must map names to NumPy arrays, received: {show(weights)}")

@@ -1,4 +1,4 @@
-"""Filling memory that is not an array of ours: of any strides, transposed, block by block."""
+"""Fills: they write blocks of a tensor into memory of any strides, also transposed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from ._memory.float_mode import standard_float_mode
 
 
 class _Padded:
-    """Base of fills: keeps the rows that are zero.
+    """Base of fills: sets padding rows to zero.
 
     Attributes:
         padding: The rows of the tensor that are set to zero after each write.
-        is_foreign: Whether the initializer is of another package, and may return a wrong shape.
+        is_foreign: Whether the initializer comes from another package, so it may return a wrong
+            shape.
     """
 
     __slots__ = ("is_foreign", "padding")
@@ -32,21 +33,21 @@ class _Padded:
     is_foreign: bool
 
     def clear_padding(self, out: Any, start: Shape) -> None:
-        """Set the rows of padding to zero in a block, an array or a tensor of a framework."""
+        """Set the padding rows to zero in a block, which is an array or a framework's tensor."""
         for row in self.padding:
             if 0 <= row - start[0] < out.shape[0]:
                 out[row - start[0]] = 0
 
 
 class Fill(_Padded):
-    """Fills the blocks of one tensor, all of them from one draw.
+    """Fills the blocks of one tensor, all from one draw of the seed.
 
     Attributes:
         write: Writes a block into C-contiguous memory.
-        shape: The shape of the whole tensor, as `write` knows it.
-        order: The axes of the tensor to be filled, in the order of that shape; None if they are so.
-        most: The most elements of a block that is written for memory with gaps.
-        transposes: Whether `write` takes matrices in Fortran order as well.
+        shape: The shape of the whole tensor in the axis order of `write`.
+        order: For each axis of `shape`, the axis of the tensor to fill; None: the same order.
+        most: The most elements of a piece that is written to a buffer, for memory with gaps.
+        transposes: Whether `write` also accepts matrices in Fortran order.
     """
 
     __slots__ = ("most", "order", "shape", "transposes", "write")
@@ -85,12 +86,12 @@ class Fill(_Padded):
 
 
 class StackFill(_Padded):
-    """Fills the blocks of a stack of tensors of one shape, each of which has its own draw.
+    """Fills the blocks of a stack of tensors of one shape, each from its own draw.
 
     Args:
-        plan: Returns what fills the tensor at an index of the stacked axes.
+        plan: Returns the fill of the tensor at an index of the stacked axes.
         shape: The shape of the whole stack.
-        axes: The number of leading axes that are stacked.
+        axes: The number of leading, stacked axes.
         padding: Rows of the stack that are zero.
 
     Raises:
@@ -107,9 +108,10 @@ class StackFill(_Padded):
         padding: tuple[int, ...] = (),
     ) -> None:
         self._axes, self.padding = axes, padding
-        # A block of one tensor after another: an initializer that makes wholes is called once each.
+        # Caches one fill: blocks arrive tensor by tensor, so an initializer that makes whole
+        # tensors is called once per tensor.
         self._plan = lru_cache(maxsize=1)(plan)
-        # An error in one is an error in all.
+        # Planning one tensor finds the errors of all: they have one shape and dtype.
         self.is_foreign = bool(math.prod(shape[:axes])) and self._plan((0,) * axes).is_foreign
 
     def __call__(self, out: Array, start: Shape) -> None:
@@ -119,16 +121,16 @@ class StackFill(_Padded):
         self.clear_padding(out, start)
 
     def split(self, extent: Shape, start: Shape) -> Iterator[tuple[Any, Fill, Shape]]:
-        """Yield where each tensor lies in a block, what fills that part, and where it begins."""
+        """Yield, for each tensor of a block, its index there, its fill, and the start within it."""
         for index in np.ndindex(*extent[: self._axes]):
             place = tuple(low + i for low, i in zip(start, index, strict=False))
-            # With an ellipsis it is a view, of no dimensions too.
+            # The ellipsis makes the result a view even if it has no dimensions.
             yield (*index, ...), self._plan(place), start[self._axes :]
 
 
 AnyFill: TypeAlias = "Fill | StackFill"
 
-# Memory with gaps is filled through a buffer of at most so many elements, unless blocks are costly.
+# The most elements of the buffer for memory with gaps. Costly blocks are made whole instead.
 _PIECE = 1 << 20
 
 
@@ -139,15 +141,15 @@ def plan_fill(
     permute: tuple[int, ...] | None = None,
     padding: tuple[int, ...] = (),
 ) -> Fill:
-    """Return what fills the blocks of one tensor, all of them with one draw.
+    """Return the fill of one tensor, with one draw of the seed for all blocks.
 
-    With `permute`, the tensor transposed so gets the values of its transposed shape. The rows of
-    `padding`, along the tensor's own first axis, are zero.
+    With `permute`, `tensor.transpose(permute)` gets the values of its own shape. The rows `padding`
+    along the tensor's first axis are zero.
 
     Raises:
-        ValueError: If `initializer` has no values for the shape or dtype. Nothing has been drawn.
+        ValueError: If `initializer` has no values for the shape or dtype. No seed was drawn then.
     """
-    order = permute or None  # NumPy does not take the one order of no axes
+    order = permute or None  # NumPy refuses the empty order of a 0-d array
     if order is not None:
         shape = tuple(shape[axis] for axis in order)
     built_in = isinstance(initializer, ArrayInitializer)
@@ -167,7 +169,7 @@ def _plan_built_in(initializer: ArrayInitializer, shape: Shape, dtype: DType) ->
     write = initializer._plan(shape, dtype)
     if write is leave:
         return Repeat(bytes(1))
-    # Parameters that cannot be are found now, on nothing, before anything is written.
+    # Filling an empty block finds wrong parameters before anything is written.
     write(np.empty((0,) * len(shape), dtype.numpy), (0,) * len(shape))
     if not initializer._on_zeros:
         return write
@@ -180,7 +182,7 @@ def _plan_built_in(initializer: ArrayInitializer, shape: Shape, dtype: DType) ->
 
 
 def _plan_foreign(initializer: Any, shape: Shape, dtype: DType) -> Writer:
-    """Plan with an initializer that only makes whole tensors: one is made, and cut."""
+    """Plan for an initializer that only makes whole tensors: call it once, and cut blocks."""
     whole: list[Array] = []
 
     def write(out: Array, start: Shape | None) -> None:
@@ -204,7 +206,7 @@ def _check_whole(initializer: Any, shape: Shape, dtype: DType) -> Array:
 
 
 def cut(extent: Shape, most: int) -> Iterator[tuple[slice, ...]]:
-    """Cut a block into boxes of at most `most` elements, in C order."""
+    """Cut a block into pieces of at most `most` elements, in C order."""
     axis = 0
     while axis < len(extent) - 1 and math.prod(extent[axis + 1 :]) > most:
         axis += 1
@@ -222,5 +224,5 @@ def cut(extent: Shape, most: int) -> Iterator[tuple[slice, ...]]:
 
 
 def move(start: Shape, place: tuple[slice, ...]) -> Shape:
-    """Return where a box of the block that begins at `start` stands in the tensor."""
+    """Return the start in the tensor of the piece `place` of a block that begins at `start`."""
     return tuple(low + part.start for low, part in zip(start, place, strict=True))

@@ -1,4 +1,4 @@
-"""Which framework an object belongs to, without importing one."""
+"""Finds the framework of an object without importing one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def require(framework: str) -> None:
 
 
 def find_adapter(model: object) -> str | None:
-    """Return the adapter of a model: `"keras"`, `"torch"`, `"jax"`, or None if it is no model."""
+    """Return the adapter of a model: `"keras"`, `"torch"` or `"jax"`; None for other objects."""
     for module, name, adapter in _MODELS:
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(model, getattr(loaded, name)):
@@ -57,6 +57,7 @@ def find_adapter(model: object) -> str | None:
 def load_adapter(adapter: str, module: str) -> Any:
     """Import and return a private module of an adapter.
 
-    The one way from a lower layer to an adapter. The framework of its model is loaded already.
+    This is the only way from a lower layer to an adapter. The framework is loaded already: the
+    caller holds a model of it.
     """
     return import_module(f"initializers.{adapter}.{module}")

@@ -1,4 +1,4 @@
-"""The public place of an object, whatever file it lives in."""
+"""Public module names for objects that are defined in private modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 def publish(module: str, names: dict[str, Any]) -> None:
     """Set the `__module__` of the public objects that a package defines in its private modules.
 
-    Pickles, messages and `help` then name the public place, and files can move.
+    Pickles, messages and `help` then name the public module, and files can move.
 
     Args:
         module: The public module, such as `"initializers.recipe"`.

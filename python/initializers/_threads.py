@@ -1,4 +1,4 @@
-"""The number of threads that large tensors are filled with; the values never depend on it."""
+"""The number of threads that fill large tensors. Values never depend on it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ _MOST = 1024
 
 
 def get_num_threads() -> int:
-    """Return the number of threads that large tensors are filled with.
+    """Return the number of threads that fill large tensors.
 
-    Unless set, it is that of the environment variable `INITIALIZERS_NUM_THREADS`, or else the
-    number of processors that this process may use; both are read once in a process.
+    The default is the environment variable `INITIALIZERS_NUM_THREADS`, or else the number of
+    processors that this process may use. Both are read once per process.
     """
     return _core.get_num_threads()
 
 
 def set_num_threads(n: int) -> None:
-    """Set the number of threads that large tensors are filled with.
+    """Set the number of threads that fill large tensors.
 
     Args:
         n: An integer from 1 to 1024.

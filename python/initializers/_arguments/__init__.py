@@ -1,1 +1,1 @@
-"""Layer 1: the values that an argument may have. Knows no initializer."""
+"""Layer 1: checks and types of arguments. Knows no initializer."""

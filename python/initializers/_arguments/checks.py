@@ -1,6 +1,6 @@
-"""How an argument is checked, and how an error speaks of it.
+"""Checks of single arguments, and the form of their error messages.
 
-Every message has one form: the argument, what it must be, what was received.
+Every message names the argument, the condition and the received value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Above this a decimal text helps nobody, and from 4300 digits on Python refuses to write one.
+# Integers from here on are shown by their number of bits: their digits help nobody, and Python
+# refuses to write more than 4300 of them.
 _LONGEST_INTEGER = 1 << 256
 _LONGEST_TEXT = 100
 _MOST_COMPARED = 250
@@ -27,7 +28,7 @@ _MOST_LISTED = 8
 
 
 def show(value: object) -> str:
-    """Return `value` as an error message shows it: short, on one line, never itself an error."""
+    """Return `value` as error messages show it: short, on one line. Never raises."""
     if isinstance(value, np.ndarray):
         kind = "a masked array" if is_masked(value) else "an array"
         return f"{kind} of shape {value.shape} and dtype {value.dtype}"
@@ -41,8 +42,8 @@ def show(value: object) -> str:
 
 
 def is_masked(value: object) -> bool:
-    """Return whether `value` is an array with a mask, which its numbers alone would lose."""
-    masked = sys.modules.get("numpy.ma")  # where it is not loaded, no array has a mask
+    """Return whether `value` is a masked array: converting it to numbers would lose the mask."""
+    masked = sys.modules.get("numpy.ma")  # not loaded: no masked array exists
     return masked is not None and isinstance(value, masked.MaskedArray)
 
 
@@ -55,8 +56,8 @@ def hint(name: str, known: Iterable[str]) -> str:
 def find_nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name nearest to `name`, or None if none is near.
 
-    Only short names and the first of many known ones are compared: the time to compare two names
-    grows with the product of their lengths, and names can come from an untrusted file.
+    Names can come from an untrusted file, and comparing two names takes time in proportion to the
+    product of their lengths. So only short names, and the first of many known ones, are compared.
     """
     if len(name) > _LONGEST_TEXT:
         return None
@@ -93,7 +94,7 @@ def list_known(received: str, name: str, known: Iterable[str]) -> str:
 
 
 def check_name(argument: str, value: object, known: Iterable[str], lead: str = "") -> str:
-    """Return `value` if it is one of the `known` names; `lead` begins the message if not."""
+    """Return `value` if it is one of the `known` names; `lead` begins the error message."""
     known = tuple(known)
     if not isinstance(value, str):
         raise TypeError(f"{lead}`{argument}` {list_known(show(value), '', known)}")
@@ -114,7 +115,7 @@ def check_text(argument: str, value: object) -> str:
 
 
 def check_real(argument: str, value: object, wanted: str = "a finite number") -> float:
-    """Return `value`, any real number or 0-d array of one, as a finite Python float."""
+    """Return a real number or 0-d array as a finite Python float."""
     number = to_float(argument, value, wanted)
     if not math.isfinite(number):
         raise ValueError(f"`{argument}` must be {wanted}, received: {show(value)}")
@@ -124,7 +125,7 @@ def check_real(argument: str, value: object, wanted: str = "a finite number") ->
 def check_real_where(
     argument: str, value: object, condition: str, holds: Callable[[float], bool], lead: str = ""
 ) -> float:
-    """Return `value` as a finite Python float for which the `condition` holds."""
+    """Return `value` as a finite Python float that fulfills `condition`, which `holds` tests."""
     wanted = f"a finite number {condition}"
     number = check_real(argument, value, wanted)
     if not holds(number):
@@ -145,13 +146,13 @@ def check_bool(argument: str, value: object) -> bool:
 
 
 def to_float(argument: str, value: object, wanted: str) -> float:
-    """Return `value`, any real number or 0-d array of one, as a Python float, finite or not."""
+    """Return a real number or 0-d array as a Python float, finite or not."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     is_text = isinstance(value, (str, bytes, bytearray)) or kind in ("S", "U")
     is_other = kind in ("c", "M", "m", "O") or getattr(value, "shape", ()) != ()
     if not (is_text or is_other):
         try:
-            return float(value)  # type: ignore[arg-type]  # that is what is tried here
+            return float(value)  # type: ignore[arg-type]  # TypeError is caught below
         except OverflowError:
             raise ValueError(f"`{argument}` must be {wanted}, received: {show(value)}") from None
         except (TypeError, ValueError):
@@ -160,19 +161,19 @@ def to_float(argument: str, value: object, wanted: str) -> float:
 
 
 def to_integer(value: object) -> int | None:
-    """Return `value`, an integer of any type but bool, as a Python int, or else None."""
+    """Return an integer of any type except bool as a Python int; None for other values."""
     if isinstance(value, (bool, np.bool_)):
         return None
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # that is what is tried here
+        return operator.index(value)  # type: ignore[arg-type]  # TypeError is caught below
     except TypeError:
         return None
 
 
 def explain_arguments(function: F) -> F:
-    """Let the error for unknown or missing arguments of a method name the instance's class.
+    """Make errors for unknown or missing arguments of a method name the instance's class.
 
-    Python's own names the class that defines the method: a base, and often a private one.
+    Python's message names the class that defines the method, which is often a private base.
     """
 
     @functools.wraps(function)
@@ -188,7 +189,7 @@ def explain_arguments(function: F) -> F:
             except TypeError as mismatch:
                 reason = str(mismatch)
             else:
-                raise  # from inside the function
+                raise  # the function itself raised it
             name = type(self).__name__
             if function.__name__ != "__init__":
                 name += f".{function.__name__}"
@@ -203,7 +204,7 @@ def explain_arguments(function: F) -> F:
 
 
 def construct(cls: Callable[..., T], config: object) -> T:
-    """Return `cls(**config)`, with an error that names the key where keys and arguments differ."""
+    """Return `cls(**config)`; errors name the key that is unknown or missing."""
     name = getattr(cls, "__name__", repr(cls))
     if not isinstance(config, dict):
         raise TypeError(f"`config` of {name} must be a dict, received: {show(config)}")

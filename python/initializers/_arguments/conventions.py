@@ -1,4 +1,4 @@
-"""The conventions for the axes of a weight: Keras's and torch's."""
+"""The two conventions for the order of a weight's axes: Keras's and torch's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Final, cast
 from .checks import check_name
 from .types import Convention
 
-# A kernel (*kernel, inputs, outputs), and a weight (outputs, inputs, *kernel).
-KERAS: Final = "keras"
-TORCH: Final = "torch"
+KERAS: Final = "keras"  # (*kernel, inputs, outputs)
+TORCH: Final = "torch"  # (outputs, inputs, *kernel)
 CONVENTIONS = (KERAS, TORCH)
 
 
 def check_convention(convention: object) -> Convention | None:
-    """Return a convention, or None where none is given."""
+    """Return `convention` if it is a known one or None."""
     if convention is None:
         return None
     return cast(Convention, check_name("convention", convention, CONVENTIONS))

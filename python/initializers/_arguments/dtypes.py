@@ -1,4 +1,4 @@
-"""The dtypes that can be filled, and every way to name one."""
+"""Supported dtypes, and the names and objects that mean them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NUMBERS = (
     *("complex64", "complex128"),
 )
 
-# NumPy lacks these: `ml_dtypes` defines them, and the core fills them as unsigned integers.
+# Dtypes that NumPy lacks: `ml_dtypes` defines them, and the core fills them as unsigned integers.
 _RAW = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
 
-# Keras's reading of Python's types: 32 bits where Python itself has 64 or more.
+# Python's types as Keras reads them: with 32 bits.
 _PYTHON = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}
 
 _SPELLINGS = {
@@ -51,13 +51,13 @@ _FOREIGN_ORDER = ">" if sys.byteorder == "little" else "<"
 
 
 class DType:
-    """A dtype that can be filled.
+    """A supported dtype.
 
     Attributes:
-        name: Its canonical name, as the core knows it.
-        numpy: NumPy's object for it.
+        name: The canonical name, which the core uses too.
+        numpy: The NumPy dtype.
         kind: `"b"`, `"i"`, `"u"`, `"f"` or `"c"`.
-        raw: The unsigned integer as which the core fills it, or None if it is filled as itself.
+        raw: The unsigned integer dtype that the core fills in its place, or None.
     """
 
     __slots__ = ("kind", "name", "numpy", "raw")
@@ -65,7 +65,7 @@ class DType:
     def __init__(self, name: str) -> None:
         self.name = name
         if name in _RAW:
-            import ml_dtypes  # several milliseconds, so only for those who use it
+            import ml_dtypes  # takes several milliseconds: imported on first use
 
             self.numpy: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
             self.raw: np.dtype[Any] | None = np.dtype(_RAW[name])
@@ -87,16 +87,16 @@ def look_up(dtype: object) -> DType:
     """Return the supported dtype that `dtype` names; None means float32.
 
     Raises:
-        TypeError: If `dtype` is no dtype, type or name.
+        TypeError: If `dtype` is not a dtype, a type or a name.
         ValueError: If it names an unknown or unsupported dtype.
     """
     try:
         return _seen[dtype]
-    except (KeyError, TypeError):  # TypeError: not hashable, and so no dtype
+    except (KeyError, TypeError):  # TypeError: not hashable, so not a dtype
         name = "float32" if dtype is None else _name_of(dtype)
     found = _by_name.get(name)
     if found is None:
-        # `setdefault`, since another thread may be here too: there is one object of each name.
+        # `setdefault` keeps one object per name when several threads arrive here.
         found = _by_name.setdefault(name, DType(name))
     _seen[dtype] = found
     return found

@@ -1,4 +1,4 @@
-"""Numbers and arrays of numbers as arguments, and their form in a configuration."""
+"""Arguments that are numbers or arrays of numbers, and their form in configurations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from .dtypes import look_up
 
 
 def as_array(argument: str, value: object) -> NDArray[Any]:
-    """Return a number, array or nested list as a read-only array of its own, integers exactly.
+    """Copy a number, array or nested list into a read-only array; integers stay exact.
 
     Raises:
-        TypeError: If it is not made of bools, integers, floats or complex numbers, or has a mask.
-        ValueError: If it has integers that neither 64 bits nor a float64 hold exactly.
+        TypeError: If it holds anything but bools, integers, floats and complex numbers, or has a
+            mask.
+        ValueError: If it holds an integer that neither 64 bits nor a float64 represent exactly.
     """
     array = _to_array(value)
     if array is None:
@@ -26,26 +27,26 @@ def as_array(argument: str, value: object) -> NDArray[Any]:
     if array.dtype == object:
         array = _narrow(argument, array)
     if not array.ndim and array.dtype.kind not in "biuc":
-        array = array.astype(np.float64)  # so that a number of any type is one of Python's
-    # Bytes cannot be made writeable again, as an array that owns its memory can.
+        array = array.astype(np.float64)  # `item` then returns a Python float
+    # An array over `bytes` stays read-only; one that owns its memory can be made writeable again.
     frozen: NDArray[Any] = np.ndarray(array.shape, array.dtype, array.tobytes())
     return frozen
 
 
 def _to_array(value: object) -> NDArray[Any] | None:
-    """Return a new array of a supported dtype, or of Python's integers; None if there is none."""
+    """Return a new array of a supported dtype or of Python integers; None for other values."""
     if isinstance(value, (str, bytes, dict)) or is_masked(value):
         return None
     try:
         array = np.array(value)
         if array.dtype.kind in "fO" and not isinstance(value, (float, np.ndarray, np.generic)):
-            # NumPy takes integers beyond int64 for objects or, in a list, for floats.
+            # NumPy converts integers beyond int64 to objects or, in a list, to floats.
             objects = np.array(value, dtype=object)
             if objects.size and all(isinstance(part, (int, np.integer)) for part in objects.flat):
                 return objects
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
         look_up(array.dtype)
-    except (TypeError, ValueError):  # of text or of objects, or ragged
+    except (TypeError, ValueError):  # text, objects or a ragged list
         return None
     return array
 
@@ -69,9 +70,9 @@ def _narrow(argument: str, integers: NDArray[Any]) -> NDArray[Any]:
 
 
 def serialize_array(array: NDArray[Any]) -> Any:
-    """Return a number as itself and an array in Keras's form, in types that JSON has.
+    """Return a number as it is, and an array in Keras's serialized form, in JSON's types.
 
-    JSON has no complex numbers: they become pairs, as an array of one more dimension.
+    JSON has no complex numbers: they become pairs, along one more dimension.
     """
     if not array.ndim and array.dtype.kind != "c":
         return array.item()
@@ -81,7 +82,7 @@ def serialize_array(array: NDArray[Any]) -> Any:
 
 
 def deserialize_array(argument: str, config: object) -> object:
-    """Return what `serialize_array` or Keras described; anything else is returned as it is."""
+    """Return the array of a configuration by `serialize_array` or Keras; other values unchanged."""
     if not isinstance(config, dict):
         return config
     inner = config.get("config")

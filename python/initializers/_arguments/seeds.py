@@ -1,4 +1,4 @@
-"""Seeds: the integers that are one, generators of fresh draws, and seeds made from names."""
+"""Seeds: integers, generators of fresh seeds, and seeds derived from names."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _PERSON = b"initializers v01"
 
 
 class SeedGenerator:
-    """A seed that gives other values at every use, and the same sequence in every run.
+    """A seed that gives different values at every use, in the same sequence in every run.
 
-    The k-th draw (k from 0) takes the stream k of the seed. An integer seed is stream 0 of itself,
-    so no generator overlaps another seed's values, and the first draw equals the integer's.
+    The k-th draw (k from 0) uses stream k of the seed. An integer seed means its stream 0. So the
+    first draw equals the integer's values, and no draw repeats the values of another seed.
 
-    Generators may be shared by threads; each draw is then taken by one of them. A pickle or deep
-    copy keeps the counter; `from_config` starts at 0 again. Two generators are equal only if they
-    are the same object.
+    Threads may share a generator: each draw goes to one of them. A pickle or deep copy keeps the
+    counter; `from_config` starts at 0 again. Two generators are equal only if they are the same
+    object.
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, or None for one from `random.randint(1, 10**9)`.
-        name: A label, kept in the configuration as Keras keeps it.
+        name: A label, which the configuration keeps as in Keras.
 
     Raises:
         TypeError: If `seed` is not an integer, or `name` not a string.
@@ -57,7 +57,7 @@ class SeedGenerator:
         return self._counter
 
     def next(self) -> tuple[int, int]:
-        """Return the seed and the stream of one more draw, and count it.
+        """Return the seed and the stream of the next draw, and count it.
 
         Raises:
             OverflowError: After `2**64` draws.
@@ -75,7 +75,7 @@ class SeedGenerator:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
-        """Return a new generator, at its start, from what `get_config` gave."""
+        """Return a new generator, with the counter 0, from the result of `get_config`."""
         return construct(cls, config)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -91,10 +91,10 @@ class SeedGenerator:
 
 
 class ShortSeed(int):
-    """A seed modulo 2**32, as Keras's files hold it, which remembers the seed itself.
+    """A seed modulo 2**32, as Keras's files hold it, that also keeps the whole seed.
 
     Attributes:
-        seed: The seed that it stands for, wherever this package reads it.
+        seed: The whole seed, which this package reads.
     """
 
     seed: int
@@ -110,7 +110,7 @@ class ShortSeed(int):
 
 
 def check_seed_integer(seed: object, wanted: str = _WANTED) -> int:
-    """Return `seed`, an integer or bool of any type, as a Python int in [-2**127, 2**127)."""
+    """Return an integer or bool of any type as a Python int in [-2**127, 2**127)."""
     if isinstance(seed, ShortSeed):
         return seed.seed
     number = _to_seed(seed)
@@ -122,12 +122,12 @@ def check_seed_integer(seed: object, wanted: str = _WANTED) -> int:
 
 
 def _to_seed(value: object) -> int | None:
-    """Return an integer or, as in Keras, a bool of any type as a Python int, or else None."""
+    """Return an integer or (as in Keras) a bool of any type as a Python int; else None."""
     return int(value) if isinstance(value, (bool, np.bool_)) else to_integer(value)
 
 
 def check_seed(seed: object) -> int | SeedGenerator:
-    """Return the integer or generator that a `seed` argument other than None means."""
+    """Return the integer or generator of a `seed` argument that is not None."""
     if isinstance(seed, SeedGenerator):
         return seed
     if isinstance(seed, dict):
@@ -148,7 +148,7 @@ def serialize_seed(seed: int | SeedGenerator | None) -> int | dict[str, Any] | N
 
 
 def deserialize_seed(config: dict[str, Any]) -> SeedGenerator:
-    """Return the generator that `serialize_seed` or Keras described, at its start."""
+    """Return a new generator, with the counter 0, from a configuration of ours or of Keras."""
     inner = config.get("config")
     known_names = (None, "SeedGenerator", "initializers>SeedGenerator")
     if (
@@ -161,33 +161,33 @@ def deserialize_seed(config: dict[str, Any]) -> SeedGenerator:
 
 
 def key_of(seed: int) -> bytes:
-    """Return the 32 bytes that key the stream of a seed."""
+    """Return the 32-byte key of a seed's stream."""
     return seed.to_bytes(16, "little", signed=True) + _PERSON
 
 
 def fold_in(seed: int, *path: str | int) -> int:
-    """Return the seed that belongs to a name under `seed`, such as that of one weight of a model.
+    """Derive a seed from `seed` and a name, such as the name of one weight of a model.
 
-    It is the same on every machine and in every version: BLAKE2b of the path, keyed by the seed
-    (`docs/stream.md`). Other names, other orders and other splits of a name give unrelated seeds;
-    `"1"` is not `1`.
+    The result is the same on every machine and in every version: BLAKE2b of the path, keyed by the
+    seed (`docs/stream.md`). Different names, orders and splits of a name give unrelated seeds;
+    `"1"` and `1` differ.
 
     Args:
         seed: An integer in `[-2**127, 2**127)`.
-        *path: One or more strings, or integers in the same range; True is 1, as in a seed.
+        *path: One or more strings, or integers in the same range. True means 1, as for `seed`.
 
     Returns:
         An integer in [0, 2**64).
 
     Raises:
-        TypeError: If there is no path, or a part of it is neither a string nor an integer.
+        TypeError: If the path is empty, or a part of it is neither a string nor an integer.
         ValueError: If an integer is out of range, or a string is not Unicode text.
 
     Examples:
         >>> fold_in(42, "encoder", 0, "kernel")
         5956133714258006256
     """
-    import hashlib  # milliseconds, so only for those who use it
+    import hashlib  # takes milliseconds: imported on first use
 
     if not path:
         raise TypeError("`path` must have at least one part, received: ()")
@@ -207,21 +207,22 @@ def _encode_part(part: object) -> bytes:
         return b"s" + len(text).to_bytes(8, "little") + text
     number = _to_seed(part)
     if number is None:
-        raise TypeError(f"`path` must be of strings and integers, received: {show(part)}")
+        raise TypeError(f"`path` must consist of strings and integers, received: {show(part)}")
     if not _LOW <= number < _HIGH:
         raise ValueError(f"an integer in `path` must be {_WANTED}, received: {show(part)}")
     return b"i" + number.to_bytes(16, "little", signed=True)
 
 
-# Whether unseeded initializers of this thread draw a seed.
+# Whether unseeded initializers that this thread creates draw a seed.
 _draws: ContextVar[bool] = ContextVar("draws", default=True)
 
 
 @contextmanager
 def no_seeds_drawn() -> Iterator[None]:
-    """Give unseeded initializers the seed 0, where they get another one before they are called.
+    """Give unseeded initializers the seed 0 instead of a draw from `random`.
 
-    `random`, which other threads use too, is left alone.
+    For initializers that get another seed before they are called: the state of `random`, which
+    other threads share, stays as it is.
     """
     token = _draws.set(False)
     try:
@@ -231,7 +232,7 @@ def no_seeds_drawn() -> Iterator[None]:
 
 
 def draw_seed() -> int:
-    """Draw the seed of an unseeded initializer as Keras does, so that `random.seed` decides it."""
+    """Draw the seed of an unseeded initializer from `random`, as Keras does."""
     if not _draws.get():
         return 0
     import random

@@ -1,4 +1,4 @@
-"""Shapes, blocks of tensors, and arrays to fill, as arguments."""
+"""Arguments that are shapes, blocks of tensors (`index`) and arrays to fill (`out`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shape: TypeAlias = tuple[int, ...]
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 MOST_ELEMENTS = 2**63
-# Python can iterate over these, but not over anything that is a shape.
+# Iterable types that are never shapes.
 _NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)
 
 
@@ -45,7 +45,7 @@ def _check_any_shape(shape: object) -> Shape:
     if number is not None:
         sizes = (number,)
     elif isinstance(shape, Iterable) and not isinstance(shape, _NO_SEQUENCES):
-        # An array without dimensions only looks like something to iterate over.
+        # A 0-d array has `__iter__`, but iterating over it fails.
         sizes = None if getattr(shape, "ndim", 1) == 0 else tuple(shape)
     if sizes is None:
         raise TypeError(f"`shape` must be a tuple of integers, received: {show(shape)}")
@@ -66,15 +66,16 @@ def _check_size(axis: int, size: object, sizes: object) -> int:
 
 
 def check_index(index: object, shape: Shape) -> tuple[Shape, Shape]:
-    """Return the start and the shape of the block that `index` cuts out of `shape`.
+    """Return the start and the extent of the block `index` of a tensor of `shape`.
 
     Raises:
         TypeError: If `index` is not a tuple of slices with integer bounds.
-        ValueError: If it has not one slice a dimension, a step other than 1, or a bound outside.
+        ValueError: If it does not have one slice per dimension, or a slice has a step other than 1
+            or a bound outside the shape.
     """
     if not isinstance(index, tuple):
         raise TypeError(
-            f"`index` must be a tuple of slices, one a dimension, received: {show(index)}"
+            f"`index` must be a tuple of slices, one per dimension, received: {show(index)}"
         )
     if len(index) != len(shape):
         raise ValueError(
@@ -89,8 +90,8 @@ def check_index(index: object, shape: Shape) -> tuple[Shape, Shape]:
 def _check_slice(axis: int, part: object, size: int) -> tuple[int, int]:
     if not isinstance(part, slice):
         raise TypeError(
-            f"`index` must be a tuple of slices, one a dimension "
-            f"(slice(i, i + 1) for one place, slice(None) for all), "
+            f"`index` must be a tuple of slices, one per dimension "
+            f"(slice(i, i + 1) for one position, slice(None) for all), "
             f"received for dimension {axis}: {show(part)}"
         )
     if part.step is not None and to_integer(part.step) != 1:
@@ -115,14 +116,14 @@ def _check_bound(axis: int, bound: object, part: slice, size: int) -> int:
 
 
 def check_out(out: object, dtype: object, extent: Shape) -> DType:
-    """Return the dtype of `out` if it is memory that a block of shape `extent` can be written to.
+    """Return the dtype of `out` if a block of shape `extent` can be written into it.
 
     Raises:
-        TypeError: If `out` is no plain array.
-        ValueError: If its shape, dtype, order or access is not what is needed.
+        TypeError: If `out` is not a plain array.
+        ValueError: If its shape, dtype, order, alignment or access is unsuitable.
     """
     if type(out) is not np.ndarray and not isinstance(out, np.memmap):
-        # Other subclasses give the bytes a meaning (a mask, a unit) that filling would not know of.
+        # Other subclasses give the bytes a meaning (a mask, a unit) that a fill would not respect.
         raise TypeError(
             f"`out` must be a NumPy array or memmap, received: {type(out).__name__}: {show(out)}"
         )

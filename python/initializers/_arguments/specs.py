@@ -1,4 +1,4 @@
-"""The shape and the dtype of a weight, before there are values."""
+"""The shape and dtype of a weight, before it has values."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from .types import Convention
 
 @dataclass(frozen=True)
 class Spec:
-    """The shape and the dtype of one weight.
+    """The shape and dtype of one weight.
 
     Attributes:
         shape: The shape, integers >= 0.
-        dtype: The name of a dtype, such as `"bfloat16"`, or None where that is not said.
+        dtype: The name of a dtype, such as `"bfloat16"`; None: not known.
         convention: `"torch"` for a weight (outputs, inputs, *kernel), `"keras"` for a kernel
-            (*kernel, inputs, outputs), or None where that is not said.
-        padding: The rows, integers >= 0, that are zero whatever a rule says: those of an
+            (*kernel, inputs, outputs); None: not known.
+        padding: The rows that are zero whatever the rule says, integers >= 0, such as an
             embedding's `padding_idx`.
 
     Raises:
         TypeError: If an attribute has a wrong type.
-        ValueError: If the shape is none, the dtype one that cannot be filled, or the convention
-            unknown.
+        ValueError: If the shape is invalid, the dtype unsupported, or the convention unknown.
 
     Examples:
         >>> Spec([3, 2], "float32")

@@ -1,6 +1,6 @@
-"""Types of arguments: aliases and the names that an argument may be.
+"""Types of arguments for type checkers: aliases, and Literals of names.
 
-Type checkers read them; what is checked when a program runs stands beside each argument's use.
+The checks at run time stand where each argument is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike as DTypeLike
 if TYPE_CHECKING:
     from .seeds import SeedGenerator
 
-# A seed: an integer in [-2**127, 2**127), a generator or its configuration, or None to draw one.
+# A seed: an integer in [-2**127, 2**127), a generator or its configuration; None draws one.
 SeedLike: TypeAlias = "int | SeedGenerator | dict[str, Any] | None"
 
 # A shape: integers, or one integer n for (n,).
@@ -30,7 +30,7 @@ Distribution: TypeAlias = Literal["truncated_normal", "normal", "untruncated_nor
 Side: TypeAlias = Literal["real", "imag"]
 Scaling: TypeAlias = Literal["density", "spectrum"]
 
-# Names that `calculate_gain` knows.
+# Nonlinearities of `calculate_gain`.
 Nonlinearity: TypeAlias = Literal[
     "linear",
     "conv1d",
@@ -46,7 +46,7 @@ Nonlinearity: TypeAlias = Literal[
     "selu",
 ]
 
-# Names that `propagate` knows.
+# Activations of `propagate`.
 Activation: TypeAlias = Literal[
     "linear",
     "relu",

@@ -1,4 +1,4 @@
-"""JSON text whose objects have each key once."""
+"""A JSON reader that refuses repeated keys."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from .checks import show
 def read_json(text: str, parse_int: Callable[[str], int] | None = None) -> Any:
     """Return the value of a JSON text.
 
-    Python's reader keeps the last of two equal keys, so two readers of one file could differ.
+    Python's reader keeps the last of two equal keys, other readers the first: they would read
+    different values from one file.
 
     Args:
         text: The text.
         parse_int: Called with the digits of each integer; None: `int`.
 
     Raises:
-        ValueError: If it is not JSON, or a key repeats in one object or is not Unicode text.
-        RecursionError: If it has too many levels.
+        ValueError: If the text is not JSON, or a key repeats in one object or is not Unicode text.
+        RecursionError: If it is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_make_object, parse_int=parse_int)
 
@@ -31,6 +32,6 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in found:
             raise ValueError(f"the key {show(key)} must stand once in an object, received twice")
         if not key.isascii():
-            key.encode()  # half of a surrogate pair is no text
+            key.encode()  # a lone surrogate is not Unicode text
         found[key] = value
     return found

@@ -1,1 +1,1 @@
-"""Layer 5: bytes on a disk. Knows neither recipes nor initializers."""
+"""Layer 5: reads and writes files. Knows neither recipes nor initializers."""

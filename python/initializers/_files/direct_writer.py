@@ -1,4 +1,4 @@
-"""Writes a file from one end to the other while the caller makes the next bytes."""
+"""Writes a file sequentially in the background, while the caller makes the next bytes."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from numpy.typing import NDArray
 from . import filesystem
 from .workers import Workers
 
-# Bytes of one write. There are two buffers: one is filled while the other is written.
+# Bytes of one write. There are two buffers: the caller fills one while a thread writes the other.
 BUFFER = 16 << 20
-# Direct writes need positions, sizes and memory at multiples of it.
+# Direct writes need positions, sizes and addresses that are multiples of it.
 ALIGNMENT = 4096
 
 
 class Appender:
-    """Appends to an open file, through two buffers that one thread writes.
+    """Appends to an open file through two buffers, which one thread writes.
 
-    They are written past the system's cache where that is possible, which takes less of the
-    processors (`make bench-checkpoint`). A memory map is no faster, and on a full disk it ends the
-    process.
+    Writes bypass the system's cache where possible, which takes less processor time
+    (`make bench-checkpoint`). A memory map is not faster, and on a full disk it kills the process.
 
     Args:
         path: The file.
         descriptor: The same file, open.
-        position: Where to begin: a multiple of `ALIGNMENT`.
+        position: The position of the first byte, a multiple of `ALIGNMENT`.
     """
 
     def __init__(self, path: Path, descriptor: int, position: int) -> None:
         self._descriptor = descriptor
-        self._begin = position  # of the buffer, in the file
+        self._begin = position  # where the buffer will be written
         self._direct = filesystem.open_direct(path, descriptor)
         self._writer = Workers(1)
         self._writing: deque[tuple[Future[None], NDArray[np.uint8]]] = deque()
@@ -45,7 +44,7 @@ class Appender:
         self._used = 0
 
     def reserve(self, size: int) -> NDArray[np.uint8]:
-        """Return memory for the next `size` bytes, to be filled before the next call."""
+        """Return memory for the next `size` bytes; the caller fills it before the next call."""
         if self._used + size > self._buffer.size:
             self._hand_over(size)
         self._used += size
@@ -65,7 +64,7 @@ class Appender:
             os.close(self._direct)
 
     def _hand_over(self, size: int) -> None:
-        """Have the buffer written, and begin another with room for `size` bytes."""
+        """Start writing the buffer, and begin another with room for `size` bytes."""
         full = self._used - self._used % ALIGNMENT
         rest = self._buffer[full : self._used].copy()
         if full:
@@ -77,7 +76,7 @@ class Appender:
         self._buffer[: self._used] = rest
 
     def _take(self, size: int) -> NDArray[np.uint8]:
-        large = size > BUFFER  # there is only one such at a time
+        large = size > BUFFER  # only one large buffer exists at a time
         while len(self._writing) > (0 if large else 1):
             self._wait()
         return self._free.pop() if self._free and not large else _allocate(max(size, BUFFER))
@@ -96,11 +95,11 @@ class Appender:
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
-            os.close(self._direct)  # some file systems open a file so, and then refuse
+            os.close(self._direct)  # some file systems open the file, and then refuse direct writes
             self._direct = None
         filesystem.write_all(self._descriptor, data, position)
 
 
 def _allocate(size: int) -> NDArray[np.uint8]:
-    """Return memory for `size` bytes after the rest of the last buffer; it is freed when unused."""
+    """Return memory for `size` bytes after the rest of the last buffer, freed when unused."""
     return np.frombuffer(mmap.mmap(-1, size + ALIGNMENT), np.uint8)

@@ -1,6 +1,6 @@
-"""File operations that survive a crash, other writers and planted links, where the system has them.
+"""File operations that are safe against crashes, other writers and planted links.
 
-Everything that `checkpoint.write` does to files goes through this module: the tests replay it.
+`checkpoint.write` changes files only through this module, so that tests can replay every step.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ except ImportError:  # any other system
 
 # errno values that mean "not supported here".
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
-# A link that somebody planted is an error; Windows has a text mode to be switched off.
+# O_NOFOLLOW: a planted link is an error. O_BINARY: no text mode on Windows.
 _SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Keep other processes and threads from entering with the same path.
+    """Lock a path against other processes and threads.
 
-    The lock file is removed at the end. Where the file system has no locks, nobody is kept out.
+    The lock file is removed at the end. On a file system without locks, this excludes nobody.
 
     Raises:
-        BlockingIOError: If another process or thread is inside.
+        BlockingIOError: If another process or thread holds the lock.
     """
     descriptor = _open_locked(path)
     try:
         yield
     finally:
-        if fcntl is None:  # Windows removes no open file: neither ours nor that of the next one
+        if fcntl is None:  # Windows cannot remove a file that is open, here or in another process
             os.close(descriptor)
             with suppress(OSError):
                 os.unlink(path)
@@ -55,7 +55,7 @@ def _open_locked(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _SAFE, 0o600)
         try:
             _lock(descriptor, path)
-            # The one before may have removed this file between its opening and its locking.
+            # The previous owner may have removed this file after we opened it.
             if fcntl is None or os.path.samestat(os.fstat(descriptor), os.lstat(path)):
                 return descriptor
         except FileNotFoundError:
@@ -82,7 +82,7 @@ def _lock(descriptor: int, path: Path) -> None:
 
 
 def is_own(path: Path) -> bool:
-    """Return whether a path is a regular file that only this user can have made and can change."""
+    """Return whether a path is a regular file that only this user can have created or changed."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -97,10 +97,10 @@ def is_own(path: Path) -> bool:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[int]:
-    """Yield the descriptor of a new file: on the disk at the end, removed after an error.
+    """Yield the descriptor of a new file, which is synced at the end or removed after an error.
 
     Raises:
-        FileExistsError: If there is anything at the path.
+        FileExistsError: If the path exists.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o666)
     try:
@@ -116,10 +116,10 @@ def new_file(path: Path) -> Iterator[int]:
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Set the size of a file, and allocate its blocks where the file system can.
+    """Set the size of a file, and allocate its blocks if the file system supports that.
 
     Raises:
-        OSError: If there is not so much space.
+        OSError: If there is not enough space.
     """
     if hasattr(os, "posix_fallocate") and size:
         try:
@@ -131,12 +131,12 @@ def reserve(descriptor: int, size: int) -> None:
 
 
 def open_direct(path: Path, descriptor: int) -> int | None:
-    """Return one more descriptor of an open file, which writes past the system's cache, or None."""
+    """Return a second descriptor of an open file that bypasses the system's cache, or None."""
     if not hasattr(os, "O_DIRECT"):
         return None
     try:
         direct = os.open(path, os.O_WRONLY | os.O_DIRECT | _SAFE)
-    except OSError:  # not on this file system
+    except OSError:  # not supported by this file system
         return None
     if os.path.samestat(os.fstat(direct), os.fstat(descriptor)):
         return direct
@@ -145,7 +145,7 @@ def open_direct(path: Path, descriptor: int) -> int | None:
 
 
 def write_all(descriptor: int, data: memoryview | bytes, position: int) -> None:
-    """Write all of `data` at a position of a file, which may accept it in parts."""
+    """Write all of `data` at a position of a file; the system may accept it in parts."""
     os.lseek(descriptor, position, os.SEEK_SET)
     view = memoryview(data)
     while view:
@@ -153,7 +153,7 @@ def write_all(descriptor: int, data: memoryview | bytes, position: int) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Wait until a file is on the disk that another process may have written."""
+    """Wait until a file, possibly written by another process, is on the disk."""
     descriptor = os.open(path, os.O_RDWR | _SAFE)
     try:
         sync(descriptor)
@@ -164,7 +164,7 @@ def sync_file(path: Path) -> None:
 def sync(descriptor: int) -> None:
     """Wait until a file's data is on the disk."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is not None:  # on macOS, fsync leaves it in the drive's cache
+    if full is not None:  # macOS: fsync leaves the data in the drive's cache
         try:
             fcntl.fcntl(descriptor, full)
             return
@@ -175,18 +175,18 @@ def sync(descriptor: int) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename a file, in place of the target if there is one."""
+    """Rename a file; replace the target if it exists."""
     os.replace(source, target)
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a link, if it is there."""
+    """Remove a file or a link if it exists."""
     with suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk; Windows has no call for it."""
+    """Wait until the names in a folder are on the disk. Does nothing on Windows."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

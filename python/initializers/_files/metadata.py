@@ -13,15 +13,15 @@ from .._arguments.specs import Spec
 from .._arguments.types import Convention
 from .safetensors import Stored, check_dtype, find, malformed, read
 
-# Key of the conventions in a file of this package: for each convention the names of its weights, as
-# JSON. Such a file always has the format "pt", which therefore tells nothing.
+# Key of the conventions in files of this package: JSON lists of weight names by convention. The
+# format of such files is always "pt", which says nothing about their convention.
 CONVENTION_KEY = "initializers.convention"
-# Rows of padding, which are zero: lists of rows by name, as JSON.
+# Key of the padding rows, which are zero: JSON lists of rows by weight name.
 PADDING_KEY = "initializers.padding"
 
 
 def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
-    """Return names, shapes and dtypes, of several files in the order of their index.
+    """Return the names, shapes and dtypes of the tensors in a file, or in the files of an index.
 
     Raises:
         ValueError: If a file is malformed, index and files differ, or a dtype cannot be filled.
@@ -38,7 +38,7 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
 
 
 def list_specs(stored: Stored, names: Iterable[str]) -> dict[str, Spec]:
-    """Return the weights of some names, with all that the metadata says of them.
+    """Return the specs of the named tensors, including what the metadata says of them.
 
     Raises:
         ValueError: If the metadata is malformed.
@@ -71,12 +71,12 @@ def _find_padding(stored: Stored) -> dict[str, Any]:
 
 
 def encode_padding(padding: Mapping[str, tuple[int, ...]]) -> str:
-    """Return rows by name as text."""
+    """Encode padding rows by weight name as text."""
     return json.dumps(padding, ensure_ascii=False)
 
 
 def find_conventions(stored: Stored) -> dict[str, Convention]:
-    """Return the convention of every tensor that one is known of.
+    """Return the convention of every tensor whose convention is known.
 
     Raises:
         ValueError: If the metadata is malformed.
@@ -96,7 +96,7 @@ def find_conventions(stored: Stored) -> dict[str, Convention]:
 
 
 def encode_conventions(conventions: Mapping[str, str | None]) -> str:
-    """Return the conventions of weights as text: one for all, or lists of names as JSON."""
+    """Encode the conventions of weights as text: one for all, or JSON lists of names."""
     if len(set(conventions.values())) == 1:
         return next(iter(conventions.values())) or "none"
     named = {

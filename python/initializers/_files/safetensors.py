@@ -1,11 +1,11 @@
-"""Safetensors files: untrusted headers read, and headers written.
+"""Reads and writes headers of safetensors files. Headers are untrusted input.
 
-The format: 8 bytes with the length n of the header, little-endian; n bytes of JSON that give each
-tensor's dtype, shape and first and last byte; then the data, little-endian and in C order, without
-gaps (https://github.com/huggingface/safetensors). Large models are spread over several files, and
-an index says which tensor lies in which.
+The format: 8 bytes with the length n of the header, little-endian; n bytes of JSON with each
+tensor's dtype, shape, first and last byte; then the data, little-endian and in C order, without
+gaps (https://github.com/huggingface/safetensors). Large models have several files and an index that
+lists the file of each tensor.
 
-Reading takes memory in proportion to the header, which must fit into the file, and checks all that
+Reading takes memory in proportion to the header, which must fit into the file. It checks all that
 the `safetensors` library checks, and that no key repeats.
 """
 
@@ -26,16 +26,16 @@ from .._arguments.unique_json import read_json
 
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
-# The bound of the `safetensors` library.
+# The limit of the `safetensors` library, in bytes.
 _LONGEST_HEADER = 100_000_000
-# More values than any model's header or index has: a bound on the time and memory of reading one.
+# Limits the time and memory of reading a header or index. No model has so many values.
 _MOST_VALUES = 4_000_000
-# NumPy's bound.
+# NumPy's limit.
 _MOST_DIMENSIONS = 64
 # Digits of 2**64.
 _LONGEST_NUMBER = 20
 
-# The names of dtypes in the format, ours or else those of `ml_dtypes`, and their sizes in bits.
+# The format's dtype → our name (or that of `ml_dtypes`) and the size in bits.
 _DTYPES = {
     "BOOL": ("bool", 8),
     "U8": ("uint8", 8),
@@ -68,11 +68,11 @@ class StoredTensor:
     """Where a tensor lies in a file.
 
     Attributes:
-        dtype: The name of its dtype: one of NumPy's or of `ml_dtypes`.
+        dtype: The name of its dtype in NumPy or `ml_dtypes`.
         shape: Its shape.
         file: The file.
-        offset: The place of its first byte in the file.
-        size: The number of its bytes.
+        offset: The position of its first byte in the file.
+        size: Its size in bytes.
     """
 
     dtype: str
@@ -87,9 +87,9 @@ class Stored:
     """The contents of a checkpoint's headers.
 
     Attributes:
-        tensors: All tensors by name: those of one file in the order in which they lie in it.
-        metadata: The strings that the file, or each of several files alike, holds beside them.
-        listed: For each name of the index its file; of a single file without index, None.
+        tensors: All tensors by name, within each file in the order of their data.
+        metadata: The metadata strings that all files have in common.
+        listed: The index: tensor name → file. None for a single file without index.
     """
 
     tensors: dict[str, StoredTensor]
@@ -98,7 +98,7 @@ class Stored:
 
 
 def find(path: str | os.PathLike[str]) -> Path:
-    """Return the file to begin with: of a folder its `model.safetensors`, or else its index.
+    """Return `path`; for a folder its `model.safetensors`, or else its index.
 
     Raises:
         FileNotFoundError: If the folder has neither.
@@ -118,11 +118,11 @@ def find(path: str | os.PathLike[str]) -> Path:
 
 
 def read(path: str | os.PathLike[str]) -> Stored:
-    """Return what is in a safetensors file, or in all files of an index or a folder.
+    """Read the headers of a safetensors file, or of all files of an index or a folder.
 
     Raises:
-        ValueError: If a file is malformed; the message says which, and where.
-        OSError: If one cannot be read.
+        ValueError: If a file is malformed. The message names the file and the place.
+        OSError: If a file cannot be read.
     """
     path = find(path)
     if not path.name.endswith(INDEX_SUFFIX):
@@ -155,11 +155,11 @@ def encode_header(
 ) -> bytes:
     """Return the bytes before the data, for tensors (name, dtype, shape, bytes) in their order.
 
-    They are padded with spaces so that the data begins at a multiple of `alignment`, itself one of
-    8, as the format wants it.
+    They are padded with spaces so that the data begins at a multiple of `alignment`. The format
+    demands a multiple of 8.
 
     Raises:
-        ValueError: If the format has not the dtype, a name is no tensor's, or there are too many.
+        ValueError: If the format lacks the dtype, a name is invalid, or there are too many tensors.
     """
     entries: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
@@ -253,7 +253,7 @@ def _check_tensor(path: Path, name: str, entry: object) -> tuple[str, Shape, int
         raise fail("data_offsets of two integers in ascending order", show(offsets))
     begin, end = offsets
     dtype, bits = _DTYPES[code]
-    # Stops early: the product of untrusted numbers may be as long as the file.
+    # Stops early: the product of untrusted numbers can have as many digits as the file.
     elements = 0 if 0 in shape else 1
     for extent in shape:
         elements *= extent
@@ -278,7 +278,7 @@ def _read_index(path: Path) -> dict[str, Path]:
     if not isinstance(names, dict):
         raise malformed(path, f"must have a mapping 'weight_map', received: {show(names)}")
     for name, file_name in names.items():
-        # Nothing outside the folder is opened because an index says so.
+        # An index must not make us open files outside the folder.
         plain = isinstance(file_name, str) and not {"/", "\\", "\0"} & set(file_name)
         if not plain or not file_name.endswith(SUFFIX):
             raise malformed(
@@ -290,7 +290,7 @@ def _read_index(path: Path) -> dict[str, Path]:
 
 
 def _open(path: Path) -> Any:
-    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+    if path.exists() and not path.is_file():  # reading a pipe would wait forever
         raise malformed(path, "must be a file")
     return path.open("rb")
 
@@ -324,5 +324,5 @@ def _parse_integer(digits: str) -> int:
 
 
 def malformed(path: Path, what: str) -> ValueError:
-    """Return the error of a file that breaks a condition."""
+    """Return the error for a file that violates a condition."""
     return ValueError(f"{str(path)!r} {what}")

@@ -1,4 +1,4 @@
-"""Threads for jobs; where none can be started, the caller does them."""
+"""A pool of threads. If no thread can be started, the caller runs the jobs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 class Workers:
-    """Runs jobs in threads, or at once where the system grants no thread.
+    """Runs jobs in threads, or in the caller if the system refuses a thread.
 
-    A job may then run twice, at once and in a thread that was started before.
+    A job may then run twice: in the caller, and in a thread that was started before.
 
     Args:
-        count: The most threads.
+        count: The maximum number of threads.
     """
 
     def __init__(self, count: int) -> None:
@@ -27,9 +27,9 @@ class Workers:
         if not self._alone:
             try:
                 return self._pool.submit(job, *arguments)
-            except RuntimeError:  # no thread
+            except RuntimeError:  # no thread could be started
                 self._alone = True
-                self._pool.shutdown(wait=False)  # else a later thread would find the job
+                self._pool.shutdown(wait=False)  # the queued job must not run later
         future: Future[T] = Future()
         try:
             future.set_result(job(*arguments))

@@ -1,1 +1,1 @@
-"""Layer 2: the memory that is filled."""
+"""Layer 2: allocation of memory, exact casts, the floating-point mode."""

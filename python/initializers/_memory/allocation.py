@@ -1,4 +1,4 @@
-"""New memory for a tensor, and memory that frameworks take over without a copy."""
+"""Allocates arrays, also ones that frameworks use without a copy."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .._arguments.sizes import size_text
 from .limit import exceeds_memory
 from .mmap_pool import CAN_KEEP, map_memory
 
-# JAX and TensorFlow copy what is not aligned as far as their widest vectors want.
+# JAX and TensorFlow use memory without a copy only if it is aligned for their widest vectors.
 _ALIGNMENT = 64
-# NumPy asks for huge pages from 4 MiB on: an array that begins with one has no others.
+# From 4 MiB on, arrays begin at a huge page (2 MiB): then all their pages can be huge.
 _HUGE_PAGE = 2**21
 
 
 def allocate(extent: Shape, dtype: DType, *, zeros: bool) -> Array:
-    """Return new memory for a block: zeros, which cost nothing until touched, or anything.
+    """Return a new array: zeros (pages take memory only when touched) or uninitialized.
 
     Raises:
-        MemoryError: If there is not that much memory.
-        ValueError: If NumPy has no array of this shape.
+        MemoryError: If there is not enough memory.
+        ValueError: If NumPy cannot represent the shape.
     """
     try:
         size = math.prod(extent) * dtype.numpy.itemsize
-        # Where the system promises more than it has, filling the array would end the process.
+        # Linux grants more memory than it has, and kills the process that fills it.
         if not zeros and exceeds_memory(size):
             raise MemoryError
         return (np.zeros if zeros else np.empty)(extent, dtype.numpy)
@@ -39,12 +39,12 @@ def allocate(extent: Shape, dtype: DType, *, zeros: bool) -> Array:
         if math.prod(extent) * dtype.numpy.itemsize >= MOST_ELEMENTS:
             raise _no_memory(extent, dtype) from None
         raise ValueError(
-            f"`shape` must be one that NumPy has arrays of, received: {show(extent)} ({error})"
+            f"`shape` must be one that NumPy supports, received: {show(extent)} ({error})"
         ) from None
 
 
 def fill_pattern(out: Array, pattern: bytes) -> None:
-    """Repeat the bytes of one element over all of `out`, which is C-contiguous."""
+    """Repeat the bytes of one element over the whole C-contiguous array `out`."""
     _core.fill_bytes(out.reshape(-1).view(np.uint8), pattern)
 
 
@@ -60,11 +60,11 @@ def allocate_aligned(
 ) -> Array:
     """Return a new C-contiguous array that begins at a multiple of 64 bytes.
 
-    If it must not be `shared`, it begins 16 bytes further: frameworks copy it then.
+    Without `shared` it begins 16 bytes later, so that frameworks must copy it.
 
     Raises:
-        MemoryError: If there is not that much memory.
-        ValueError: If NumPy has no array of this shape.
+        MemoryError: If there is not enough memory.
+        ValueError: If NumPy cannot represent the shape.
     """
     size = math.prod(extent) * dtype.numpy.itemsize
     is_large = size >= 2 * _HUGE_PAGE

@@ -1,8 +1,8 @@
-"""How a given value becomes one of a dtype: exactly if it is an integer, rounded once if not.
+"""Exact casts: integers stay exact, other numbers are rounded once, and loss is an error.
 
-NumPy and `ml_dtypes` alone would not do: their casts wrap integers around, drop fractions and
-imaginary parts, turn overflow into infinity, and round twice on the way from float64 or int64 to
-bfloat16, float8 and, for integers, float16.
+The casts of NumPy and `ml_dtypes` wrap integers around, drop fractions and imaginary parts, turn
+overflow into infinity, and round twice from float64 or int64 to bfloat16 and float8, and from
+integers to float16.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _EXACT_IN_FLOAT64 = 2**53
 
 
 def cast(values: NDArray[Any], dtype: DType, argument: str) -> NDArray[Any]:
-    """Return `values`, of any supported dtype, in `dtype`.
+    """Cast `values` of any supported dtype to `dtype`.
 
     Raises:
-        ValueError: If one of them has no place in `dtype`: a fraction, NaN or value out of range in
-            an integer or bool, a complex number in a real one, or a finite number beyond the
-            largest (an infinity where there is none) in a float.
+        ValueError: If `dtype` cannot represent a value. An integer dtype or bool represents no
+            fraction, NaN or value out of its range; a real dtype no imaginary part; a float dtype
+            no finite number beyond its largest, and no infinity if it has none.
     """
     if values.dtype == dtype.numpy or values.size == 0:
         return values.astype(dtype.numpy, copy=False)
@@ -46,21 +46,21 @@ def cast(values: NDArray[Any], dtype: DType, argument: str) -> NDArray[Any]:
         _demand(inside & (values == np.floor(values)), values, dtype, argument)
     elif values.dtype.kind in "iu":
         limits = np.iinfo(dtype.numpy)
-        for extreme in (values.min(), values.max()):  # Python compares integers of any size exactly
+        for extreme in (values.min(), values.max()):  # Python integers compare exactly
             inside = np.asarray(limits.min <= int(extreme) <= limits.max)
             _demand(inside, np.asarray(extreme), dtype, argument)
     return values.astype(dtype.numpy)
 
 
 def cast_float(values: NDArray[Any], dtype: DType, argument: str) -> NDArray[Any]:
-    """Return real `values` rounded once, to nearest even, to a float dtype or a complex one's part.
+    """Round real `values` once, to nearest even, to a float dtype or to the parts of a complex one.
 
     Raises:
-        ValueError: If a finite value overflows, or an infinity has no place in `dtype`.
+        ValueError: If a finite value overflows, or `dtype` cannot represent an infinity.
     """
     target = dtype.numpy if dtype.kind == "f" else np.empty(0, dtype.numpy).real.dtype
     source = values
-    with np.errstate(over="ignore", under="ignore"):  # overflow is looked for below
+    with np.errstate(over="ignore", under="ignore"):  # overflow is checked below
         if values.dtype.kind in "biu" and target != np.float64:
             values = _to_odd_float64(values)
         if dtype.raw is not None:
@@ -85,10 +85,10 @@ def _demand(holds: NDArray[np.bool_], values: NDArray[Any], dtype: DType, argume
 
 
 def _to_odd_float64(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return integers as float64, those beyond its precision rounded to odd.
+    """Convert integers to float64; round those beyond its precision to odd.
 
-    A value rounded to odd keeps, in its last bit, that something was cut off; rounding it again to
-    at most 41 bits gives what rounding the exact value once gives (Boldo and Melquiond, 2008).
+    Rounding to odd sets the last bit if anything was cut off. So rounding the result again, to at
+    most 41 bits, equals rounding the exact value once (Boldo and Melquiond, 2008).
     """
     if values.dtype.kind == "b" or values.dtype.itemsize < 8:
         return values.astype(np.float64)
@@ -102,7 +102,7 @@ def _to_odd_float64(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _to_odd_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return float64 as float32 rounded to odd (see above): toward zero, then the last bit set."""
+    """Round float64 to float32 to odd: toward zero, then set the last bit if inexact."""
     nearest = values.astype(np.float32)
     back = nearest.astype(np.float64)
     bits = np.array(nearest).view(np.uint32)

@@ -1,6 +1,6 @@
-"""The floating-point mode of the calling thread, where this layer computes something itself.
+"""The floating-point mode of the calling thread, for arithmetic in Python.
 
-The core sets it right for its own work; but a scale is computed here, and a constant rounded.
+The core sets the mode for its own work. Python computes scales and rounds constants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .. import _core
 
 @contextmanager
 def standard_float_mode() -> Iterator[None]:
-    """Round to nearest and keep subnormal numbers, then give the thread its mode back."""
+    """Round to nearest and keep subnormal numbers inside the block; restore the mode after it."""
     before = _core.replace_float_mode(None)
     try:
         yield

@@ -1,28 +1,28 @@
-"""How much memory this process could ever have."""
+"""The most memory that this process can ever use."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-# Only what is a good part of the memory is worth asking the system how much it has.
+# Smaller allocations are not checked: asking the system takes longer than it is worth.
 _LARGE = 2**30
 
-# Where Linux shows processes and control groups; tests have folders of their own.
+# Linux's files on processes and control groups. Tests replace these paths.
 _PROC = "/proc"
 _GROUPS = "/sys/fs/cgroup"
 
 
 def exceeds_memory(size: int) -> bool:
-    """Return whether so many bytes can never be had: using them would end the process."""
+    """Return whether `size` bytes exceed the memory: using them would end the process."""
     return size >= _LARGE and size > memory_limit()
 
 
 def memory_limit() -> float:
-    """Return the bytes beyond which an array cannot be filled, or infinity where nothing says so.
+    """Return the largest number of bytes that can be filled; infinity if it is not known.
 
-    That is the machine's memory and swap, or less where a control group of this process has less:
-    more than that can never be had, however much the system promises.
+    This is the machine's memory and swap, or the limit of a control group of this process if that
+    is lower. Linux grants larger allocations, but never provides the memory.
     """
     sizes = dict(_read_meminfo())
     memory, swap = sizes.get("MemTotal", math.inf), sizes.get("SwapTotal", 0)
@@ -38,10 +38,10 @@ def memory_limit() -> float:
 
 
 def _list_groups() -> Iterator[tuple[str, str]]:
-    """Yield the folders of this process's control groups for memory, and of all that hold them.
+    """Yield the folders of this process's memory control groups and of all their parents.
 
     Each comes with `""` for version 2 or `"memory"` for version 1. In a container the path can be
-    the host's, of which only the top is mounted: that one is always among the folders.
+    the host's, of which only the top folder is mounted: the top folder is always included.
     """
     try:
         with open(f"{_PROC}/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:

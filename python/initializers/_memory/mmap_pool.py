@@ -1,7 +1,7 @@
-"""Large pieces of memory: with huge pages, and used again once a framework has let go of them.
+"""A pool of large memory maps: with huge pages, reused once no framework refers to them.
 
-Memory that is new to a process is several times slower than memory that it has had: the system
-finds and clears every page, and under a hypervisor the host may have to find it as well.
+Filling new memory is several times slower than filling reused memory: the system finds and clears
+every page, and under a hypervisor the host may have to find it too.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy as np
 from .._arguments.shapes import Array
 from .limit import exceeds_memory
 
-# Whether the system can be told that it may take back what is kept here whenever it needs it.
+# Whether the system can reclaim the memory kept here whenever it needs it.
 CAN_KEEP = hasattr(mmap, "MADV_FREE")
-# By size. Lists and dicts change in one step of the interpreter: a finalizer runs at any time, on
-# any thread, so that a lock could wait for itself.
+# Kept maps by size. There is no lock: finalizers run at any time on any thread, so a lock could
+# wait for itself. Each change of a list or dict is one atomic step of the interpreter.
 _kept: dict[int, list[mmap.mmap]] = {}
-# The most bytes that are kept, on every system.
+# The most bytes that are kept.
 _MOST_KEPT = 2**28
 
 
 def map_memory(size: int) -> Array | None:
-    """Return writeable bytes, of anything, or None where the system has none to map.
+    """Return uninitialized bytes in an anonymous mmap, or None if it cannot be mapped.
 
-    When nothing refers to the array or a view of it any more, the memory is kept for the next one
+    When nothing refers to the array or its views any more, the memory is kept for the next request
     of the same size.
     """
     try:
@@ -41,7 +41,8 @@ def map_memory(size: int) -> Array | None:
             return None
         with contextlib.suppress(AttributeError, OSError):  # not Linux, or without huge pages
             memory.madvise(mmap.MADV_HUGEPAGE)
-    # Its base is no array, so that every view refers to this array and not to what is behind it.
+    # The base of this array is not an array, so every view refers to this array itself. It lives
+    # as long as a view does.
     array = np.frombuffer(memory, np.uint8)
     weakref.finalize(array, _keep, memory).atexit = False
     return array
@@ -53,20 +54,20 @@ def _keep(memory: mmap.mmap) -> None:
         size = len(memory)
         kept = sum(each * len(pieces) for each, pieces in list(_kept.items()))
         if kept + size > _MOST_KEPT:
-            _kept.clear()  # of sizes that are asked for no more
+            _kept.clear()  # old sizes, which are probably not requested any more
         if size <= _MOST_KEPT:
             _kept.setdefault(size, []).append(memory)
 
 
 def release_memory() -> int:
-    """Give memory that is kept for the next large arrays back to the system.
+    """Return the memory that is kept for the next large arrays to the system.
 
-    Arrays of 4 MiB and more that JAX or Keras share are made in memory which this package keeps
-    once nothing refers to it, 256 MiB at most, because new memory is several times slower to fill.
-    The system may take it at any time, but counts it as this process's until then.
+    JAX and Keras share the memory of arrays of 4 MiB and more. Once nothing refers to such memory,
+    this package keeps it for reuse, at most 256 MiB: new memory is several times slower to fill.
+    The system may reclaim it at any time, but counts it as used by this process until then.
 
     Returns:
-        The number of bytes that were given back.
+        The number of bytes returned.
 
     Examples:
         >>> release_memory()
