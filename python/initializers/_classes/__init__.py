@@ -1,1 +1,1 @@
-"""Layer 3: the initializers, one file a family."""
+"""Layer 3: the initializers, one file per family."""

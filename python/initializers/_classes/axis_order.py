@@ -1,4 +1,4 @@
-"""The order of axes in which a weight's values are made, by its convention."""
+"""The axis order in which a weight's values are made, which depends on its convention."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .constants import Constant, Identity, Ones, Zeros
 from .distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .variance_scaling import VarianceScaling
 
-# One distribution at every place of a weight, or laid out as given. The transpose of an identity is
-# the identity of the transposed shape.
+# Classes whose values do not depend on the convention: all elements have one distribution, or the
+# values are given. (The transpose of an identity is the identity of the transposed shape.)
 _WITHOUT_LAYOUT = (
     *(Constant, Identity, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros),
 )
@@ -21,17 +21,18 @@ _WITHOUT_LAYOUT = (
 def find_order(
     initializer: Any, name: str, shape: Shape, stated: str | None, host: str | None
 ) -> tuple[int, ...] | None:
-    """Return the order of axes in which a weight's values are made; None: as they stand.
+    """Return the axis order in which a weight's values are made; None: the weight's own order.
 
-    Initializers count fans and orient matrices in Keras's convention. A weight in torch's gets the
-    values of the kernel `(*kernel, inputs, outputs)`, transposed.
+    Initializers count fans and orient matrices in Keras's convention. A weight in torch's
+    convention gets the values of the kernel `(*kernel, inputs, outputs)`, transposed.
 
     Args:
-        initializer: What makes the values.
+        initializer: The initializer.
         name: The weight's name, for the message.
-        shape: Its shape.
+        shape: The weight's shape.
         stated: The convention that a rule, a recipe or the caller states.
-        host: The convention of what holds the weight, used if none is stated. None: unknown.
+        host: The convention of the model or file that holds the weight, used if none is stated.
+            None: unknown.
 
     Raises:
         ValueError: If the values depend on the convention, and it is unknown.
@@ -39,7 +40,7 @@ def find_order(
     if len(shape) < 2 or not _has_layout(initializer):
         return None
     if not hasattr(initializer, "get_config") and stated is None:
-        return None  # a plain function is called with the weight's own shape
+        return None  # a plain function is called with the weight's shape
     convention = stated or host
     if convention is None:
         raise ValueError(
@@ -52,5 +53,5 @@ def find_order(
 
 def _has_layout(initializer: Any) -> bool:
     if isinstance(initializer, VarianceScaling):
-        return initializer.input_axes is None  # else the axes say it
+        return initializer.input_axes is None  # explicit axes do not depend on the convention
     return not isinstance(initializer, _WITHOUT_LAYOUT)

@@ -1,4 +1,4 @@
-"""The base class of all initializers, and the one call path of those in this package."""
+"""The base classes of initializers, and the call path that all classes here share."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _PACKAGE = "initializers"
 
 
 class Initializer:
-    """Base class of all initializers, for yours as well.
+    """Base class of all initializers, also of your own.
 
-    Override `__call__`; override `get_config` too if the constructor has arguments, and
+    Override `__call__`. If the constructor has arguments, override `get_config` too; then
     `serialize`, `clone`, `==` and `repr` work:
 
         >>> class Centered(Initializer):
@@ -53,20 +53,20 @@ class Initializer:
     """
 
     def __call__(self, shape: ShapeLike, dtype: DTypeLike | None = None) -> Any:
-        """Return an array of `shape` and `dtype`; subclasses say of which values."""
+        """Return an array of `shape` and `dtype`. Subclasses define its values."""
         raise NotImplementedError(f"{type(self).__name__} must implement `__call__`")
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {}
 
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
-        """Return a new initializer from what `get_config` gave; an unset seed is drawn anew.
+        """Return a new initializer from the result of `get_config`; an unset seed is drawn anew.
 
         Raises:
             TypeError: If `config` is not a dict.
-            ValueError: If it has a key that is no argument, or lacks one.
+            ValueError: If it has an unknown key, or lacks a required one.
         """
         return construct(cls, config)
 
@@ -75,7 +75,7 @@ class Initializer:
         return self.from_config(self.get_config())
 
     def _identity(self) -> dict[str, Any]:
-        """Return all that the values depend on beside the class."""
+        """Return everything that the values depend on except the class."""
         return self.get_config()
 
     def __eq__(self, other: object) -> bool:
@@ -102,7 +102,7 @@ class Initializer:
 
         parameters = inspect.signature(type(self)).parameters
         config = self.get_config()
-        # An attribute is nearer to what the user wrote than its form in the configuration.
+        # Attributes are closer to what the user wrote than their serialized form.
         values = {key: getattr(self, _ATTRIBUTES.get(key, key), config[key]) for key in config}
         return [
             f"{key}={values[key]!r}"
@@ -111,24 +111,24 @@ class Initializer:
         ]
 
 
-# Accepted by `get`: a name, a configuration, a class, any callable `(shape, dtype)`, or an array.
+# What `get` accepts: a name, a configuration, a class, any callable `(shape, dtype)`, or an array.
 InitializerLike: TypeAlias = str | dict[str, Any] | Callable[..., Any] | NDArray[Any] | np.generic
 
 
 class ArrayInitializer(Initializer):
-    """Base class of this package's initializers, whose calls return NumPy arrays, whole or blocks.
+    """Base class of this package's initializers. A call returns a NumPy array, whole or a block.
 
-    It is for annotations and `isinstance`: it has `index=`, `out=` and `with_seed`. Initializers of
-    your own inherit `Initializer`.
+    Use it in annotations and `isinstance`: its instances have `index=`, `out=` and `with_seed`.
+    Your own initializers inherit from `Initializer`.
     """
 
-    # Whether its values are real numbers that only a float has.
+    # Whether the values need a float dtype.
     _floats_only: ClassVar[bool] = True
-    # Whether the writer counts on memory that is zero.
+    # Whether the writer expects zeroed memory.
     _on_zeros: ClassVar[bool] = False
     # Whether a small block can cost as much as the whole tensor.
     _costly_blocks: ClassVar[bool] = False
-    # Whether its writer takes matrices in Fortran order too, without a buffer.
+    # Whether the writer also accepts matrices in Fortran order.
     _transposes: ClassVar[bool] = False
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -143,12 +143,12 @@ class ArrayInitializer(Initializer):
 
     def _say_frozen(self, name: str, received: str) -> str:
         return (
-            f"`{name}` of a {type(self).__name__} must stay as it was made, as sets, recipes and "
-            f"plans rely on it: make a new one with other arguments, {received}"
+            f"`{name}` of a {type(self).__name__} must not change, as sets, recipes and plans "
+            f"rely on it: create a new one with other arguments, {received}"
         )
 
     def _keep(self, **attributes: Any) -> None:
-        """Set attributes in a constructor."""
+        """Set attributes, past `__setattr__`: for constructors."""
         vars(self).update(attributes)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -201,30 +201,30 @@ class ArrayInitializer(Initializer):
         index: tuple[slice, ...] | None = None,
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
-        """Return the tensor, or a block of it, as a new C-contiguous array or in `out`.
+        """Return the tensor or a block of it, in a new C-contiguous array or in `out`.
 
         Args:
             shape: The shape of the whole tensor: integers >= 0, fewer than `2**63` elements. Rank 0
                 and size 0 are valid; a single integer n means (n,).
-            dtype: A NumPy dtype, a type or a name such as `"bfloat16"`; None means that of `out`,
+            dtype: A NumPy dtype, a type or a name such as `"bfloat16"`. None: the dtype of `out`,
                 or else float32. Python's `float`, `int`, `bool` and `complex` mean float32, int32,
                 bool and complex64.
-            index: The block to make: a tuple of slices with step 1, one a dimension. Bounds may be
-                None or negative, as in NumPy, and the result is `whole[index]`, bit for bit; but
-                a bound outside the shape is an error.
-            out: Memory to fill: a C-contiguous, writeable array of the block's shape and the dtype.
+            index: The block to make: a tuple of slices with step 1, one per dimension. Bounds may
+                be None or negative, as in NumPy. The result equals `whole[index]`, bit for bit. A
+                bound outside the shape is an error.
+            out: The array to fill: C-contiguous, writeable, with the block's shape and the dtype.
                 No other thread may write to it, resize it (`ndarray.resize` with `refcheck=False`)
-                or truncate the file of a memory map before the call returns: NumPy's own rules
-                forbid it, and the process can crash.
+                or truncate the file of its memory map before the call returns: NumPy forbids that,
+                and the process can crash.
 
         Returns:
             The new array, or `out`.
 
         Raises:
             TypeError: If an argument has a wrong type.
-            ValueError: If it has a wrong value, or `dtype` cannot hold the values. Nothing has been
+            ValueError: If it has a wrong value, or `dtype` cannot represent the values. Nothing was
                 written then, and no `SeedGenerator` advanced.
-            MemoryError: If there is no memory for the result.
+            MemoryError: If there is not enough memory for the result.
         """
         if "keras" in sys.modules:
             _warn_if_keras_calls(self)
@@ -278,12 +278,12 @@ class ArrayInitializer(Initializer):
         out: Array | None,
         allocator: Callable[..., Array] | None = None,
     ) -> Array:
-        """Return a block of a tensor, in `out` or in new memory, by default from `allocate`."""
-        if not _core.has_standard_float_mode():  # a library has changed it
+        """Return a block of a tensor, in `out` or in new memory from `allocator`."""
+        if not _core.has_standard_float_mode():  # another library changed it
             with standard_float_mode():
                 return self._make_block(shape, dtype, start, extent, out, allocator)
         if out is None:
-            # Memory can be refused: a generator is drawn from after that.
+            # Allocation can fail: draw from a generator only after it.
             write = self._plan_without_draw(shape, dtype)
             out = (allocator or allocate)(extent, dtype, zeros=self._on_zeros)
             write = write or self._plan(shape, dtype)
@@ -295,11 +295,11 @@ class ArrayInitializer(Initializer):
         return out
 
     def _plan_without_draw(self, shape: Shape, dtype: DType) -> Writer | None:
-        """Raise what `_plan` raises; return its writer if nothing had to be drawn for it."""
+        """Raise the errors of `_plan`; return its writer if that needs no draw, else None."""
         return self._plan(shape, dtype)
 
     def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
-        """Return this initializer with another seed; one without randomness is returned itself.
+        """Return a copy with another seed; an initializer without randomness returns itself.
 
         Raises:
             TypeError: If `seed` is neither an integer nor a `SeedGenerator`.
@@ -309,16 +309,16 @@ class ArrayInitializer(Initializer):
         return self
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
-        """Return what writes the blocks of one tensor of this shape and dtype.
+        """Return the writer of one tensor of this shape and dtype.
 
-        Everything that can be wrong is found here, before anything is written. A generator is
-        drawn from once, as the last thing: all blocks that the writer is given are of one tensor.
+        All errors are raised here, before anything is written. As the last step, a generator is
+        drawn from once: the writer may be called for any blocks of that one tensor.
         """
         raise NotImplementedError
 
 
 def _warn_if_keras_calls(initializer: ArrayInitializer) -> None:
-    """Warn of a class that Keras cannot save, where Keras itself calls it for a variable."""
+    """Warn if Keras calls a NumPy class for a variable: Keras cannot save that class."""
     caller = sys._getframe(3).f_globals.get("__name__", "")  # past `__call__` and its decorator
     if not caller.startswith("keras.src."):
         return
@@ -332,7 +332,8 @@ def _warn_if_keras_calls(initializer: ArrayInitializer) -> None:
     )
 
 
-# Arguments that the attribute of the same name does not show as they were given.
+# Where an attribute differs from the constructor's argument: `seed` is the drawn seed, `_init_seed`
+# the argument.
 _ATTRIBUTES = {"seed": "_init_seed"}
 
 
@@ -341,12 +342,12 @@ def _is_of_this_package(cls: type) -> bool:
 
 
 def _is_its_config(cls: type) -> bool:
-    """Whether the configuration is all there is to an instance, as far as can be known."""
+    """Return whether the configuration describes an instance completely, as far as we can know."""
     return _is_of_this_package(cls) or "get_config" in vars(cls)
 
 
 def _freeze(value: object) -> object:
-    """Return what can be compared and hashed in place of a value in a configuration."""
+    """Convert a value of a configuration to one that can be compared and hashed."""
     if isinstance(value, np.ndarray):
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, dict):
@@ -354,5 +355,5 @@ def _freeze(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return tuple(map(_freeze, value))
     if isinstance(value, float) and value == 0.0 and math.copysign(1.0, value) < 0:
-        return "-0.0"  # equal to 0.0, but its products are other bits
+        return "-0.0"  # -0.0 == 0.0, but products with them differ in their bits
     return value

@@ -1,4 +1,4 @@
-"""Initializers whose values are given."""
+"""Initializers without randomness: zeros, ones, constants, the identity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .writers import Repeat, Writer, leave
 class Zeros(ArrayInitializer):
     """Zeros, in any dtype.
 
-    A new array takes no memory before it is used, as from `numpy.zeros`.
+    As with `numpy.zeros`, pages of a new array take memory only when they are touched.
     """
 
     _floats_only = False
@@ -42,17 +42,17 @@ class Ones(ArrayInitializer):
 class Constant(ArrayInitializer):
     """One given number, or an array of them, in any dtype that can represent it.
 
-    Integers are exact; other numbers are rounded once, to the nearest of the dtype.
+    Integers are exact. Other numbers are rounded once, to nearest.
 
     Args:
-        value: A number, or an array (or nested list) that broadcasts to the shapes asked for.
+        value: A number, or an array (or nested list) that broadcasts to the requested shapes.
 
     Raises:
         TypeError: If `value` is neither a number nor an array of bools, integers, floats or complex
             numbers.
-        ValueError: On a call, if `value` does not broadcast to the shape or is not representable in
-            the dtype: a fraction or NaN in an integer, an imaginary part in a float, or a number
-            that is too large. Infinities and NaN are where the dtype has them.
+        ValueError: On a call, if `value` does not broadcast to the shape, or the dtype cannot
+            represent it: a fraction or NaN as an integer, an imaginary part as a float, a number
+            that is too large, or an infinity or NaN that the dtype lacks.
 
     Examples:
         >>> Constant([1, 2])((2, 2), "int8").tolist()
@@ -68,22 +68,22 @@ class Constant(ArrayInitializer):
 
     @property
     def value(self) -> Any:
-        """The number, as Python has it, or a read-only copy of the array."""
+        """The number as a Python number, or the array as a read-only copy."""
         return self._array if self._array.ndim else self._array.item()
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them; arrays in Keras's form."""
+        """Return the constructor's arguments as JSON types, an array in Keras's form."""
         return {"value": serialize_array(self._array)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constant:
-        """Return a new initializer from what `get_config` gave, here or in Keras."""
+        """Return a new initializer from the result of `get_config`, ours or Keras's."""
         if isinstance(config, dict) and "value" in config:
             config = {**config, "value": deserialize_array("value", config["value"])}
         return super().from_config(config)
 
     def _identity(self) -> dict[str, Any]:
-        # By content: 1, 1.0 and True, or 0.0 and -0.0, are not the same constant.
+        # Compared by dtype and bits: 1, 1.0 and True, or 0.0 and -0.0, are different constants.
         return {"value": self._array}
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
@@ -108,17 +108,18 @@ class Constant(ArrayInitializer):
 
 
 class Identity(ArrayInitializer):
-    """The identity matrix times a number, in any dtype: `gain` on the diagonal, 0 beside it.
+    """The identity matrix times a number, in any dtype: `gain` on the diagonal, 0 elsewhere.
 
-    A new array is touched along its diagonal only; the zeros take no memory before they are used.
+    Only pages with elements of the diagonal are touched in a new array; the others take no memory
+    until they are used.
 
     Args:
         gain: A finite number.
 
     Raises:
-        TypeError: If `gain` is no number.
-        ValueError: If it is not finite; on a call, if the shape has not two dimensions, which need
-            not be equal, or `gain` is not representable in the dtype.
+        TypeError: If `gain` is not a number.
+        ValueError: If it is not finite; on a call, if the shape does not have two dimensions (which
+            may differ), or the dtype cannot represent `gain`.
 
     Examples:
         >>> Identity()((2, 3), "int8").tolist()
@@ -134,7 +135,7 @@ class Identity(ArrayInitializer):
         self._keep(gain=check_real("gain", gain))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them; `gain` only if it is not 1."""
+        """Return the constructor's arguments as JSON types; `gain` only if it is not 1."""
         return {} if self.gain == 1.0 else {"gain": self.gain}
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
@@ -145,7 +146,7 @@ class Identity(ArrayInitializer):
         def write(out: Array, start: Shape | None) -> None:
             row, column = start or (0, 0)
             rows, columns = out.shape
-            # The diagonal enters the block at its place (i, j) and makes `count` steps in it.
+            # The diagonal enters the block at (i, j) and has `count` elements in it.
             i, j = max(column - row, 0), max(row - column, 0)
             count = min(rows - i, columns - j)
             if count > 0:
@@ -162,6 +163,6 @@ def _encode(number: NDArray[Any], dtype: DType, argument: str) -> bytes:
     return _encode_bytes(number.tobytes(), number.dtype, dtype, argument)
 
 
-@lru_cache(maxsize=256)  # keyed by content, so that -0.0 is not 0.0
+@lru_cache(maxsize=256)  # keyed by the bytes: 0.0 and -0.0 are equal as numbers
 def _encode_bytes(number: bytes, source: np.dtype[Any], dtype: DType, argument: str) -> bytes:
     return cast(np.frombuffer(number, source), dtype, argument).tobytes()

@@ -1,7 +1,7 @@
-"""Convolution kernels that preserve norms or do nothing, and sparse matrices.
+"""Convolution kernels that preserve norms (orthogonal) or values (Dirac).
 
-Kernels follow Keras's convention: the spatial dimensions, then input and output channels. About
-seeds see `random_base`; further draws use seeds that `fold_in` derives from the first
+Kernels follow Keras's convention: the spatial dimensions, then input and output channels. For
+seeds see `random_base`. Further draws use seeds that `fold_in` derives from the first
 (`docs/stream.md`, section 12).
 """
 
@@ -25,7 +25,7 @@ from .writers import Law, Writer
 
 
 class _OrthogonalKernel(RandomInitializer):
-    """Base of the kernels that multiply norms by a gain."""
+    """Base of convolution kernels that multiply norms by a gain."""
 
     _costly_blocks = True
 
@@ -36,25 +36,25 @@ class _OrthogonalKernel(RandomInitializer):
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {"gain": self.gain, **super().get_config()}
 
 
 class DeltaOrthogonal(_OrthogonalKernel):
-    """Convolution kernel that is an orthogonal matrix at its center and zero beside it.
+    """Convolution kernel with an orthogonal matrix at its center and zeros elsewhere.
 
     A convolution with it multiplies the norm of its input by `gain`. Xiao et al. (2018), Dynamical
     isometry and a mean field theory of CNNs: how to train 10,000-layer vanilla convolutional neural
-    networks. The center of k places is number (k - 1) // 2, as in JAX.
+    networks. The center of k positions is position (k - 1) // 2, as in JAX.
 
     Args:
-        gain: A finite number that the kernel is multiplied by.
+        gain: A finite number that multiplies the kernel.
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it is out of range; on a call, if the shape has not 3 to 5 dimensions or more
-            input than output channels, or `gain` overflows the dtype.
+        ValueError: If it is out of range; on a call, if the shape does not have 3 to 5 dimensions,
+            there are more input than output channels, or `gain` overflows the dtype.
 
     Examples:
         >>> DeltaOrthogonal(seed=1)((3, 3, 8, 16)).shape
@@ -80,10 +80,10 @@ class DeltaOrthogonal(_OrthogonalKernel):
 
 
 class _ConvolutionOrthogonal(_OrthogonalKernel):
-    """An orthogonal matrix convolved, in each spatial dimension, with k - 1 kernels of two places.
+    """An orthogonal matrix convolved, in each spatial dimension, with k - 1 kernels of size two.
 
-    Their two places hold P and 1 - P. P projects onto about half of the columns of another
-    orthogonal matrix, chosen at random.
+    Each of these kernels holds P and 1 - P. P projects onto about half of the columns of another
+    random orthogonal matrix; the columns are chosen at random.
     """
 
     _dimensions: ClassVar[int]
@@ -186,9 +186,9 @@ class ConvolutionOrthogonal3D(_ConvolutionOrthogonal):
 class Dirac(ArrayInitializer):
     """Convolution kernel that passes its input through, group by group, in any dtype.
 
-    In each of `groups` groups of output channels, output channel i is input channel i of the group:
-    the kernel is 1 there, at the center (place k // 2 of k, as `torch.nn.init.dirac_` has it), and
-    0 elsewhere. Output channels beyond the input channels of a group are 0. Zagoruyko and Komodakis
+    In each of `groups` groups of output channels, output channel i equals input channel i. The
+    kernel is 1 there, at the center (position k // 2 of k, as in `torch.nn.init.dirac_`), and 0
+    elsewhere. Output channels beyond a group's input channels are 0. Zagoruyko and Komodakis
     (2017), DiracNets.
 
     Args:
@@ -196,8 +196,8 @@ class Dirac(ArrayInitializer):
 
     Raises:
         TypeError: If `groups` is not an integer.
-        ValueError: If it is less than 1; on a call, if the shape has not 3 to 5 dimensions or a
-            number of output channels that `groups` does not divide.
+        ValueError: If it is less than 1; on a call, if the shape does not have 3 to 5 dimensions,
+            or `groups` does not divide the number of output channels.
 
     Examples:
         >>> Dirac()((3, 2, 2), "int8")[1].tolist()
@@ -215,12 +215,12 @@ class Dirac(ArrayInitializer):
             raise TypeError(f"`groups` must be an integer >= 1, received: {show(groups)}")
         if number < 1:
             raise ValueError(f"`groups` must be an integer >= 1, received: {show(groups)}")
-        if number >= 2**63:  # Python would not even write it
+        if number >= 2**63:  # Python refuses to print very long integers
             raise ValueError(f"`groups` must be an integer < 2**63, received: {show(groups)}")
         self._keep(groups=number)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {"groups": self.groups}
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
@@ -256,7 +256,7 @@ def _check_rank(initializer: ArrayInitializer, shape: Shape, dimensions: int | N
     if not low <= len(shape) <= high:
         wanted = f"{low} to {high}" if low < high else f"{low}"
         raise ValueError(
-            f"`shape` must have {wanted} dimensions, spatial ones, input and output channels, "
+            f"`shape` must have {wanted} dimensions (spatial ones, input and output channels) "
             f"for {type(initializer).__name__}, received: {shape}"
         )
 

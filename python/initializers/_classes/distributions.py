@@ -1,4 +1,4 @@
-"""Initializers that draw every element from one distribution. About seeds see `random_base`."""
+"""Initializers that draw every element from one distribution. For seeds see `random_base`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .._arguments.types import SeedLike
 from .random_base import RandomInitializer
 from .writers import Law
 
-# Beyond it lies 6e-300 of the distribution: the sampler for the tail ends there.
+# The tail sampler ends here. The probability of values beyond it is 6e-300.
 _FARTHEST_BOUND = 37.0
 
 
 class RandomNormal(RandomInitializer):
     """Normal distribution.
 
-    float32 values lie within 6.67 standard deviations of the mean, float64 within 8.66: the reach
-    of 32 and 64 random bits.
+    float32 values lie within 6.67 standard deviations of the mean, float64 values within 8.66:
+    32 and 64 random bits reach no farther.
 
     Args:
         mean: The mean, a finite number.
@@ -29,7 +29,7 @@ class RandomNormal(RandomInitializer):
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
-        TypeError: If an argument is no number.
+        TypeError: If an argument is not a number.
         ValueError: If it is out of range; on a call, if values could overflow the dtype.
 
     Examples:
@@ -46,7 +46,7 @@ class RandomNormal(RandomInitializer):
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
 
     def _law(self, shape: Shape) -> Law:
@@ -54,23 +54,23 @@ class RandomNormal(RandomInitializer):
 
 
 class TruncatedNormal(RandomInitializer):
-    """Normal distribution restricted to an interval, by default to two standard deviations.
+    """Normal distribution truncated to an interval, by default to two standard deviations.
 
-    The values have the law of a normal variable that is drawn again until it falls inside: the
-    inverse of the distribution function is evaluated, so one draw is always enough, however far in
-    the tail the interval lies. `mean` and `stddev` are those of the normal distribution; that of
-    the values is smaller, 0.8796 of `stddev` for the default bounds.
+    The values are distributed as if normal values were drawn again until one falls inside. They are
+    computed by the inverse distribution function: one draw is always enough, however far in the
+    tail the interval lies. `mean` and `stddev` belong to the normal distribution before truncation.
+    The values have a smaller standard deviation: 0.8796 · `stddev` for the default bounds.
 
     Args:
         mean: The mean, a finite number.
         stddev: The standard deviation, a finite number >= 0.
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        bounds: The interval, as two numbers lower < upper in standard deviations from the mean;
-            each may be infinite. With the default the values lie strictly inside, before `mean` is
-            added and the result rounded.
+        bounds: The interval: two numbers lower < upper, in standard deviations from the mean. Each
+            may be infinite. With the default, values lie strictly inside before `mean` is added and
+            the result is rounded.
 
     Raises:
-        TypeError: If an argument is no number.
+        TypeError: If an argument is not a number.
         ValueError: If it is out of range; on a call, if values could overflow the dtype.
 
     Examples:
@@ -95,7 +95,7 @@ class TruncatedNormal(RandomInitializer):
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them; `bounds` only if not Keras's."""
+        """Return the constructor's arguments as JSON types; `bounds` only if not Keras's."""
         config = {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
         return config if self.bounds == (-2.0, 2.0) else {**config, "bounds": [*self.bounds]}
 
@@ -107,13 +107,13 @@ class RandomUniform(RandomInitializer):
     """Uniform distribution on [minval, maxval).
 
     Args:
-        minval: The lower end, a finite number; it can occur.
-        maxval: The upper end, a finite number >= `minval`; it never occurs, in any dtype, unless
-            `minval` rounds to the same value there.
+        minval: The lower end, a finite number. It can occur.
+        maxval: The upper end, a finite number >= `minval`. It never occurs, in any dtype, unless
+            `minval` rounds to the same value.
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
-        TypeError: If an argument is no number.
+        TypeError: If an argument is not a number.
         ValueError: If it is out of range; on a call, if the range overflows the dtype.
 
     Examples:
@@ -131,7 +131,7 @@ class RandomUniform(RandomInitializer):
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
 
     def _law(self, shape: Shape) -> Law:

@@ -1,4 +1,4 @@
-"""How many inputs and outputs a weight connects, and what a nonlinearity does to the variance."""
+"""Fans (the numbers of inputs and outputs of a weight), and gains of nonlinearities."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ def compute_fans(
     input_axes: Sequence[int] | None = None,
     output_axes: Sequence[int] | None = None,
 ) -> tuple[int, int]:
-    """Return the number of inputs and of outputs of a weight, as Keras counts them.
+    """Return the numbers of inputs and outputs of a weight, as Keras counts them.
 
-    With axes given, the sizes of the input axes and of the output axes are multiplied. Without, the
-    layout is Keras's: (inputs, outputs) for a matrix, (*kernel, inputs, outputs) for a convolution,
-    where the kernel's size multiplies both; (n, n) for a vector, (1, 1) for a scalar.
+    With axes, fan_in is the product of the sizes of `input_axes`, fan_out that of `output_axes`.
+    Without axes, the shape is in Keras's convention: (inputs, outputs) for a matrix, (*kernel,
+    inputs, outputs) for a convolution, whose kernel size multiplies both fans. A vector of n
+    elements has the fans (n, n), a scalar (1, 1).
 
     Args:
         shape: The shape of the weight.
-        input_axes: The axes that are summed over; negative ones count from the end.
-        output_axes: The axes that remain.
+        input_axes: The axes that the layer sums over. Negative axes count from the end.
+        output_axes: The axes of the layer's output.
 
     Returns:
         (fan_in, fan_out), exact integers.
 
     Raises:
         TypeError: If the shape or an axis is not an integer.
-        ValueError: If only one kind of axes is given, or an axis is out of range or listed twice.
+        ValueError: If only one of the two arguments is given, or an axis is out of range or listed
+            twice.
 
     Examples:
         >>> compute_fans((3, 3, 64, 128))
@@ -78,7 +80,7 @@ def _check_axis_list(argument: str, axes: object) -> tuple[int, ...] | None:
     checked = tuple(axis for axis in map(to_integer, axes) if axis is not None)
     if len(checked) != len(axes):
         raise TypeError(wanted)
-    # Python would not even write the longest integers.
+    # The bound keeps integers printable: Python refuses to print very long ones.
     if len(set(checked)) != len(axes) or any(abs(axis) >= 2**63 for axis in checked):
         raise ValueError(wanted)
     return checked
@@ -87,7 +89,7 @@ def _check_axis_list(argument: str, axes: object) -> tuple[int, ...] | None:
 def fans_of(
     shape: Shape, input_axes: tuple[int, ...] | None, output_axes: tuple[int, ...] | None
 ) -> tuple[int, int]:
-    """Return what `compute_fans` does, for arguments that were checked."""
+    """Return the result of `compute_fans`, for checked arguments."""
     if input_axes is not None and output_axes is not None:
         return (
             _multiply("input_axes", input_axes, shape),
@@ -118,7 +120,7 @@ def _multiply(argument: str, axes: tuple[int, ...], shape: Shape) -> int:
 
 
 def calculate_gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
-    """Return by what the standard deviation should grow to make up for a nonlinearity.
+    """Return the factor by which the standard deviation should grow to balance a nonlinearity.
 
     The values are PyTorch's: 1 for linear and convolutional layers and sigmoid, 5/3 for tanh, √2
     for relu, √(2 / (1 + param²)) for leaky_relu, 3/4 for selu.
@@ -126,13 +128,13 @@ def calculate_gain(nonlinearity: Nonlinearity, param: float | None = None) -> fl
     Args:
         nonlinearity: `"linear"`, `"conv1d"` to `"conv3d"`, `"conv_transpose1d"` to
             `"conv_transpose3d"`, `"sigmoid"`, `"tanh"`, `"relu"`, `"leaky_relu"` or `"selu"`.
-        param: The negative slope of leaky_relu, by default 0.01; without meaning for the others.
+        param: The negative slope of leaky_relu, by default 0.01. Other nonlinearities ignore it.
 
     Returns:
         The gain.
 
     Raises:
-        TypeError: If `nonlinearity` is no string or `param` no number.
+        TypeError: If `nonlinearity` is not a string, or `param` is not a number.
         ValueError: If `nonlinearity` is unknown or `param` not finite.
 
     Examples:
@@ -140,7 +142,7 @@ def calculate_gain(nonlinearity: Nonlinearity, param: float | None = None) -> fl
         1.0
     """
     name = check_name("nonlinearity", nonlinearity, _GAINS)
-    # As torch: to Python True is the number 1.
+    # Refused as in torch: Python would take True for the number 1.
     if isinstance(param, bool) or str(getattr(param, "dtype", "")).endswith("bool"):
         raise TypeError(f"`param` must be a finite number, received: {show(param)}")
     slope = 0.01 if param is None else check_real("param", param)

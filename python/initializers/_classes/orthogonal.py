@@ -1,7 +1,7 @@
-"""Orthogonal matrices: random ones, and those of given matrices.
+"""Orthogonal matrices: random ones, and the orthogonal factor of a given matrix.
 
-About seeds see `random_base`. Matrices are computed in float32 (float64 for
-float64) and rounded once: an orthogonal bfloat16 tensor is the float32 one, rounded.
+For seeds see `random_base`. Matrices are computed in float32 (float64 for float64) and rounded
+once: an orthogonal bfloat16 tensor is the float32 tensor, rounded.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ from .writers import Law, Writer
 
 
 class Orthogonal(RandomInitializer):
-    """Orthogonal matrix with Haar's law, the uniform one, times a gain.
+    """Orthogonal matrix with the Haar distribution (uniform), times a gain.
 
-    The last dimension (or `axis`) is the columns, all others together are the rows. There are
-    orthonormal columns, or orthonormal rows if there are more columns than rows. The law is that
-    of the QR factorization of a Gaussian matrix with a positive diagonal of R; the matrix is made
-    of random reflectors, at half the cost (Stewart, 1980, The efficient generation of random
-    orthogonal matrices with an application to condition estimators). |QᵀQ - 1| is at most
-    (10 + √m/2)·ε, m being the longer side and ε that of float32 (of float64 for float64), but for
-    one small matrix in millions, which is past it by a hundredth.
+    The last dimension (or `axis`) is the columns; all other dimensions together are the rows. The
+    columns are orthonormal, or the rows if there are more columns than rows. The distribution is
+    that of Q in the QR factorization of a Gaussian matrix, with a positive diagonal of R. The
+    matrix is a product of random reflectors, at half the cost (Stewart, 1980, The efficient
+    generation of random orthogonal matrices with an application to condition estimators).
+
+    |QᵀQ - 1| is at most (10 + √m/2)·ε, with the longer side m and the ε of float32 (of float64 for
+    float64). One small matrix in millions exceeds this by a hundredth.
 
     Proposed for networks by Saxe et al. (2014), Exact solutions to the nonlinear dynamics of
     learning in deep linear neural networks.
 
     Args:
-        gain: A finite number that the matrix is multiplied by.
+        gain: A finite number that multiplies the matrix.
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        axis: The dimension that is the columns: JAX's `column_axis`.
+        axis: The dimension of the columns: JAX's `column_axis`.
 
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it is out of range; on a call, if the shape has fewer than 2 dimensions or
-            not the axis, or `gain` overflows the dtype.
+            lacks the axis, or `gain` overflows the dtype.
 
     Examples:
         >>> q = Orthogonal(seed=1)((4, 3))
@@ -65,13 +66,13 @@ class Orthogonal(RandomInitializer):
         number = to_integer(axis)
         if number is None:
             raise TypeError(f"`axis` must be an integer, received: {show(axis)}")
-        if not -(2**63) <= number < 2**63:  # Python would not even write it
+        if not -(2**63) <= number < 2**63:  # Python refuses to print very long integers
             raise ValueError(f"`axis` must be in [-2**63, 2**63), received: {show(axis)}")
         self._keep(axis=number)
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them; `axis` only if it is not -1."""
+        """Return the constructor's arguments as JSON types; `axis` only if it is not -1."""
         config = {"gain": self.gain, **super().get_config()}
         return config if self.axis == -1 else {**config, "axis": self.axis}
 
@@ -108,25 +109,25 @@ class Orthogonal(RandomInitializer):
 
 
 def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
-    """Return the orthogonal factor of a matrix, its sign fixed.
+    """Return the orthogonal factor of a matrix, with a unique sign.
 
-    That is Q of the QR factorization in which the diagonal of R is >= 0: the orthonormal columns
-    that Gram and Schmidt's process makes of those of the matrix; for a matrix with more columns
-    than rows, the orthonormal rows that it makes of the rows. Where they are linearly dependent,
-    the result is orthonormal all the same. Computed by blocked Householder reflections (Schreiber
-    and Van Loan, 1989), with the same bits on every machine; |QᵀQ - 1| as in `Orthogonal`.
+    This is Q of the QR factorization with a diagonal of R that is >= 0: the result of the
+    Gram-Schmidt process on the columns of the matrix, or on its rows if there are more columns than
+    rows. The result is orthonormal even if they are linearly dependent. It is computed by blocked
+    Householder reflections (Schreiber and Van Loan, 1989), with the same bits on every machine. For
+    |QᵀQ - 1| see `Orthogonal`.
 
     Args:
-        matrix: A matrix of finite numbers: float32 or float64, or another float type, which is
-            computed in float32 and rounded once. Python's numbers are float64.
+        matrix: A matrix of finite floats. float32 and float64 are computed as such, other float
+            dtypes in float32 and rounded once. Python's numbers are float64.
 
     Returns:
-        A new array of the shape and dtype of `matrix`.
+        A new array with the shape and dtype of `matrix`.
 
     Raises:
-        TypeError: If `matrix` is not made of floats, or has a mask, which would be lost.
-        ValueError: If it has not 2 dimensions, or NaN or infinity in it.
-        MemoryError: If there is no memory for the computation.
+        TypeError: If `matrix` does not hold floats, or has a mask, which would be lost.
+        ValueError: If it does not have 2 dimensions, or holds NaN or infinity.
+        MemoryError: If there is not enough memory for the computation.
 
     Examples:
         >>> orthogonalize([[3.0, 0.0], [4.0, 5.0]]).round(15).tolist()
@@ -134,7 +135,7 @@ def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
     """
     if is_masked(matrix):
         raise TypeError(
-            "`matrix` must have no mask, which would be lost: give `matrix.filled(...)` or "
+            "`matrix` must not have a mask, which would be lost: pass `matrix.filled(...)` or "
             f"`matrix.data`, received: {show(matrix)}"
         )
     array = np.asarray(matrix)
@@ -154,7 +155,7 @@ def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
 
 
 def _require_reflectors(shape: Shape, dtype: DType) -> None:
-    """Raise MemoryError where the reflectors of the whole matrix could never be held."""
+    """Raise MemoryError if the reflectors of the whole matrix exceed the memory."""
     rows, columns = math.prod(shape[:-1]), shape[-1]
     longer, shorter = max(rows, columns), min(rows, columns)
     size = (8 if dtype.name == "float64" else 4) * (longer * shorter - shorter * (shorter - 1) // 2)

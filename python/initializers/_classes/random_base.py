@@ -1,10 +1,10 @@
-"""Seeds of random initializers.
+"""The base of random initializers: their seeds.
 
 With an integer seed, every call with the same arguments returns the same values. Without a seed
 (None), one integer is drawn from `random.randint(1, 10**9)` when the initializer is created. With a
 `SeedGenerator`, every call returns fresh values. The value of an element depends only on the seed,
-the shape, its position in the shape and the parameters: not on the machine, the number of threads
-or the requested block. bfloat16, float16 and float8 values are the float32 values rounded once;
+the shape, its position in the shape and the parameters, not on the machine, the number of threads
+or the requested block. bfloat16, float16 and float8 values are the float32 values, rounded once;
 float64 values are drawn separately.
 """
 
@@ -28,31 +28,32 @@ from .writers import Draw, Law, Writer
 
 Self = TypeVar("Self", bound="RandomInitializer")
 
-# A shape of so many elements takes memory that is worth some microseconds.
+# From so many elements on, parameters are checked before memory is allocated (microseconds).
 _MUCH = 2**16
 
 
 class RandomInitializer(ArrayInitializer):
-    """Base of the initializers with a seed.
+    """Base of initializers with a seed.
 
     Attributes:
-        seed: The integer or generator that the values are drawn from.
+        seed: The integer or generator from which the values are drawn.
     """
 
     seed: int | SeedGenerator
     _init_seed: int | SeedGenerator | None
 
-    # How the argument is read and written; an adapter knows the generators of its framework too.
+    # Reading and writing the argument. Adapters override these: they know their framework's
+    # generators too.
     _check_seed = staticmethod(check_seed)
     _serialize_seed = staticmethod(serialize_seed)
 
     def __init__(self, seed: SeedLike = None) -> None:
-        # Kept apart, so that a clone of an unseeded initializer draws a seed of its own.
+        # The argument is kept too: a clone of an unseeded initializer draws its own seed.
         given = None if seed is None else self._check_seed(seed)
         self._keep(_init_seed=given, seed=draw_seed() if given is None else given)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them; None for a seed that was drawn."""
+        """Return the constructor's arguments as JSON types; None for a seed that was drawn."""
         return {"seed": self._serialize_seed(self._init_seed)}
 
     def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
@@ -66,12 +67,12 @@ class RandomInitializer(ArrayInitializer):
         return {**self.get_config(), "seed": self.seed}
 
     def _law(self, shape: Shape) -> Law:
-        """Return the sampler for a tensor of this shape."""
+        """Return the law of a tensor of this shape: a sampler of the core and its parameters."""
         raise NotImplementedError
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
         law = self._law(shape)
-        # Before a generator moves on, or much memory is asked for; else the fill itself checks.
+        # Check before a generator advances or much memory is allocated. Otherwise the fill checks.
         if isinstance(self.seed, SeedGenerator) or math.prod(shape) >= _MUCH:
             self._check(law, dtype)
         return self._fill(law, shape, dtype, *self._draw())
@@ -83,9 +84,9 @@ class RandomInitializer(ArrayInitializer):
         return None
 
     def _check(self, law: Law, dtype: DType) -> None:
-        """Let the core check the parameters, on nothing."""
+        """Let the core check the parameters, by filling an empty array."""
         fill, parameters = law
-        nothing = np.empty((0, 0), dtype.raw or dtype.name)  # a matrix, as orthogonal ones must be
+        nothing = np.empty((0, 0), dtype.raw or dtype.name)  # the orthogonal sampler needs a matrix
         self._call(fill, nothing, dtype.name, 0, 0, None, *parameters)
 
     def _draw(self) -> tuple[int, int]:
@@ -106,7 +107,7 @@ class RandomInitializer(ArrayInitializer):
 
 
 def draw_words(count: int, seed: int, stream: int, first: int = 0) -> NDArray[np.uint32]:
-    """Return words of a stream, from number `first` on."""
+    """Return `count` words of a stream, from word number `first` on."""
     words = np.empty(count, np.uint32)
     _core.fill_words(words, seed, stream, first)
     return words

@@ -1,9 +1,9 @@
-"""Initializers by name.
+"""Finds initializers by name.
 
-Three kinds of names lead to an object: those of this package (`"HeNormal"`, `"he_normal"` and a few
-aliases, the same as Keras's, and `"kaiming_normal"` and its like, which mean torch's), the keys
-`"package>name"` of what was registered, and those in the `custom_objects` of one call. Nothing is
-ever imported because a configuration names it.
+There are three kinds of names: names of this package (`"HeNormal"`, `"he_normal"` and a few
+aliases, as in Keras, and `"kaiming_normal"` and the like, as in torch), keys `"package>name"` of
+registered objects, and names in the `custom_objects` of one call. A name in a configuration never
+causes an import.
 """
 
 from __future__ import annotations
@@ -112,17 +112,17 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[T], 
 
     Args:
         package: Usually the name of your package; `"initializers"` is reserved.
-        name: By default the name of the class or function.
+        name: The name; None: the name of the class or function.
 
     Returns:
-        A decorator that returns its argument as it is.
+        A decorator that returns its argument unchanged.
 
     Raises:
-        TypeError: If a name is no string, or what is decorated is neither a class with a
+        TypeError: If a name is not a string, or the decorated object is neither a class with a
             `get_config` method nor a function.
         ValueError: If a name is empty, reserved or contains `">"`, or another definition has the
-            key. One of the same module and qualified name replaces the old one, as when a cell of a
-            notebook runs again.
+            key. A definition of the same module and qualified name replaces the old one, as when a
+            cell of a notebook runs again.
 
     Examples:
         >>> @register("my_package")
@@ -169,12 +169,12 @@ def _place_of(thing: Any) -> tuple[str, str]:
 
 
 def key_of(thing: object, otherwise: str) -> str:
-    """Return the key under which `thing` itself is registered."""
+    """Return the key under which `thing` itself is registered, or `otherwise`."""
     return _keys.get(thing, otherwise)
 
 
 def find(name: str, custom: Mapping[str, Any], *, only_custom: bool = False) -> Any:
-    """Return what `name` means; plain names of this package only if they can be meant."""
+    """Return the object of a name. `only_custom` excludes this package's plain names."""
     if name in custom:
         return custom[name]
     if name in _objects:

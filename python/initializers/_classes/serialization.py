@@ -1,4 +1,4 @@
-"""Initializers from names and configurations, and configurations from initializers."""
+"""Converts initializers to configurations, and names and configurations to initializers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .registry import PACKAGE, TORCH_NAMES, find, key_of
 Given = TypeVar("Given", bound=Callable[..., Any])
 Made = TypeVar("Made")
 
-# Modules whose classes are meant by the plain names; Keras 2 wrote no module at all.
+# Modules whose plain class names mean our classes. (Keras 2 wrote no module.)
 _KNOWN_ROOTS = (PACKAGE, "keras", "tf_keras", "tensorflow")
 
 
@@ -34,19 +34,19 @@ def get(identifier: type[Made]) -> Made: ...  # type: ignore[overload-overlap]  
 @overload
 def get(identifier: Given) -> Given: ...
 def get(identifier: object) -> Any:
-    """Return the initializer that `identifier` means.
+    """Return the initializer of a name, a configuration or an object.
 
     Args:
-        identifier: The name of one, such as `"he_normal"` or `"my_package>name"`; a configuration
-            that `serialize` or Keras wrote; a class, which is called without arguments; any other
-            callable, which is returned as it is; an array, for a `Constant` of it; or None.
+        identifier: A name, such as `"he_normal"` or `"my_package>name"`; a configuration written by
+            `serialize` or Keras; a class, which is called without arguments; any other callable,
+            which is returned unchanged; an array, which gives a `Constant`; or None.
 
     Returns:
         The initializer, or None for None.
 
     Raises:
         TypeError: If `identifier` is something else.
-        ValueError: If it is an unknown name or a wrong configuration.
+        ValueError: If it is an unknown name or an invalid configuration.
 
     Examples:
         >>> get("he_normal")
@@ -64,9 +64,10 @@ def get(identifier: object) -> Any:
 
 
 def serialize(initializer: Any) -> dict[str, Any] | None:
-    """Return a configuration of `initializer` that JSON can hold and `deserialize` reads.
+    """Return a configuration of `initializer` in JSON's types, for `deserialize`.
 
-    One of this package, or registered, can be read without more. Others need `custom_objects` then.
+    `deserialize` needs `custom_objects` for classes and functions that are neither part of this
+    package nor registered.
 
     Args:
         initializer: An instance of a class with a `get_config` method, a function with a name, or
@@ -78,7 +79,7 @@ def serialize(initializer: Any) -> dict[str, Any] | None:
 
     Raises:
         TypeError: If `initializer` is something else, such as a lambda or a partial, or its
-            configuration is no dict of plain values.
+            configuration is not a dict of plain values.
     """
     if initializer is None:
         return None
@@ -141,15 +142,15 @@ def deserialize(
     """Return a new initializer from its configuration.
 
     Args:
-        config: What `serialize`, Keras 3 or Keras 2 wrote, or a name, or None.
-        custom_objects: Classes and functions that are not registered, by their name.
+        config: A configuration written by `serialize`, Keras 3 or Keras 2, or a name, or None.
+        custom_objects: Classes and functions that are not registered, by name.
 
     Returns:
         The initializer; None for None.
 
     Raises:
         TypeError: If an argument or a part of `config` has a wrong type.
-        ValueError: If `config` lacks a part, has wrong arguments for its class, or names something
+        ValueError: If `config` lacks a key, has wrong arguments for its class, or names an object
             that is neither part of this package nor registered nor in `custom_objects`.
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
@@ -176,12 +177,12 @@ def deserialize(
     inner = {} if inner is None else inner
     if not isinstance(inner, dict):
         raise TypeError(f"`config` of {name} must be a dict, received: {show(inner)}")
-    # A configuration that names its module means another class of that name.
+    # A configuration that names a module means that module's class, not torch's function.
     if name in TORCH_NAMES and name not in custom and not {"module", "registered_name"} & {*config}:
         name, given = TORCH_NAMES[name]
         inner = {**given, **inner}
     found = _find_class(config, name, custom)
-    # Keras's files hold a long seed of ours here, and a shorter one in `config`.
+    # Keras's files hold the whole seed in `build_config`, and a shortened one in `config`.
     build_config = config.get("build_config")
     if isinstance(build_config, dict) and config.get("registered_name") == f"{PACKAGE}>{name}":
         inner = {**inner, **build_config}
@@ -204,13 +205,13 @@ def _find_class(config: dict[str, Any], name: str, custom: Mapping[str, Any]) ->
 
 
 def _instantiate(thing: Any) -> Any:
-    """Return `thing`, or an instance of it if it is a class; it must be callable."""
+    """Return the callable `thing`, or an instance of it if it is a class."""
     if isinstance(thing, type):
         try:
             made = thing()
         except TypeError as error:
             raise TypeError(
-                f"{thing.__name__} cannot be made without arguments, received the class: {error}"
+                f"{thing.__name__} cannot be created without arguments, received the class: {error}"
             ) from error
     else:
         made = thing

@@ -1,4 +1,4 @@
-"""Sparse matrices. About seeds see `random_base`."""
+"""Sparse matrices. For seeds see `random_base`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._memory.allocation import allocate
 from .random_base import RandomInitializer, draw_words
 from .writers import Law, Writer
 
-# Words that are drawn at once.
+# The most random words that are drawn at once.
 _WORDS = 1 << 20
 
 
@@ -25,17 +25,17 @@ class Sparse(RandomInitializer):
     """Normal matrix with a share of zeros in every column, at random rows.
 
     Martens (2010), Deep learning via Hessian-free optimization; `torch.nn.init.sparse_`. A block
-    costs the random words of the whole matrix.
+    needs the random words of the whole matrix.
 
     Args:
-        sparsity: The share of zeros, in [0, 1]: each column has ceil(sparsity * rows) of them.
+        sparsity: The share of zeros, in [0, 1]: each column has ceil(sparsity * rows) zeros.
         stddev: The standard deviation of the other elements, a finite number >= 0.
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
 
     Raises:
-        TypeError: If an argument is no number.
-        ValueError: If it is out of range; on a call, if the shape has not two dimensions, or values
-            could overflow the dtype.
+        TypeError: If an argument is not a number.
+        ValueError: If it is out of range; on a call, if the shape does not have two dimensions, or
+            values could overflow the dtype.
 
     Examples:
         >>> (Sparse(0.7, seed=1)((10, 4)) == 0).sum(0).tolist()
@@ -54,7 +54,7 @@ class Sparse(RandomInitializer):
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {"sparsity": self.sparsity, "stddev": self.stddev, **super().get_config()}
 
     def _plan(self, shape: Shape, dtype: DType) -> Writer:
@@ -72,8 +72,8 @@ class Sparse(RandomInitializer):
                 fill(out, start)
                 return
             row, column = start or (0, 0)
-            # Words of whole columns, whatever the block; allocated first, so that a lack of memory
-            # is found before anything is written.
+            # A block needs the words of its whole columns. They are allocated first: an error
+            # must come before anything is written.
             words = allocate((shape[0], out.shape[1]), look_up("uint32"), zeros=False)
             fill(out, start)
             if shape[1] > _WORDS:
@@ -87,7 +87,7 @@ class Sparse(RandomInitializer):
                     part[:] = drawn.reshape(len(part), -1)[:, column : column + out.shape[1]]
             last = np.partition(words, zeros - 1, axis=0)[zeros - 1]
             chosen = words <= last
-            # Words that are equal are rare; of them the lower rows are taken.
+            # Among equal words, which are rare, the lower rows become zeros.
             for j in np.flatnonzero(np.count_nonzero(chosen, axis=0) > zeros):
                 order = np.argsort(words[:, j], kind="stable")
                 chosen[order[zeros:], j] = False

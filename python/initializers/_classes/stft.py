@@ -24,21 +24,21 @@ from .writers import Writer
 _SIDES = ("real", "imag")
 _SCALINGS = ("density", "spectrum")
 
-# w(t) = a - (1 - a)·cos(2πt/M), for the windows that need no SciPy.
+# The a of w(t) = a - (1 - a)·cos(2πt/M), for windows that do not need SciPy.
 _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}
 
-# Elements that are computed at a time, so that little memory is needed beside the result.
+# Elements computed at a time: bounds the memory beside the result.
 _CHUNK = 2**16
 
 
 class STFT(ArrayInitializer):
-    """Kernel of a convolution that computes a short-time Fourier transform.
+    """Convolution kernel that computes a short-time Fourier transform.
 
     For the shape (T, 1, K), the element (t, 0, k) is w(t) · cos(2πtk/N) / c for the real side and
-    -w(t) · sin(2πtk/N) / c for the imaginary one, with N = 2(K - 1), the window w and the scaling
-    c: √(Σ w²), Σ |w| or 1. Without a window there is no scaling. The angle is reduced exactly and
-    everything computed in float64, then rounded once; the values are the same on every machine,
-    except with windows from SciPy.
+    -w(t) · sin(2πtk/N) / c for the imaginary side, with N = 2(K - 1), the window w and the scaling
+    c: √(Σ w²), Σ |w| or 1. Without a window there is no scaling. Angles are reduced exactly; values
+    are computed in float64 and rounded once. They are the same on every machine, except with
+    windows from SciPy.
 
     Args:
         side: `"real"` or `"imag"`.
@@ -50,9 +50,9 @@ class STFT(ArrayInitializer):
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value; on a call, if the shape is not (T, 1, K) with T >= 1
-            and K >= 2, the window has not T values, it cannot be scaled because all are 0, or an
-            element of the whole kernel overflows the dtype.
-        ImportError: If the window needs SciPy, and it is not installed.
+            and K >= 2, the window does not have T values or cannot be scaled because all are 0, or
+            an element of the whole kernel overflows the dtype.
+        ImportError: If the window needs SciPy, which is not installed.
 
     Examples:
         >>> STFT("imag", window=None)((2, 1, 3), "float64").tolist()
@@ -78,7 +78,7 @@ class STFT(ArrayInitializer):
         self._keep(periodic=bool(periodic), window=_check_window(window))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {
             "side": self.side,
             "window": [*self.window] if isinstance(self.window, tuple) else self.window,
@@ -88,7 +88,7 @@ class STFT(ArrayInitializer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> STFT:
-        """Return a new initializer from what `get_config` gave, here or in Keras."""
+        """Return a new initializer from the result of `get_config`, ours or Keras's."""
         if isinstance(config, dict) and "window" in config:
             config = {**config, "window": deserialize_array("window", config["window"])}
         return super().from_config(config)
@@ -99,10 +99,10 @@ class STFT(ArrayInitializer):
                 f"`shape` must be (T, 1, K) with T >= 1 and K >= 2 for STFT, received: {shape}"
             )
         length = 2 * (shape[2] - 1)
-        # The core would end the process where this raises.
+        # The core aborts the process if it cannot allocate as much: raise MemoryError first.
         allocate((2, length), look_up("float64"), zeros=False)
         cosines, sines = _core.unit_roots(length)
-        roots = cosines if self.side == "real" else 0.0 - sines  # 0 - 0 is 0 and not -0
+        roots = cosines if self.side == "real" else 0.0 - sines  # -sines would turn 0 into -0
         weights, total = self._weigh(shape[0])
         if weights is not None:
             _check_range(np.abs(weights), total, roots, dtype)
@@ -119,13 +119,13 @@ class STFT(ArrayInitializer):
                 values = roots[np.outer(times % length, frequencies) % length]
                 if weights is not None:
                     values = values * weights[times, None] / total
-                part = cast_float(values + 0.0, dtype, "window")  # + 0 for the -0 of a weight 0
+                part = cast_float(values + 0.0, dtype, "window")  # + 0.0 turns -0 into 0
                 out[row : row + step] = part[:, None, :]
 
         return write
 
     def _weigh(self, length: int) -> tuple[NDArray[np.float64] | None, float]:
-        """Return the window of `length` values and the number to divide it by."""
+        """Return the window of `length` values and its divisor."""
         if self.window is None:
             return None, 1.0
         if isinstance(self.window, str):
@@ -161,11 +161,12 @@ def _check_range(
 ) -> None:
     """Raise ValueError if an element of the whole kernel overflows.
 
-    Row t has weights of the size `sizes[t]`, and the roots number 0, t, 2t, …: the multiples of a
-    divisor of their count. Those beyond half the count, which no column has, only change the sign.
+    Row t has the window's absolute value `sizes[t]` and uses the roots 0, t, 2t, …, which are the
+    multiples of gcd(t, count). Columns reach only half of the count; the other roots differ from
+    them at most in the sign.
     """
     try:
-        cast_float(sizes / total, dtype, "window")  # no root is longer than 1
+        cast_float(sizes / total, dtype, "window")  # roots are at most 1
     except ValueError:
         for t, size in enumerate(sizes):
             longest = np.abs(roots[:: math.gcd(t, len(roots))]).max(keepdims=True)
@@ -184,7 +185,7 @@ def _check_window(window: object) -> str | tuple[float, ...] | None:
         array = np.array(window)
         valid = not is_masked(window)
         valid &= array.ndim == 1 and array.size > 0 and array.dtype.kind in "biuf"
-    except ValueError:  # ragged
+    except ValueError:  # a ragged list
         valid = False
     if not valid:
         raise TypeError(f"`window` must be {wanted}, received: {show(window)}")

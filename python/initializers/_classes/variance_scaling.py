@@ -1,4 +1,4 @@
-"""Initializers whose scale depends on how many inputs and outputs a weight connects."""
+"""Initializers whose scale depends on a weight's fans: Glorot, He, LeCun."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from .writers import Law
 _MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 _DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 
-# The standard deviation of a standard normal variable that is truncated to (-2, 2).
+# The standard deviation of a standard normal variable truncated to (-2, 2).
 TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class VarianceScaling(RandomInitializer):
-    """Values of mean 0 and variance `scale` / n, n being a count of inputs or outputs.
+    """Values with mean 0 and variance `scale` / n, where n counts inputs or outputs.
 
-    n is at least 1, and by `mode` fan_in, fan_out, their mean (fan_in + fan_out) / 2, or their
-    geometric mean √(fan_in · fan_out); `compute_fans` says what these are. By `distribution` the
-    values are normal and truncated to two standard deviations, as wide as makes their variance
-    right after that (stddev = √(scale / n) / 0.87962566103423978); normal (stddev = √(scale / n));
-    or uniform in [-limit, limit) with limit = √(3 · scale / n).
+    `mode` decides n: fan_in, fan_out, their mean (fan_in + fan_out) / 2, or their geometric mean
+    √(fan_in · fan_out); see `compute_fans`. n is at least 1. `distribution` decides the values:
+    normal, truncated to two standard deviations (stddev = √(scale / n) / 0.87962566103423978, which
+    makes the variance right after truncation); normal (stddev = √(scale / n)); or uniform in
+    [-limit, limit) with limit = √(3 · scale / n).
 
     Args:
         scale: A finite number > 0.
         mode: `"fan_in"`, `"fan_out"`, `"fan_avg"` or `"fan_geo_avg"`.
-        distribution: `"truncated_normal"` (or `"normal"`, which means it), `"untruncated_normal"`
-            or `"uniform"`, in any case.
+        distribution: `"truncated_normal"` (`"normal"` means the same), `"untruncated_normal"` or
+            `"uniform"`, in lower or upper case.
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs; given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs; needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's or
-            values could overflow the dtype.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis, or values could
+            overflow the dtype.
 
     Examples:
         >>> VarianceScaling(scale=0.1, mode="fan_in", distribution="uniform", seed=1)((2, 3)).shape
@@ -64,7 +64,7 @@ class VarianceScaling(RandomInitializer):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        # Messages begin with Keras's words, which tests and handlers written for it look for.
+        # Messages begin with Keras's words: code written for Keras may look for them.
         positive = "Argument `scale` must be positive float: "
         self._keep(scale=check_real_where("scale", scale, "> 0", lambda x: x > 0, positive))
         self._keep(mode=check_name("mode", mode, _MODES, "Invalid `mode` argument: "))
@@ -77,7 +77,7 @@ class VarianceScaling(RandomInitializer):
         super().__init__(seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         return {
             "scale": self.scale,
             "mode": self.mode,
@@ -88,7 +88,7 @@ class VarianceScaling(RandomInitializer):
         }
 
     def _law(self, shape: Shape) -> Law:
-        # Algebraically equal orders differ in the last bit: this one is part of the stream.
+        # The order of operations is part of the stream: another order differs in the last bit.
         variance = self.scale / max(1.0, self._fan(shape))
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
@@ -116,7 +116,7 @@ class _Arguments(TypedDict):
 
 
 class _Preset(VarianceScaling):
-    """A `VarianceScaling` by the name of those who found it."""
+    """A `VarianceScaling` with fixed `scale`, `mode` and `distribution`."""
 
     _arguments: ClassVar[_Arguments]
 
@@ -131,7 +131,7 @@ class _Preset(VarianceScaling):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as JSON has them."""
+        """Return the constructor's arguments as JSON types."""
         config = super().get_config()
         return {key: config[key] for key in ("seed", "input_axes", "output_axes")}
 
@@ -146,13 +146,13 @@ class GlorotNormal(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
-            given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's convention;
+            needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis.
 
     Examples:
         >>> GlorotNormal(seed=1)((784, 256)).shape
@@ -170,13 +170,13 @@ class GlorotUniform(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
-            given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's convention;
+            needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis.
 
     Examples:
         >>> GlorotUniform(seed=1)((784, 256)).shape
@@ -196,13 +196,13 @@ class HeNormal(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
-            given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's convention;
+            needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis.
 
     Examples:
         >>> HeNormal(seed=1)((784, 256)).shape
@@ -220,13 +220,13 @@ class HeUniform(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
-            given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's convention;
+            needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis.
 
     Examples:
         >>> HeUniform(seed=1)((784, 256)).shape
@@ -246,13 +246,13 @@ class LecunNormal(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
-            given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's convention;
+            needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis.
 
     Examples:
         >>> LecunNormal(seed=1)((784, 256)).shape
@@ -269,13 +269,13 @@ class LecunUniform(_Preset):
 
     Args:
         seed: An integer in `[-2**127, 2**127)`, a `SeedGenerator`, or None.
-        input_axes: The axes of the shape that count as inputs, if it is not of Keras's convention;
-            given together with `output_axes`.
-        output_axes: The axes that count as outputs.
+        input_axes: The axes of the shape that count as inputs, if it is not in Keras's convention;
+            needs `output_axes`.
+        output_axes: The axes that count as outputs; needs `input_axes`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If it has a wrong value; on a call, if an axis is not one of the shape's.
+        ValueError: If it has a wrong value; on a call, if the shape lacks an axis.
 
     Examples:
         >>> LecunUniform(seed=1)((784, 256)).shape

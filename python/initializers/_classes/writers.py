@@ -1,4 +1,4 @@
-"""Writers: functions that fill a block of one tensor, mostly by the Rust core."""
+"""Writers: functions that fill blocks of one tensor, mostly by the Rust core."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .._memory.allocation import fill_pattern
 if TYPE_CHECKING:
     from .random_base import RandomInitializer
 
-# Writes the block that begins at `start` (None: the whole tensor) into the memory it is given.
+# Fills the given array with the block that begins at `start` (None: the whole tensor).
 Writer: TypeAlias = Callable[[Array, "Shape | None"], None]
 
-# A sampler of the core, and the parameters that stand last in its call.
+# A sampler of the core, and its last arguments: the parameters.
 Law: TypeAlias = tuple[Callable[..., None], tuple[float, ...]]
 
 # Sampler → function that returns its formula's name and its rounded parameters.
@@ -28,11 +28,11 @@ _DESCRIPTIONS: dict[Callable[..., None], Callable[..., tuple[str, list[float]]]]
 
 
 class Draw:
-    """Writes the blocks of one tensor: a `Writer` that tells what it writes.
+    """A `Writer` of random values, which can describe its formula.
 
     Attributes:
         shape: The shape of the whole tensor.
-        dtype: Its dtype.
+        dtype: The tensor's dtype.
         seed: An integer in `[-2**127, 2**127)`.
         stream: An integer in `[0, 2**64)`.
     """
@@ -62,7 +62,7 @@ class Draw:
         )
 
     def describe(self) -> tuple[str, list[float]] | None:
-        """Return the formula's name and its parameters; None if elements depend on each other.
+        """Return the formula's name and parameters; None if elements depend on each other.
 
         Raises:
             ValueError: If values could overflow the dtype.
@@ -77,14 +77,14 @@ class Draw:
 
 
 def leave(out: Array, start: Shape | None) -> None:
-    """Leave the zeros as they are."""
+    """Write nothing: the memory is zero already."""
 
 
 class Repeat:
-    """Writes the same element everywhere: a `Writer` that tells which.
+    """A `Writer` of one repeated element.
 
     Attributes:
-        pattern: Its bytes; for zeros one is enough.
+        pattern: The element's bytes; one zero byte for zeros of any dtype.
     """
 
     def __init__(self, pattern: bytes) -> None:

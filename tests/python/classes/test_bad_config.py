@@ -58,7 +58,7 @@ def test_classes_that_need_arguments() -> None:
         def __init__(self, width: int) -> None:
             self.width = width
 
-    with pytest.raises(TypeError, match=r"Needs cannot be made without arguments, .*'width'"):
+    with pytest.raises(TypeError, match=r"Needs cannot be created without arguments, .*'width'"):
         get(Needs)
     with pytest.raises(ValueError, match="`config` of Needs must have the key 'width', received"):
         deserialize({"class_name": "Needs", "config": {}}, {"Needs": Needs})
