@@ -13,7 +13,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 # In two processes; what goes by the clock runs alone.
 PYTEST := -m pytest -n 2
 
-.PHONY: help demo test lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
+.PHONY: help demo test quick lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short dependencies torch-zoo jax-peers format clean
 
@@ -31,6 +31,17 @@ define timed
 	@start=$$(date +%s); ($(2)) || exit 1; end=$$(date +%s); \
 	echo "== $(1): $$(( (end - start) / 60 )) min $$(( (end - start) % 60 )) s"
 endef
+
+# Two unit tests of the crate take half a minute without optimization, the others seconds.
+quick: $(BIN)/.built ## the inner loop, two minutes: fast lints, unit tests of the crate, fast tests of the package
+	$(call timed,quick,\
+	cargo fmt --check && \
+	$(BIN)/ruff format --check . && \
+	$(BIN)/ruff check . && \
+	$(BIN)/lint-imports --no-cache --no-logo && \
+	$(BIN)/mypy && \
+	cargo test --locked --lib -- --skip tests::float_mode --skip tests::views_in && \
+	$(BIN)/python $(PYTEST) -m "not wheel and not clock and not slow")
 
 lint: $(BIN)/.built ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(call timed,lint,\

@@ -196,7 +196,9 @@ def test_other_arguments() -> None:
     with pytest.raises(TypeError, match="`path` must have at least one part"):
         fold_in(1)
     for part in (1.0, None, b"a", np.float64(1)):
-        with pytest.raises(TypeError, match="`path` must consist of strings and integers, received: "):
+        with pytest.raises(
+            TypeError, match="`path` must consist of strings and integers, received: "
+        ):
             fold_in(1, "a", part)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"an integer in `path` must be .*, received: 17014"):
         fold_in(1, 2**127)

@@ -98,6 +98,7 @@ def _nearest(x: Fraction, values: Any) -> float:
     return float(values[min(around, key=lambda i: (abs(Fraction(values[i]) - x), i % 2))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["float16", *LOW_PRECISION])
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
@@ -114,6 +115,7 @@ def test_floats_are_rounded_once(name: str, data: st.DataObject) -> None:
         assert bool(np.signbit(result)) == (sign < 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())

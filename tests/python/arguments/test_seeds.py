@@ -174,6 +174,7 @@ def _fold_in(seed: int, *path: str | int) -> int:
     return int.from_bytes(digest, "little")
 
 
+@pytest.mark.slow
 @given(seed=integers, path=st.lists(st.text() | integers, min_size=1))
 def test_fold_in_is_the_documented_hash(seed: int, path: list[str | int]) -> None:
     assert fold_in(seed, *path) == _fold_in(seed, *path)

@@ -23,6 +23,8 @@ from initializers import checkpoint
 from initializers._files import filesystem
 from initializers.checkpoint import _write as module
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "checkpoints.py"
 MOST = 250_000  # three files
 

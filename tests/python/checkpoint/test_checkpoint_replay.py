@@ -28,6 +28,8 @@ from initializers import Recipe, checkpoint
 from initializers._files import direct_writer, filesystem
 from initializers.checkpoint import _write
 
+pytestmark = pytest.mark.slow
+
 SPECS = {"a": (16, 12), "b": (9, 30), "c": (150,), "d": (12, 16)}
 MOST = 1400  # three files
 RULES = {"b": "orthogonal", "*": "random_normal"}

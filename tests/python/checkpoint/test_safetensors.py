@@ -194,6 +194,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @no_limit
 @given(
     st.dictionaries(st.text(max_size=6) | st.just("__metadata__"), values, max_size=4),
@@ -203,6 +204,7 @@ def test_headers_of_any_json(tmp_path: Path, header: dict[str, Any], data: int) 
     check_like_the_library(tmp_path / FILE, pack(header, data))
 
 
+@pytest.mark.slow
 @no_limit
 @given(st.data())
 def test_headers_that_are_nearly_right(tmp_path: Path, data: st.DataObject) -> None:

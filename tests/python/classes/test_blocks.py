@@ -50,6 +50,7 @@ def check(data: st.DataObject, initializer: Any, shape: tuple[int, ...], dtype: 
     assert same_bits(out, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("initializer", RANDOM, ids=repr)
 @examples

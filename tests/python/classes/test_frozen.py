@@ -38,9 +38,9 @@ def test_attributes_are_frozen(initializer: Any) -> None:
     kept = {initializer}
     config = initializer.get_config()
     for name in (*vars(initializer), "value", "gaim"):
-        with pytest.raises(AttributeError, match=rf"`{name}` of a .* make a new one .*received: 7"):
+        with pytest.raises(AttributeError, match=rf"`{name}` of a .* create a new one .*received: 7"):
             setattr(initializer, name, 7.0)
-        with pytest.raises(AttributeError, match=rf"`{name}` of a .* make a new one"):
+        with pytest.raises(AttributeError, match=rf"`{name}` of a .* create a new one"):
             delattr(initializer, name)
     for value in config.values():  # what is handed out is a copy
         if isinstance(value, list):
@@ -63,7 +63,7 @@ def test_attributes_hold_nothing_that_changes(initializer: Any) -> None:
 def test_copies_are_equal_and_frozen(initializer: Any, duplicate: Any) -> None:
     twin = duplicate(initializer)
     assert twin == initializer
-    with pytest.raises(AttributeError, match="make a new one"):
+    with pytest.raises(AttributeError, match="create a new one"):
         twin.seed = 3
 
 

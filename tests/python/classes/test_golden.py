@@ -83,6 +83,7 @@ def test_words() -> None:
         assert bits.view(np.float64).tolist() == expected[:count], row
 
 
+@pytest.mark.slow
 def test_files_are_the_references() -> None:
     make = [sys.executable, str(GOLDEN / "make.py"), "--check"]
     subprocess.run(make, check=True, capture_output=True)

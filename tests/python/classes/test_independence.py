@@ -33,6 +33,8 @@ from test_distribution import (
 
 from initializers import SeedGenerator, fold_in
 
+pytestmark = pytest.mark.slow
+
 # All lags up to two groups of normal values, whose elements j and j + 32 are a cosine and a sine
 # of one angle and radius; and powers of two, up to the 2 MiB that one thread fills at a time.
 LAGS = [*range(1, 65), *(2**k for k in range(7, 20))]

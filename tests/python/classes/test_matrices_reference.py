@@ -15,6 +15,8 @@ import reference_matrices as page
 from initializers import _core
 from reference import DTYPES
 
+pytestmark = pytest.mark.slow
+
 # Around panels of 64 and strips of 32, 16 and 8 columns; x₁ = 0 for these seeds of 1×1.
 SHAPES = [(1, 1), (2, 1), (1, 3), (2, 2), (3, 5), (17, 9), (40, 33), (64, 64), (65, 65), (66, 130)]
 

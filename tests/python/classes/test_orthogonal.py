@@ -57,6 +57,7 @@ def test_orthonormal(shape: tuple[int, int], dtype: str) -> None:
     assert error_of(factor) <= limit_of(shape, dtype)
 
 
+@pytest.mark.slow
 def test_orthonormal_where_it_is_large() -> None:
     for shape, dtype in [((2048, 2048), "float32"), ((1024, 1024), "float64")]:
         assert error_of(Orthogonal(seed=5)(shape, dtype)) <= limit_of(shape, dtype)
@@ -65,6 +66,7 @@ def test_orthonormal_where_it_is_large() -> None:
     assert np.abs(q.T @ q - np.eye(2)).max() <= limit_of(tall, "float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", EPSILON)
 def test_many_small_matrices(dtype: str) -> None:
     out = np.empty((20_000, 3, 2), dtype)
@@ -133,6 +135,7 @@ def test_tall_and_wide_are_uniform_too() -> None:
     assert same_bits(w, np.ascontiguousarray(q.transpose(0, 2, 1)).astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("settings_restored")
 @pytest.mark.parametrize("dtype", EPSILON)
 def test_threads_and_instruction_sets(dtype: str) -> None:
@@ -229,6 +232,7 @@ def test_what_fits_no_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         Orthogonal(seed=1)((2**31, 2**30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "dtype"),
     [
@@ -325,7 +329,7 @@ def test_sparse() -> None:
 @pytest.mark.parametrize(
     ("make", "shape", "text"),
     [
-        (initializers.DeltaOrthogonal, (3, 4), "`shape` must have 3 to 5 dimensions, .* for Delta"),
+        (initializers.DeltaOrthogonal, (3, 4), "`shape` must have 3 to 5 dimensions .* for Delta"),
         (initializers.DeltaOrthogonal, (3, 4, 3), "no more input than output channels for Delta"),
         (initializers.ConvolutionOrthogonal2D, (3, 4, 5), "`shape` must have 4 dimensions"),
         (initializers.ConvolutionOrthogonal2D, (3, 2, 4, 5), "spatial dimensions of one size"),

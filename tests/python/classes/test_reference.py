@@ -265,6 +265,7 @@ def test_refusals() -> None:
                 draw("truncated_normal", "float64", 0, 0, 0, 1, 0.0, 1.0, *bounds)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("settings_restored")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sampler", "parameters"), WAYS, ids=str)
@@ -305,6 +306,7 @@ finite = st.floats(-1e3, 1e3, allow_subnormal=True)
 bound = st.floats(-36, 36) | st.sampled_from([0.0, -2.0, 2.0, 6.67, -6.67, 8.66, -8.66])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     dtype=st.sampled_from(list(DTYPES)),

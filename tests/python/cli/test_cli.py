@@ -19,6 +19,8 @@ from initializers import cli
 from initializers.cli import _output
 from initializers.cli._command import Command as Described
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(cli.group.commands)
 # Quick calls of every command that print something.
 CALLS = {

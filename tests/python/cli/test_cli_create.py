@@ -121,6 +121,7 @@ def test_create_and_verify(command: Command, folder: Path, shards: list[str]) ->
     assert "must be" in command("verify", path, "--recipe", folder / "mine.toml", status=1).output
 
 
+@pytest.mark.slow
 def test_create_is_what_the_package_writes(command: Command, folder: Path) -> None:
     command("create", "--model", "gpt2", "--seed", "3", "--out", folder / "a.safetensors")
     specs = model_specs("gpt2")

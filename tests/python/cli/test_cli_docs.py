@@ -12,6 +12,8 @@ import pytest
 from commands import Command
 from pages import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAGES = [ROOT / "docs" / "cli.md", ROOT / "README.md"]
 
 

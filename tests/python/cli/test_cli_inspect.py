@@ -205,6 +205,7 @@ def test_few_values_leave_a_choice() -> None:
     assert guess(values) == "he_normal or he_normal, untruncated"
 
 
+@pytest.mark.slow
 def test_no_preset_is_taken_for_another() -> None:
     """Over 50 seeds, at few values: the right name is among those that are left."""
     for seed in range(50):
@@ -316,6 +317,7 @@ def test_tensors_are_chosen_by_name(command: Command, files: Path) -> None:
     assert error.endswith("no tensor has a name that matches nix*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_pictures(command: Command, files: Path, suffix: str, start: bytes) -> None:
     picture = files / f"picture{suffix}"
@@ -323,6 +325,7 @@ def test_pictures(command: Command, files: Path, suffix: str, start: bytes) -> N
     assert picture.read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_pictures_that_cannot_be(command: Command, files: Path) -> None:
     path = files / "plain.npz"
     assert "must end in .png, .svg, .pdf" in command.fails("inspect", path, "--plot", "a.gif")
@@ -440,6 +443,7 @@ def test_there_is_no_such_file(command: Command, tmp_path: Path) -> None:
     assert "must be a safetensors file, its index or a folder with model.safetensors" in error
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """Of a file of 600 MB, no more than 300 MB is ever in memory, with the libraries."""
     path = tmp_path / "large.npy"
@@ -462,6 +466,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert int(result.stderr) < 300_000
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own(files: Path) -> None:
     result = run_process("inspect", files / "plain.npz", COLUMNS="140")
     assert result.status == 0

@@ -15,6 +15,8 @@ from initializers import _core, get_num_threads
 from initializers._classes.registry import CLASSES
 from initializers.cli import selftest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -148,6 +148,7 @@ def test_shapes(command: Command, shape: str) -> None:
     command("show", "he_normal", "--shape", shape)
 
 
+@pytest.mark.slow
 def test_pictures(command: Command, tmp_path: Path) -> None:
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         picture = tmp_path / f"a{suffix}"
@@ -216,6 +217,7 @@ def test_theory_of_every_class_is_right_or_none() -> None:
     assert known == 14
 
 
+@pytest.mark.slow
 def test_propagate(command: Command, tmp_path: Path) -> None:
     picture = tmp_path / "scales.png"
     output = command("propagate", "he_normal", "--depth", "5", "--plot", picture).output
@@ -230,6 +232,7 @@ def test_propagate(command: Command, tmp_path: Path) -> None:
     assert [layer["shape"][1] for layer in document["layers"]] == [20, 10]
 
 
+@pytest.mark.slow
 def test_propagate_a_recipe(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     initializers.Recipe({"layers/*": "glorot_uniform"}, seed=1, convention="keras").save(path)

@@ -12,6 +12,8 @@ import pytest
 
 from pages import GPT2
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

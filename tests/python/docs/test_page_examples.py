@@ -15,6 +15,8 @@ import pytest
 import initializers
 from initializers import HeNormal, RandomNormal, deserialize, get, serialize
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = {
     "RandomNormal": "RandomNormal(mean=0.0, stddev=1.0)",
     "RandomUniform": "RandomUniform(minval=0.0, maxval=1.0)",

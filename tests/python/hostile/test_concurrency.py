@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 import initializers
 from initializers import RandomNormal, RandomUniform, TruncatedNormal
 
+pytestmark = pytest.mark.slow
+
 # Several chunks of 2 MiB: the pool has work.
 LARGE = (3001, 1009)
 # Half a second for 2^26 elements on one thread: the slowest sampler.

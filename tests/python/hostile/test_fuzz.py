@@ -10,6 +10,8 @@ import pytest
 import fuzz_python
 from initializers import Dirac, GlorotNormal, Orthogonal, Sparse, Zeros
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("target", fuzz_python.TARGETS)
 def test_nothing_but_results_and_errors(target: str, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from initializers import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, digest
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (3001, 1009)  # several chunks of 2 MiB
 NORMAL = RandomNormal(seed=3)
 SLOW = "initializers.TruncatedNormal(bounds=(-1.0, 3.0), seed=1)"

@@ -12,6 +12,8 @@ import pytest
 
 import initializers
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(initializers.__file__).parent
 
 HOSTILE: list[Any] = [

@@ -51,6 +51,7 @@ def test_memory_is_used_again() -> None:
     assert np.array_equal(RandomNormal(seed=2)(SHAPE, out=again), wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "refer",
     [

@@ -15,6 +15,7 @@ from initializers import HeNormal, RandomNormal, Recipe, propagate
 from initializers.propagation import Layer, Propagation
 
 
+@pytest.mark.slow
 def test_he_keeps_the_scale_through_relu() -> None:
     result = propagate("he_normal", depth=20, widths=512, seed=1)
     assert result.verdict.startswith("stable: over 19 layers")
@@ -26,6 +27,7 @@ def test_he_keeps_the_scale_through_relu() -> None:
         assert layer.gradient_theory == pytest.approx(1, rel=0.02), layer.name
 
 
+@pytest.mark.slow
 def test_theory_is_the_mean_over_seeds() -> None:
     results = [propagate("glorot_normal", depth=6, activation="relu", seed=i) for i in range(12)]
     for i in range(6):

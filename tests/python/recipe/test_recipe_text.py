@@ -100,6 +100,7 @@ initializer = "zeros"
 """
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(RECIPES)
 @example({"rules": [LINES], "seed": 1, "comment": "\n\n"})
@@ -287,6 +288,7 @@ def test_malformed_json(text: str, message: str) -> None:
         Recipe.from_json(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_broken_text_is_an_error_or_a_recipe(data: Any) -> None:
