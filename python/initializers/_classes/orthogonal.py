@@ -135,7 +135,7 @@ def orthogonalize(matrix: ArrayLike) -> NDArray[Any]:
     """
     if is_masked(matrix):
         raise TypeError(
-            "`matrix` must not have a mask, which would be lost: pass `matrix.filled(...)` or "
+            "`matrix` must have no mask, which would be lost: pass `matrix.filled(...)` or "
             f"`matrix.data`, received: {show(matrix)}"
         )
     array = np.asarray(matrix)

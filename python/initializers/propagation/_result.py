@@ -112,7 +112,7 @@ class Propagation:
         Ratios stay those to the first layer of the model.
 
         Raises:
-            TypeError: If `pattern` is no string.
+            TypeError: If `pattern` is not a string.
             ValueError: If no layer fits.
         """
         if not isinstance(pattern, str):

@@ -302,7 +302,7 @@ class Recipe:
         """Return a recipe from TOML.
 
         Raises:
-            TypeError: If `text` is no string.
+            TypeError: If `text` is not a string.
             ValueError: If it is malformed, or not a recipe; the message names the place.
         """
         return cls._from_text(text, _text.read_toml)
@@ -312,7 +312,7 @@ class Recipe:
         """Return a recipe from JSON.
 
         Raises:
-            TypeError: If `text` is no string.
+            TypeError: If `text` is not a string.
             ValueError: If it is malformed, or not a recipe; the message names the place.
         """
         return cls._from_text(text, _text.read_json)

@@ -54,7 +54,7 @@ def patch(seed: int) -> Iterator[None]:
         seed: An integer in `[-2**127, 2**127)`.
 
     Raises:
-        TypeError: If `seed` is no integer.
+        TypeError: If `seed` is not an integer.
         ValueError: If it is out of range.
 
     Warns:
