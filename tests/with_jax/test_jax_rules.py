@@ -198,7 +198,7 @@ def test_factories_with_arguments() -> None:
 
 
 def test_a_recipe_is_data() -> None:
-    with pytest.raises(TypeError, match="must be data, such as 'he_normal', not what a factory of"):
+    with pytest.raises(TypeError, match="must be data, such as 'he_normal', not the result of a"):
         Recipe({"*": initializers.jax.he_normal()}, seed=1)
 
 
@@ -215,5 +215,5 @@ def test_factories_of_jax_are_refused() -> None:
             init_tree(tree, {"*": given}, 1)
         with pytest.raises(TypeError, match="JAX's own"):
             init_tree(tree, lambda name, shape, given=given: given, 1)  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"what a factory returns, `he_normal\(…\)`, received the"):
+    with pytest.raises(TypeError, match=r"the result of a factory, `he_normal\(…\)`, received the"):
         init_tree(tree, {"*": initializers.jax.he_normal}, 1)

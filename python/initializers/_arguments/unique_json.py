@@ -30,7 +30,7 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {show(key)} must stand once in an object, received twice")
+            raise ValueError(f"the key {show(key)} must occur once in an object, received twice")
         if not key.isascii():
             key.encode()  # a lone surrogate is not Unicode text
         found[key] = value

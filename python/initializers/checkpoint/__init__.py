@@ -1,4 +1,4 @@
-"""Checkpoints: a recipe's weights written to safetensors files larger than memory, and verified.
+"""Checkpoints: write the weights of a recipe to safetensors files of any size, and verify them.
 
 >>> from initializers import Recipe, checkpoint
 >>> recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=2024, convention="torch")

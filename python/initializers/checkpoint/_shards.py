@@ -1,4 +1,4 @@
-"""Which weight lies where in the files of a checkpoint."""
+"""The layout of a checkpoint: which file holds which weight, and where."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .._filling import AnyFill, cut
 from .._memory.limit import exceeds_memory
 from ..recipe._plan import Weight
 
-# The keys of what a file says beside its tensors.
+# The keys of a file's metadata.
 VERSION_KEY = "initializers.stream_version"
 SEED_KEY = "initializers.seed"
 RECIPE_KEY = "initializers.recipe"
@@ -43,11 +43,11 @@ class Shard:
     """One file.
 
     Attributes:
-        file: Its path.
-        weights: The weights in it, in their order.
+        file: The file's path.
+        weights: The weights in the file, in order.
         header: The bytes before the data.
-        begin: The bytes of data in the files before it.
-        end: The same with its own.
+        begin: The number of bytes of data in all files before this one.
+        end: `begin` plus the bytes of data in this file.
     """
 
     file: Path
@@ -58,23 +58,23 @@ class Shard:
 
     @property
     def partial(self) -> Path:
-        """Its path until the whole checkpoint is on the disk."""
+        """The file's temporary path, until the whole checkpoint is on the disk."""
         return add_suffix(self.file, PARTIAL)
 
     @property
     def size(self) -> int:
-        """The bytes of the file."""
+        """The size of the file in bytes."""
         return len(self.header) + self.end - self.begin
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All files.
+    """The files of a checkpoint.
 
     Attributes:
-        base: The path that the names of all files are made from.
+        base: The path from which the names of all files are derived.
         shards: The files with weights.
-        index: The path and the text of the index, or None for a single file.
+        index: The path and text of the index; None for a single file.
     """
 
     base: Path
@@ -83,12 +83,12 @@ class Layout:
 
     @property
     def target(self) -> Path:
-        """The path of the file that leads to all others."""
+        """The path of the index, or of the only file."""
         return self.index[0] if self.index else self.shards[0].file
 
     @property
     def total(self) -> int:
-        """The bytes of all weights."""
+        """The size of all weights in bytes."""
         return self.shards[-1].end
 
     @property
@@ -98,7 +98,7 @@ class Layout:
         return {shard.file for shard in self.shards}.union(index)
 
     def find_existing(self, suffix: str = "") -> set[Path]:
-        """Return the files of any checkpoint of that path that there are, whatever its shards."""
+        """Return the existing files of any checkpoint with this base, whatever its shards."""
         stem = self.base.name.removesuffix(SUFFIX)
         name = re.compile(
             rf"{re.escape(stem)}(-\d{{5,}}-of-\d{{5,}})?{re.escape(SUFFIX)}(\.index\.json)?"
@@ -111,7 +111,7 @@ class Layout:
 
 
 def add_suffix(path: Path, suffix: str) -> Path:
-    """Return the path beside `path` whose name has one more suffix."""
+    """Return `path` with one more suffix."""
     return path.with_name(path.name + suffix)
 
 
@@ -122,19 +122,19 @@ def lay_out(
     most: int | str | None,
     conventions: Mapping[str, str | None],
 ) -> Layout:
-    """Return where everything goes.
+    """Return the layout of a checkpoint.
 
-    The files are filled in the order of the weights, none beyond `most` bytes of weights unless one
-    weight alone has more. In a file the widest dtypes come first: so all tensors are aligned.
+    Weights go into the files in their order. No file exceeds `most` bytes of weights, unless a
+    single weight does. Within a file the widest dtypes come first, so all tensors are aligned.
 
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If it has a wrong value, or the format lacks a dtype.
-        OSError: If the folder in which a file or a new folder belongs is missing, or no folder.
+        OSError: If the parent folder is missing or not a folder.
     """
     base = find_base(path)
     metadata = {
-        "format": "pt",  # without it the transformers library does not load a file
+        "format": "pt",  # transformers does not load a file without it
         VERSION_KEY: str(STREAM_VERSION),
         SEED_KEY: str(recipe.seed),
         RECIPE_KEY: recipe.to_json(),
@@ -166,7 +166,7 @@ def lay_out(
 
 
 def list_pieces(weight: Weight, most: int) -> Iterator[tuple[Shape, Shape, int, int]]:
-    """Return start, shape, first byte and size of blocks, of at most so many bytes, in C order."""
+    """Yield start, shape, first byte and size of pieces of at most `most` bytes, in C order."""
     itemsize = _itemsize(weight)
     for place in cut(weight.shape, max(most // itemsize, 1)):
         start = tuple(part.start for part in place)
@@ -176,28 +176,28 @@ def list_pieces(weight: Weight, most: int) -> Iterator[tuple[Shape, Shape, int, 
 
 
 def piece_size(weight: Weight, most: int) -> int:
-    """Return the most bytes of one piece of a weight, or of a tensor of a stack that is whole."""
+    """Return the most bytes of a piece: all of a weight (or stacked tensor) that is made whole."""
     if not is_made_whole(weight):
         return most
     return weight.parts[0].nbytes if weight.parts else weight.nbytes
 
 
 def is_made_whole(weight: Weight) -> bool:
-    """Whether a weight is not made in pieces, each of which would cost as much."""
+    """Return whether a weight is made whole: each of its pieces would cost as much as all of it."""
     initializer = weight.initializer
     return not isinstance(initializer, ArrayInitializer) or initializer._costly_blocks
 
 
 def plan(weight: Weight) -> AnyFill:
-    """Return what fills a weight.
+    """Return the fill of a weight.
 
     Raises:
         ValueError: If its initializer has no values for its shape or dtype.
-        MemoryError: If it is made whole, and that takes more memory than there is.
+        MemoryError: If it must be made whole, which takes more memory than there is.
     """
     fill = weight.plan_fill()
     if is_made_whole(weight):
-        one = weight.parts[0] if weight.parts else weight  # of a stack one after another
+        one = weight.parts[0] if weight.parts else weight  # a stack is made tensor by tensor
         work = (8 if one.dtype == "float64" else 4) * one.size
         needed = one.nbytes * (2 if one.permute else 1) + work
         if exceeds_memory(needed):
@@ -209,7 +209,7 @@ def plan(weight: Weight) -> AnyFill:
 
 
 def parse_size(size: int | str) -> int:
-    """Return a number of bytes, given as such or with a unit: `"5GB"`, `"500MB"`, `"2GiB"`.
+    """Return a number of bytes from an integer or a text such as `"5GB"`, `"500MB"` or `"2GiB"`.
 
     Raises:
         TypeError: If it is neither an integer nor a string.
@@ -230,12 +230,12 @@ def parse_size(size: int | str) -> int:
 
 
 def find_base(path: str | os.PathLike[str]) -> Path:
-    """Return the path of the single file of a checkpoint: of a folder, `model.safetensors` in it.
+    """Return the path of a checkpoint's single file: for a folder, `model.safetensors` in it.
 
     Raises:
         TypeError: If `path` is not a path.
-        ValueError: If it is another file or an index.
-        OSError: If the folder in which it belongs is missing, or no folder.
+        ValueError: If it is a file with another suffix, or an index.
+        OSError: If the parent folder is missing or not a folder.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"`path` must be a path, received: {show(path)}")

@@ -1,4 +1,4 @@
-"""Whether a checkpoint is, byte for byte, what its recipe says."""
+"""Verifies a checkpoint: compares every byte with the values of its recipe."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from ._shards import RECIPE_KEY, VERSION_KEY, Shard, is_made_whole, list_pieces,
 
 Kind: TypeAlias = tuple[Shape, str]
 
-# Pieces that are compared at once, and the most bytes of one.
+# The number of pieces that are compared at the same time, and the most bytes of a piece.
 _JOBS = 4
 _PIECE = 8 << 20
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first element of a tensor that is not what the recipe says.
+    """The first element of a tensor that differs from the recipe.
 
     Attributes:
         name: The tensor's name.
-        index: The place of the element.
-        expected: What the recipe says.
-        found: What the file has.
+        index: The index of the element.
+        expected: The recipe's value.
+        found: The file's value.
     """
 
     name: str
@@ -63,13 +63,13 @@ class Report:
 
     Attributes:
         path: The file, or the index of several.
-        tensors: The number of tensors whose every byte was compared.
-        bytes: The number of these bytes.
-        missing: The names of tensors that are not there.
-        extra: The names of tensors that should not be there.
-        mismatched: For a tensor of another shape or dtype, what must be and what was found, in the
-            order of the model.
-        differences: Of each other tensor that differs, the first element that does.
+        tensors: The number of tensors that were compared byte by byte.
+        bytes: The number of bytes that were compared.
+        missing: The names of tensors that the file lacks.
+        extra: The names of tensors that do not belong to the model.
+        mismatched: The expected and the found shape and dtype of each tensor where they differ, in
+            the order of the model.
+        differences: The first differing element of each other tensor that differs.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether everything is as the recipe says."""
+        """Whether the checkpoint equals the recipe."""
         return not (self.missing or self.extra or self.mismatched or self.differences)
 
     def __str__(self) -> str:
@@ -110,29 +110,28 @@ def verify(
     convention: Convention | None = None,
     partial: bool = False,
 ) -> Report:
-    """Compare every byte of a checkpoint with what the recipe says, piece by piece.
+    """Compare every byte of a checkpoint with the values of a recipe, piece by piece.
 
     Args:
         path: A safetensors file, an index of several, or a folder with `model.safetensors` or
             `model.safetensors.index.json`.
-        recipe: The `Recipe`; None: the one that is written in the file.
-        specs: The model, anything that `Recipe.plan` takes, to find tensors that are missing or
-            have another shape or dtype. None: the tensors, shapes and dtypes that the files and
-            the index have, and the rules ask for.
+        recipe: The `Recipe`; None: the recipe in the file's metadata.
+        specs: The model, as for `Recipe.plan`: finds tensors that are missing or have another shape
+            or dtype. None: the tensors, shapes and dtypes of the files and the index.
         progress: Called as `progress(done, total)` with numbers of bytes.
-        convention: How the weights are laid out, if neither the recipe, `specs` nor the file tell.
-            None for a recipe in the file, which is used with the convention that the file records.
-        partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
+        convention: The convention of the weights, if neither the recipe, `specs` nor the file state
+            it. Must be None for the recipe in the file: the file records its convention.
+        partial: Whether `specs` is part of a model: rules may then match no weight.
 
     Returns:
         A report; its `ok` is True if the checkpoint matches.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If a file is malformed or has no recipe, was written with another version of
+        ValueError: If a file is malformed, lacks a recipe or was written with another version of
             the stream, or the recipe does not fit the tensors.
         OSError: If a file cannot be read.
-        MemoryError: If there is no memory for a weight that must be made whole.
+        MemoryError: If there is not enough memory for a weight that must be made whole.
     """
     if recipe is not None:
         check_recipe(recipe)
@@ -157,9 +156,9 @@ def verify(
     else:
         known = {name: spec.convention or recorded.get(name) for name, spec in found.items()}
     found = {name: replace(spec, convention=known[name]) for name, spec in found.items()}
-    # A single shard may have no weight for some rules.
+    # A single shard may lack the weights of some rules.
     weights = recipe.plan(found, convention, partial or specs is None).weights
-    # A tensor that does not lie where the index says is as good as missing.
+    # A tensor that is not in the file that the index names counts as missing.
     listed = {each: tensor.file for each, tensor in stored.tensors.items()} | (stored.listed or {})
     tensors = {each: it for each, it in stored.tensors.items() if listed[each] == it.file}
     mismatched: dict[str, tuple[Kind, Kind]] = {}
@@ -199,8 +198,8 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
 
     Raises:
         TypeError: If `path` is not a path.
-        ValueError: If a file is malformed, has no recipe, or one of another version of the stream,
-            or the files of an index have different recipes.
+        ValueError: If a file is malformed, lacks a recipe or has one of another version of the
+            stream, or the files of an index have different recipes.
         OSError: If a file cannot be read.
 
     Examples:
@@ -225,7 +224,7 @@ def _parse_recipe(path: str | os.PathLike[str], stored: Stored) -> Recipe:
 
 
 def check_recipe(recipe: object) -> Recipe:
-    """Return `recipe` if it is one."""
+    """Return `recipe` if it is a `Recipe`."""
     if not isinstance(recipe, Recipe):
         raise TypeError(
             "`recipe` must be a Recipe (`Recipe.for_model` returns published ones), "
@@ -241,7 +240,7 @@ def check_progress(progress: object) -> None:
 
 
 def is_whole(path: Path, shard: Shard, progress: Callable[[int, int], None] | None = None) -> bool:
-    """Return whether a file has, byte for byte, the contents of a shard."""
+    """Return whether a file holds the contents of a shard, byte for byte."""
     if not path.is_file():
         return False
     try:
@@ -268,9 +267,9 @@ def _list_specs(stored: Stored) -> dict[str, Spec]:
 def _compare_all(
     pairs: list[tuple[Weight, StoredTensor]], progress: Callable[[int, int], None] | None
 ) -> Iterator[Difference]:
-    """Compare all tensors, those in pieces first, several pieces at a time.
+    """Compare all tensors, several pieces at a time; yield the first difference of each piece.
 
-    Yields the first difference of each piece.
+    Tensors that must be made whole come last.
     """
     done, total = 0, sum(tensor.size for _, tensor in pairs)
     waiting: deque[tuple[Future[Difference | None], int]] = deque()
@@ -299,7 +298,7 @@ def _compare_all(
             if not is_made_whole(weight):
                 yield from compare(weight, tensor, _JOBS + 1)
         for weight, tensor in pairs:
-            if is_made_whole(weight):  # one at a time: each may take much memory
+            if is_made_whole(weight):  # one at a time, as each may take much memory
                 yield from compare(weight, tensor, 1)
         while waiting:
             yield from take()
@@ -344,7 +343,7 @@ def _describe(
     weight: Weight, place: int, wanted: NDArray[np.uint8], found: NDArray[np.uint8], byte: int
 ) -> Difference:
     dtype = look_up(weight.dtype).numpy
-    low = byte - byte % dtype.itemsize  # pieces begin and end between elements
+    low = byte - byte % dtype.itemsize  # no element crosses the border of two pieces
 
     def value(data: NDArray[np.uint8]) -> Any:
         return data[low : low + dtype.itemsize].view(dtype.newbyteorder("<"))[0].item()

@@ -1,4 +1,4 @@
-"""Writing a checkpoint, piece by piece."""
+"""Writes a checkpoint piece by piece."""
 
 from __future__ import annotations
 
@@ -37,52 +37,52 @@ def write(
     convention: Convention | None = None,
     partial: bool = False,
 ) -> Path:
-    """Write the weights that a recipe gives to a model as a safetensors file, or several.
+    """Initialize a model by a recipe and write its weights to one safetensors file or several.
 
-    The values are those of `recipe.init(specs)`, and of the adapters; but they are made and written
-    piece by piece, in about 100 MB of memory however large the model is. Weights whose blocks cost
-    as much as the whole, such as `Orthogonal` and `Sparse`, are made whole one by one: they take
-    their own bytes, twice if the recipe transposes them, and 4 an element (8 of float64) for the
-    work.
+    The values equal those of `recipe.init(specs)` and of the adapters. They are made and written
+    piece by piece, in about 100 MB of memory, however large the model is. Weights whose blocks cost
+    as much as the whole, such as `Orthogonal` and `Sparse`, are made whole, one by one. Such a
+    weight takes its own size in memory, twice if the recipe transposes it, plus 4 bytes per element
+    (8 for float64) of working memory.
 
-    Files are written as `<name>.partial`, and renamed when all of them are on the disk: a crash, a
-    kill or a full disk leaves partial files, which no reader takes for a checkpoint. The metadata
-    of each file has the stream's version, the seed, the recipe and the convention by which the
-    weights are laid out.
+    Files are written as `<name>.partial`, and renamed when all of them are on the disk. A crash, a
+    kill or a full disk leaves only partial files, which no reader mistakes for a checkpoint. The
+    metadata of each file holds the stream's version, the seed, the recipe and the convention of the
+    weights.
 
     Args:
         recipe: A `Recipe`.
-        specs: The model: anything that `Recipe.plan` takes.
-        path: The file, which ends with `.safetensors`. Any other path is a folder, which is made if
-            it is missing and gets `model.safetensors`. The folder around it must exist.
-        max_shard_size: The most bytes of weights in one file, a number or a size such as `"5GB"`,
-            unless one weight alone has more. Files are then named
-            `model-00001-of-00003.safetensors`, and `model.safetensors.index.json` says which weight
-            lies in which, as Hugging Face has it; if one file is enough it is named as without.
-            None: one file.
-        resume: Whether to keep the files that an interrupted call with the same arguments finished,
-            or that are all there already. Each is first compared, byte for byte, with the recipe,
-            which takes about as long as making it. A file that was not finished is made anew.
-        overwrite: Whether to replace a checkpoint that is there, all of its files. It stays until
-            the new one is whole.
+        specs: The model, as for `Recipe.plan`.
+        path: The file, which ends with `.safetensors`. Any other path is a folder, which is created
+            if it is missing and gets `model.safetensors`. Its parent folder must exist.
+        max_shard_size: The most bytes of weights in one file, a number or a size such as `"5GB"`. A
+            single larger weight gets its own file. Several files are named as Hugging Face names
+            them: `model-00001-of-00003.safetensors` and so on, and `model.safetensors.index.json`
+            lists the file of each weight. If one file is enough, it is named as without this
+            argument. None: one file.
+        resume: Whether to keep the files that a call with the same arguments finished, some or all.
+            Each is first compared with the recipe, byte for byte, which takes about as long as
+            making it. Unfinished files are written again.
+        overwrite: Whether to replace an existing checkpoint with all its files. It stays in place
+            until the new one is complete.
         progress: Called as `progress(done, total)` with numbers of bytes, compared or written.
-        convention: How the weights are laid out, if neither the recipe nor `specs` tell: `"torch"`
-            or `"keras"`; it is needed for plain shapes where values depend on it.
-        partial: Whether `specs` are a part of a model, so that rules may match none of its weights.
+        convention: The convention of the weights, `"torch"` or `"keras"`, if neither the recipe nor
+            `specs` state it. Plain shapes need it if values depend on it.
+        partial: Whether `specs` is part of a model: rules may then match no weight.
 
     Returns:
         The path of the file, or of the index if there are several.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, a weight cannot be filled, no rule takes it, a
-            rule takes none, or the format lacks a dtype; or to resume would be to discard a
-            finished file of another recipe.
-        FileExistsError: If there is a checkpoint already.
+        ValueError: If an argument has a wrong value, a weight cannot be filled or matches no rule,
+            a rule matches no weight, the format lacks a dtype, or resuming would discard a finished
+            file of another recipe.
+        FileExistsError: If the checkpoint exists already.
         FileNotFoundError: If the folder around `path` does not exist.
-        BlockingIOError: If another process or thread is writing it.
+        BlockingIOError: If another process or thread is writing the checkpoint.
         MemoryError: If a weight that must be made whole takes more memory than there is.
-        OSError: If the disk has not enough space, or a file cannot be written.
+        OSError: If the disk does not have enough space, or a file cannot be written.
     """
     return write_counted(
         recipe, specs, path, max_shard_size, resume, overwrite, progress, convention, partial
@@ -138,7 +138,7 @@ def _has_index(layout: Layout) -> bool:
 
 
 def _keeps(path: Path, shard: Shard, layout: Layout, progress: Progress) -> bool:
-    """Return whether a file need not be written: only its bytes tell, not its name or size."""
+    """Return whether a file can be kept. Its bytes decide; its name and size prove nothing."""
 
     def note(done: int, _: int) -> None:
         if progress is not None:
@@ -191,11 +191,11 @@ def _write(layout: Layout, resume: bool, overwrite: bool, progress: Progress) ->
 
 
 def _check_partials(layout: Layout, partials: set[Path]) -> None:
-    """Raise ValueError if a finished partial file is of something else, and would be discarded."""
+    """Raise ValueError if a finished partial file of another recipe would be discarded."""
     headers = {shard.partial: shard.header for shard in layout.shards}
     for partial in sorted(filter(filesystem.is_own, partials)):
         try:
-            read_headers(partial)  # it has a header only if it is finished
+            read_headers(partial)  # only a finished file has a header
             with partial.open("rb") as file:
                 header = file.read(8)
                 header += file.read(int.from_bytes(header, "little"))
@@ -210,7 +210,7 @@ def _check_partials(layout: Layout, partials: set[Path]) -> None:
 
 
 def _check_space(layout: Layout, missing: list[Shard], stale: set[Path]) -> None:
-    """Raise OSError if the files do not fit on the disk when the stale ones are removed."""
+    """Raise OSError if the missing files do not fit on the disk without the stale ones."""
     needed = sum(shard.size for shard in missing)
     freed = sum(getattr(os.lstat(path), "st_blocks", 0) * 512 for path in stale)
     free = shutil.disk_usage(layout.base.parent).free + freed
@@ -224,11 +224,11 @@ def _check_space(layout: Layout, missing: list[Shard], stale: set[Path]) -> None
 
 
 def _write_shard(shard: Shard, total: int, progress: Progress) -> None:
-    """Write a partial file to the disk."""
+    """Write a shard's partial file to the disk."""
     with filesystem.new_file(shard.partial) as descriptor:
         filesystem.reserve(descriptor, shard.size)
         _write_data(shard, descriptor, total, progress)
-        # The header comes last: until then nobody can read the file.
+        # The header comes last: without it nobody can read the file.
         filesystem.write_all(descriptor, shard.header, 0)
 
 
@@ -256,10 +256,10 @@ def _write_data(shard: Shard, descriptor: int, total: int, progress: Progress) -
 def _publish(layout: Layout, unnamed: list[Shard], old: set[Path]) -> None:
     """Rename the finished files, the index last.
 
-    Nothing ever leads from an old index to new files: it is gone from the disk before.
+    An old index never refers to new files: it is removed from the disk first.
     """
     folder = layout.base.parent
-    filesystem.sync_folder(folder)  # the new files can be found before anything old goes
+    filesystem.sync_folder(folder)  # the new files must be on the disk before old ones are removed
     replaced = {shard.file for shard in unnamed}
     shards = {path for path in old - replaced if "-of-" in path.name[len(layout.base.stem) :]}
     leading = old - replaced - shards
@@ -282,7 +282,7 @@ def _publish(layout: Layout, unnamed: list[Shard], old: set[Path]) -> None:
 
 
 def _explain(error: BaseException, layout: Layout, done: int) -> None:
-    """Let an interruption say what is left, and how to go on."""
+    """Make the error of an interruption say which files are left, and how to continue."""
     left = (
         f"{part_text(done, layout.total)} are kept, `resume=True` continues"
         if done

@@ -1,4 +1,4 @@
-"""A model's initialization in one small piece of data: which weight gets what, and one seed."""
+"""Recipes: the initialization of a whole model as data, rules by weight name and one seed."""
 
 from .._arguments.specs import Spec
 from .._public import publish

@@ -1,4 +1,4 @@
-"""Whether rules and weights fit each other: a rule for every weight, a weight for every rule."""
+"""Checks that every weight has a rule and every rule a weight."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .._arguments.checks import find_nearest, show_text
 
 NUMBER = re.compile("[0-9]+")
 
-# Limits of names in messages and tables: names hold time stamps and hashes, and can come from an
-# untrusted file. Digits of the longest number that is read, runs of numbers, characters of a name.
+# Limits of names in messages and tables: names can hold time stamps and hashes, and can come from
+# an untrusted file. The most digits of a number, runs of numbers, and characters of a name.
 _MOST_DIGITS = 18
 _MOST_RUNS = 20
 _LONGEST_NAME = 200
 
 
 class Entry(Protocol):
-    """A rule of a list of rules, the first of which that matches a name counts."""
+    """A rule of a list. The first rule that matches a name applies to it."""
 
     @property
     def pattern(self) -> str | None:
@@ -27,7 +27,7 @@ class Entry(Protocol):
 
     @property
     def label(self) -> str:
-        """The pattern as messages show it."""
+        """The pattern for messages."""
 
     @property
     def optional(self) -> bool:
@@ -38,7 +38,7 @@ class Entry(Protocol):
 
 
 def find(entries: Sequence[Entry], name: str) -> int | None:
-    """Return the place of the first rule that matches a name, or None."""
+    """Return the position of the first rule that matches a name, or None."""
     for place, entry in enumerate(entries):
         if entry.matches(name):
             return place
@@ -53,14 +53,14 @@ def assign(
     partial: bool = False,
     subject: str = "`rules`",
 ) -> list[int]:
-    """Return for every name the place of its rule.
+    """Return the position of the rule of each name.
 
     Args:
         entries: The rules.
         names: The names of the weights.
-        others: Names that need no rule, but are what a rule may be for.
-        partial: Whether the weights are a part of a model: a rule may then match none of them.
-        subject: What the message calls the rules.
+        others: Names that need no rule, but that a rule may match.
+        partial: Whether the weights are part of a model: a rule may then match none of them.
+        subject: The rules' name in messages.
 
     Raises:
         ValueError: If a weight has no rule, or a rule no weight. The message lists all of them.
@@ -131,7 +131,7 @@ def _nearest_end(pattern: str, names: Collection[str]) -> str:
 
 
 def merge_names(names: list[str]) -> str:
-    """Return `"h.{0-10,12}.bias"` for names that differ in numbers only."""
+    """Return `"h.{0-10,12}.bias"` for names that differ only in numbers."""
     numbers = iter([set(column) for column in zip(*map(NUMBER.findall, names), strict=True)])
 
     def write(match: re.Match[str]) -> str:
@@ -151,7 +151,7 @@ def _shorten(text: str) -> str:
 
 
 def _list_runs(numbers: list[int]) -> Iterator[str]:
-    """Yield the runs of consecutive integers, `"0-10"` and `"12"`, of sorted ones."""
+    """Yield the runs of consecutive integers, such as `"0-10"` and `"12"`, of a sorted list."""
     first = last = numbers[0]
     for number in [*numbers[1:], -1]:
         if number == last + 1:

@@ -1,4 +1,4 @@
-"""Initializers of rules: which are data that a file can hold, and how they are written."""
+"""Initializers of rules as data: which ones a file can hold, and their text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .._classes.registry import key_of
 from .._classes.serialization import get, serialize
 from .._classes.variance_scaling import VarianceScaling
 
-# The module of the factories of JAX's initializers, and of the functions that they return.
+# The module of our JAX factories and of the functions that they return.
 _JAX = "initializers.jax"
 
 
 def as_data(initializer: Any) -> Any:
-    """Return the initializer that a recipe's file would give back: of this package or registered.
+    """Return the initializer as a recipe's file would give it back: ours or a registered one.
 
     Raises:
         TypeError: If it cannot be written.
@@ -25,8 +25,8 @@ def as_data(initializer: Any) -> Any:
     """
     if _is_from_factory(initializer):
         raise TypeError(
-            "`initializer` of a recipe must be data, such as 'he_normal', not what a factory of "
-            f"initializers.jax returns, received: {show(initializer)}"
+            "`initializer` of a recipe must be data, such as 'he_normal', not the result of a "
+            f"factory of initializers.jax, received: {show(initializer)}"
         )
     config = serialize(initializer)
     seed = getattr(initializer, "_init_seed", None)
@@ -39,7 +39,7 @@ def as_data(initializer: Any) -> Any:
 
 
 def describe(initializer: Any) -> tuple[str, dict[str, Any]]:
-    """Return the name of an initializer, and the arguments that differ from their defaults.
+    """Return the name of an initializer and the arguments that differ from their defaults.
 
     Raises:
         TypeError: If it cannot be written as data.
@@ -53,7 +53,7 @@ def describe(initializer: Any) -> tuple[str, dict[str, Any]]:
     key = key_of(type(initializer), "")
     is_ours = key.startswith("initializers>")
     parameters = inspect.signature(type(initializer)).parameters
-    # The defaults of other classes may change, so all arguments are written; TOML has no null.
+    # All arguments of foreign classes are written, as their defaults may change. TOML has no null.
     return data["class_name"] if is_ours else key, {
         name: value
         for name, value in data["config"].items()
@@ -71,9 +71,9 @@ def summarize(initializer: Any) -> str:
     """Return an initializer as tables show it, such as `"RandomNormal(stddev=0.02)"`."""
     try:
         name, config = describe(initializer)
-    except TypeError:  # no data, such as a function of another module
+    except TypeError:  # not data, such as a function of another module
         return show(initializer)
-    # An array is shorter as what it is than as its configuration.
+    # The repr of an array is shorter than its configuration.
     values = {key: getattr(initializer, key, value) for key, value in config.items()}
     given = (
         f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={show(value)}"
@@ -83,7 +83,7 @@ def summarize(initializer: Any) -> str:
 
 
 def identify(initializer: Any) -> object:
-    """Return text that is equal for equal initializers (1 is not 1.0); else the object."""
+    """Return text that is equal for equal initializers (1 and 1.0 differ), or else the object."""
     if isinstance(initializer, FunctionType):
         return initializer
     try:
@@ -93,7 +93,7 @@ def identify(initializer: Any) -> object:
 
 
 def refuse_jax(initializer: object) -> None:
-    """Raise TypeError for an initializer of JAX, and for a factory of ours that was not called."""
+    """Raise TypeError for an initializer of JAX, or for a factory of ours that was not called."""
     module = getattr(initializer, "__module__", None) or ""
     if not callable(initializer) or not isinstance(module, str):
         return
@@ -105,13 +105,13 @@ def refuse_jax(initializer: object) -> None:
         )
     if module.startswith(_JAX) and not _is_from_factory(initializer):
         raise TypeError(
-            f"`initializer` must be what a factory returns, `{name}(…)`, received the factory: "
+            f"`initializer` must be the result of a factory, `{name}(…)`, received the factory: "
             f"{show(initializer)}"
         )
 
 
 def make_from_factory(initializer: Any, shape: Shape) -> Any:
-    """Return the initializer that a factory of `initializers.jax` means for a shape."""
+    """Return the initializer of a factory of `initializers.jax` for a shape."""
     if not _is_from_factory(initializer):
         return initializer
     made = initializer.maker(shape, 0)
@@ -119,7 +119,7 @@ def make_from_factory(initializer: Any, shape: Shape) -> Any:
         rank = len(shape)
         kernel = tuple(range(rank - 2))
         if (made.input_axes, made.output_axes) == ((*kernel, rank - 2), (*kernel, rank - 1)):
-            # JAX's default axes are those of a kernel: then the weight's convention counts.
+            # JAX's default axes mean a kernel. So the weight's convention decides the axes.
             return VarianceScaling(made.scale, made.mode, made.distribution)
     return made
 

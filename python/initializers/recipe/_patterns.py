@@ -1,4 +1,4 @@
-"""Patterns of weight names: globs, and regular expressions that are matched in linear time."""
+"""Patterns of weight names: globs, and regular expressions that match in linear time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Pattern:
 
     Raises:
         TypeError: If `text` is not a string.
-        ValueError: If it is not Unicode text, or not an expression that the engine reads.
+        ValueError: If it is not Unicode text, or the engine cannot read the expression.
     """
 
     text: str
@@ -42,7 +42,7 @@ class Pattern:
 
         Raises:
             TypeError: If `name` is not a string.
-            ValueError: If it is not Unicode text, as with half of a surrogate pair.
+            ValueError: If it is not Unicode text, such as a lone surrogate.
         """
         check_text("name", name)
         if self.regex:
@@ -52,7 +52,7 @@ class Pattern:
 
 
 def read_pattern(pattern: Any) -> Pattern:
-    """Return the pattern that a string (a glob) or a compiled expression means.
+    """Return the pattern of a string (a glob) or of a compiled expression.
 
     Raises:
         TypeError: If `pattern` is neither.

@@ -1,4 +1,4 @@
-"""Which rule of a recipe applies to which weight of a model."""
+"""Plans: which rule of a recipe applies to which weight of a model."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _Row: TypeAlias = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True)
 class Weight:
-    """What one weight of a model gets.
+    """The initialization of one weight of a model.
 
     Attributes:
-        name: Its name.
+        name: The weight's name.
         shape: Its shape.
         dtype: The name of its dtype.
         initializer: Its initializer, with the seed that belongs to the name.
-        permute: The order of axes in which the values are made, or None for that of the shape:
+        permute: The axis order in which the values are made; None: the shape's own order.
             `weight.transpose(permute)` holds the values of `initializer`.
         stack: The number of leading axes along which separate tensors are stacked.
-        parts: Of a stack its tensors, in C order, with the names and seeds that they have by
-            themselves; `initializer` then has no seed, and `permute` is of one of them.
-        padding: The rows that are zero, whatever the initializer says.
+        parts: The tensors of a stack, in C order, with their own names and seeds. `initializer`
+            then has no seed, and `permute` applies to one tensor.
+        padding: The rows that are zero whatever the initializer says.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Weight:
         return self.size * look_up(self.dtype).numpy.itemsize
 
     def plan_fill(self) -> AnyFill:
-        """Return what fills any block of the weight; a seed that counts is drawn from once.
+        """Return the fill of the weight, for any block. A `SeedGenerator` is drawn from once.
 
         Raises:
             ValueError: If the initializer has no values for the shape or the dtype.
@@ -72,7 +72,7 @@ class Weight:
             kind = look_up(self.dtype)
             return plan_fill(self.initializer, self.shape, kind, self.permute, self.padding)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"weight {self.name!r} cannot be made: {error}") from None
+            raise type(error)(f"weight {self.name!r} cannot be filled: {error}") from None
 
     def _plan_part(self, index: Shape) -> Fill:
         flat = int(np.ravel_multi_index(index, self.shape[: self.stack]))
@@ -92,8 +92,8 @@ class Plan:
     """Which rule of a recipe applies to which weight of a model; its `repr` is a table.
 
     Attributes:
-        weights: What every weight gets, by its name, in the model's order.
-        rules: Each rule, in the recipe's order, with the names of the weights that it applies to.
+        weights: The initialization of every weight by name, in the model's order.
+        rules: Each rule in the recipe's order, with the names of the weights to which it applies.
     """
 
     weights: dict[str, Weight]
@@ -140,7 +140,7 @@ class Plan:
 
 
 def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
-    """Yield a row for all weights whose names differ in numbers only."""
+    """Yield one row for all weights whose names differ only in numbers."""
     groups: dict[tuple[Any, ...], list[Weight]] = {}
     for weight in weights:
         key = (
@@ -158,10 +158,10 @@ def group_weights(weights: Iterable[Weight]) -> Iterator[_Row]:
 
 
 def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
-    """Return the plan of a recipe for a model, or with `partial` for a part of one.
+    """Return the plan of a recipe for a model, or with `partial` for a part of a model.
 
     Raises:
-        ValueError: If it is none: a weight without a rule or values, or a rule without a weight.
+        ValueError: If a weight has no rule or no values, or a rule has no weight.
     """
     named = [(name, spec.shape, spec.convention) for name, spec in specs.items()]
     chosen = ResolvedRules(recipe, recipe.seed).choose_all(named, partial=partial)
@@ -184,7 +184,7 @@ def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
 
 
 def make_weight(rule: Rule, seed: int, name: str, spec: Spec, dtype: str) -> Weight:
-    """Return a weight, or a stack of weights, that a fitted rule fills."""
+    """Return the initialization of a weight, or of a stack, by a fitted rule."""
     shape = spec.shape
     names = list(rule.list_names(name, shape))
     if not rule.stack:

@@ -1,4 +1,4 @@
-"""Published recipes: how the authors of well-known models give weights their first values."""
+"""Published recipes: the initialization of well-known models, as their authors describe it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STDDEV = 0.02
 
 
 def make_published(name: str, numbers: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a recipe by its name, or by that of a model of `model_specs`."""
+    """Return the arguments of the recipe of a name, which may be a model of `model_specs`."""
     check_name("name", name, list_recipes())
     family, given = _MODELS.get(name, (name, {}))
     parameters = inspect.signature(_RECIPES[family]).parameters
@@ -238,7 +238,7 @@ def _check_positive(argument: str, value: object) -> int:
 
 
 def list_recipes() -> list[str]:
-    """Return the names that `Recipe.for_model` takes."""
+    """Return the names that `Recipe.for_model` accepts."""
     return sorted({*_RECIPES, *list_models()})
 
 
@@ -254,7 +254,7 @@ _RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "vit": _vit,
 }
 
-# The recipes of the models that `model_specs` knows, where they are not of the same name.
+# Model of `model_specs` → its recipe and numbers, if the recipe has another name.
 _MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "keras-convnexttiny": ("keras", {}),
     "keras-mobilenetv2": ("keras", {}),

@@ -1,4 +1,4 @@
-"""The recipe: rules for weights by name, and one seed."""
+"""The class `Recipe`: rules for weights by name, and one seed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ._resolve import ResolvedRules, RuleList, parse_recipe_rules
 from ._rule import Rule, check_comment
 from ._sources import SpecsLike, read_specs
 
-# The published recipes that are computed from nothing.
+# The published recipes without numbers.
 PlainName: TypeAlias = Literal[
     "bert",
     "keras",
@@ -38,38 +38,38 @@ PlainName: TypeAlias = Literal[
 
 
 class Recipe:
-    """Everything that the first values of a model depend on: rules by name, and one seed.
+    """The complete initialization of a model: rules by weight name, and one seed.
 
-    The first rule whose pattern matches a weight's whole name says what the weight gets; its seed
-    is `fold_in(seed, name)`. A recipe is data, and nothing in it is ever evaluated or imported: it
-    names initializers of this package, or registered ones, with plain numbers, and is the same as
-    TOML, as JSON and in Python. The torch, JAX and Keras adapters take one wherever they take
+    The first rule whose pattern matches a weight's whole name applies to the weight. The weight's
+    seed is `fold_in(seed, name)`. A recipe is data: nothing in it is ever evaluated or imported. It
+    names initializers of this package, or registered ones, with plain numbers, and means the same
+    in TOML, JSON and Python. The torch, JAX and Keras adapters accept a recipe wherever they accept
     rules.
 
-    A weight's dtype is the rule's; else the recipe's, if the weight is not of integers; else its
-    own; else float32. The adapters fill the arrays that are there, whose dtypes count.
+    A weight has the dtype of its rule; else of the recipe, unless it holds integers; else its own;
+    else float32. The adapters fill existing arrays and keep their dtypes.
 
-    Fans and orthogonal matrices depend on which axes are inputs. Without a `convention`, those of
-    what is filled count: of torch modules, tensors and files of the format "pt" a weight is
-    `(outputs, inputs, *kernel)`, of Keras models and JAX trees a kernel `(*kernel, inputs,
-    outputs)`; plain shapes do not say, so `convention` must be given where values depend on it. A
-    recipe for several frameworks states its convention: with it the values are equal in all.
+    Fans and orthogonal matrices depend on which axes are inputs. Without a `convention`, the model
+    decides: weights of torch modules, tensors and files of the format "pt" are `(outputs, inputs,
+    *kernel)`; kernels of Keras models and JAX trees are `(*kernel, inputs, outputs)`. Plain shapes
+    do not say, so they need `convention` if values depend on it. A recipe for several frameworks
+    should state its convention: the values are then equal in all of them.
 
-    Of the convention `"torch"`, a weight `(outputs, inputs, *kernel)` of two or more dimensions
+    In the convention `"torch"`, a weight `(outputs, inputs, *kernel)` of two or more dimensions
     gets the values of the kernel `(*kernel, inputs, outputs)`, transposed, as by `Rule(initializer,
-    permute=(*range(2, rank), 1, 0))`. What is the same in any layout is made in the weight's own:
-    constants, `Identity`, `RandomNormal`, `RandomUniform`, `TruncatedNormal`, and whatever is told
-    its `input_axes`.
+    permute=(*range(2, rank), 1, 0))`. Initializers that do not depend on the convention are not
+    transposed: constants, `Identity`, `RandomNormal`, `RandomUniform`, `TruncatedNormal`, and any
+    with `input_axes`.
 
     Args:
         rules: A list of `Rule`s with patterns, and of pairs of a pattern (a glob, or an
             `re.compile`d expression) and an initializer, its name, its configuration, or a `Rule`
-            without a pattern; or a mapping from patterns to such.
+            without a pattern; or a mapping from patterns to these.
         seed: An integer in `[-2**127, 2**127)`.
-        dtype: The dtype of float weights whose rule has none; None for the weight's own.
-        convention: `"keras"`, kernels `(*kernel, inputs, outputs)`, or `"torch"`, weights
-            `(outputs, inputs, *kernel)`; None: that of what is filled. A rule may have another.
-        comment: What a reader should know, such as a source.
+        dtype: The dtype of float weights whose rule has none; None: the weight's own dtype.
+        convention: `"keras"`: kernels are `(*kernel, inputs, outputs)`. `"torch"`: weights are
+            `(outputs, inputs, *kernel)`. None: the model decides. A rule may have its own.
+        comment: A comment for readers, such as a source.
 
     Attributes:
         rules: A tuple of `Rule`s.
@@ -137,11 +137,11 @@ class Recipe:
         """Return the published recipe of an architecture; its comments cite the source.
 
         Args:
-            name: `"bert"`, `"gpt2"`, `"keras"` (what Keras's layers do without being told),
+            name: `"bert"`, `"gpt2"`, `"keras"` (the defaults of Keras's layers),
                 `"llama"`, `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"resnet"`,
                 `"t5"` or `"vit"`; or one of `model_specs`.
             seed: An integer in `[-2**127, 2**127)`.
-            **numbers: What the recipe is computed from, such as `layers=12`; see `docs/recipes.md`.
+            **numbers: The numbers of the model, such as `layers=12`; see `docs/recipes.md`.
 
         Raises:
             TypeError: If an argument has a wrong type.
@@ -166,19 +166,19 @@ class Recipe:
         )
 
     def find(self, name: str) -> int | None:
-        """Return the place in `rules` of the first one that matches a name, or None."""
+        """Return the position in `rules` of the first rule that matches a name, or None."""
         return _coverage.find(self.rules, name)
 
     def choose(self, name: str, shape: Shape, convention: Convention | None = None) -> Rule:
-        """Return what the weight of that name and shape gets, as the adapters ask for it.
+        """Return the rule of a weight, fitted to its shape. The adapters call it.
 
         Args:
-            name: Its name.
+            name: The weight's name.
             shape: Its shape.
-            convention: That of what holds the weight, where the recipe does not state one.
+            convention: The convention of the model, used if the recipe does not state one.
 
         Raises:
-            ValueError: If no rule matches it, or its values depend on a convention that is unknown.
+            ValueError: If no rule matches, or the values depend on a convention that is unknown.
         """
         rule = ResolvedRules(self, self.seed).choose(
             name, tuple(shape), check_convention(convention)
@@ -187,12 +187,12 @@ class Recipe:
         return rule
 
     def weight(self, name: str, spec: Any, convention: Convention | None = None) -> Weight:
-        """Return what one weight gets, with the seed that belongs to its name.
+        """Return the initialization of one weight, with the seed that belongs to its name.
 
         Args:
-            name: Its name.
-            spec: A `Spec`, a shape, or anything with `shape` and `dtype`.
-            convention: How it is laid out, if neither the recipe nor `spec` tells.
+            name: The weight's name.
+            spec: A `Spec`, a shape, or any object with `shape` and `dtype`.
+            convention: The weight's convention, if neither the recipe nor `spec` states it.
 
         Raises:
             TypeError: If an argument has a wrong type.
@@ -206,7 +206,7 @@ class Recipe:
         return make_weight(rule, self.seed, name, known, dtype)
 
     def _read(self, specs: Any, convention: Convention | None) -> dict[str, Spec]:
-        """Return the weights of a model, in the convention that the caller states."""
+        """Return the specs of a model, in the convention that the caller states."""
         found = read_specs(specs)
         if check_convention(convention) is None:
             return found
@@ -226,16 +226,16 @@ class Recipe:
         """Return which rule applies to which weight of a model.
 
         Args:
-            specs: What `read_specs` takes: shapes by name, a file, a model, a tree.
-            convention: How the weights are laid out, if the recipe does not state it; None: as
-                `specs` tells.
-            partial: Whether `specs` are a part of a model, such as a pipeline stage, so that rules
-                may match none of its weights.
+            specs: The model, as `read_specs` reads it: shapes by name, a file, a model, a tree.
+            convention: The convention of the weights, if the recipe does not state it; None: as
+                `specs` says.
+            partial: Whether `specs` is part of a model, such as a pipeline stage: rules may then
+                match no weight.
 
         Raises:
-            TypeError: If `specs` is none of that, or another argument has a wrong type.
-            ValueError: If no rule matches a weight or it has no values by its rule, a rule that is
-                not optional matches no weight, or values depend on a convention that is unknown.
+            TypeError: If an argument has a wrong type.
+            ValueError: If no rule matches a weight, a rule has no values for its weight, a rule
+                that is not optional matches no weight, or values depend on an unknown convention.
 
         Examples:
             >>> print(Recipe({"*": "zeros"}, seed=1).plan({"a.0": (2, 3), "a.1": (2, 3)}))
@@ -286,7 +286,7 @@ class Recipe:
         return made
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML, comments above what they are about.
+        """Return the recipe as TOML, with each comment above its subject.
 
         Raises:
             ValueError: If a registered initializer has a null in its configuration.
@@ -294,7 +294,7 @@ class Recipe:
         return _text.write_toml(self)
 
     def to_json(self, indent: int | None = None) -> str:
-        """Return the recipe as JSON, on one line or indented."""
+        """Return the recipe as JSON, on one line or indented by `indent` spaces."""
         return _text.write_json(self, indent)
 
     @classmethod
@@ -324,7 +324,7 @@ class Recipe:
         arguments = read(text)
         try:
             return cls(**arguments)
-        except TypeError as error:  # of what a file says, a wrong type is a wrong value
+        except TypeError as error:  # a wrong type in a file is a wrong value of the text
             raise ValueError(str(error)) from None
 
     @classmethod
@@ -357,11 +357,11 @@ class Recipe:
     def _identity(self) -> tuple[Any, ...]:
         return self.seed, self.dtype, self.convention, self.rules
 
-    # Equal are recipes that give every weight the same values, whatever their comments.
+    # Recipes are equal if they give every weight the same values. Comments do not count.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Recipe) and self._identity() == other._identity()
 
-    __hash__ = None  # type: ignore[assignment]  # as its rules
+    __hash__ = None  # type: ignore[assignment]  # rules are not hashable
 
     def _repr_html_(self) -> str:
         return preformatted(self.to_toml())

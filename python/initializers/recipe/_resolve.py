@@ -1,4 +1,4 @@
-"""Rules by name: how they are written, and which of them each weight of a model gets."""
+"""Resolves the rules of a call, in every form that they can have, for the weights of a model."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ._initializer_data import as_data
 from ._patterns import Pattern, read_pattern
 from ._rule import Rule
 
-# A weight's name, its shape, and the convention of what holds it.
+# A weight's name, its shape, and the convention of the model that holds it.
 Named: TypeAlias = "tuple[str, Shape, str | None]"
 
 # The rule of a pattern; None for weights that keep their values.
 RuleLike: TypeAlias = InitializerLike | Rule | None
 PatternLike: TypeAlias = str | re.Pattern[str]
 
-# Rules with their patterns, as `Recipe` reads them. Values are `RuleLike`; but of a dict with
-# values of several types in a variable, a type checker knows `dict[str, object]`.
+# Rules with their patterns, as `Recipe` reads them. Values are `RuleLike`; but type checkers infer
+# `dict[str, object]` for a variable that holds a dict with values of several types.
 RuleList: TypeAlias = (
     Mapping[str, Any]
     | Mapping[re.Pattern[str], Any]
@@ -72,13 +72,13 @@ class Kept:
 
 
 def parse_rules(rules: object) -> tuple[Rule | Kept, ...]:
-    """Return the rules that a mapping or a list says, in its order.
+    """Return the rules of a mapping or a list, in its order.
 
     Args:
         rules: A mapping from patterns to initializers; or an iterable of `Rule`s with patterns and
-            of pairs of a pattern and an initializer. A pattern is a string, a glob, or an
-            `re.compile`d expression; in place of an initializer may stand a `Rule` without a
-            pattern of its own (or with the same), or None for weights that keep their values.
+            of pairs of a pattern and an initializer. A pattern is a glob (a string) or an
+            `re.compile`d expression. In place of an initializer there may be a `Rule` without a
+            pattern (or with the same pattern), or None for weights that keep their values.
 
     Raises:
         TypeError: If `rules` is something else, or a part of it has a wrong type.
@@ -113,13 +113,13 @@ def _parse_entry(entry: Any) -> Rule | Kept:
     if isinstance(entry, Rule):
         if entry.pattern is None:
             raise ValueError(
-                "`rules` must be of Rules with a `pattern` or of pairs of a pattern and an "
+                "`rules` must hold Rules with a `pattern` or pairs of a pattern and an "
                 f"initializer, received among them one without a pattern: {show(entry)}"
             )
         return entry
     if not isinstance(entry, (tuple, list)) or len(entry) != 2:
         raise TypeError(
-            "`rules` must be of Rules or pairs of a pattern and an initializer, received among "
+            "`rules` must hold Rules or pairs of a pattern and an initializer, received among "
             f"them: {show(entry)}"
         )
     pattern, value = read_pattern(entry[0]), entry[1]
@@ -140,12 +140,12 @@ def _parse_entry(entry: Any) -> Rule | Kept:
 
 
 def to_rule(value: object) -> Rule:
-    """Return a rule as it is, or the rule of an initializer alone."""
+    """Return a rule unchanged, or a rule for an initializer."""
     return value if isinstance(value, Rule) else Rule(value)
 
 
 def parse_recipe_rules(rules: object) -> tuple[Rule, ...]:
-    """Return the rules of a recipe: as `parse_rules`, but all are data, and none is None."""
+    """Return the rules of a recipe: as `parse_rules`, but all must be data, and none None."""
     return tuple(map(_read_data, parse_rules(rules)))
 
 
@@ -169,20 +169,19 @@ def read_data(rule: Rule) -> Rule:
     """
     if rule.name is not None and not rule.stack:
         raise ValueError(
-            "a rule of a recipe must have no `name` without `stack`, as it would be that of "
-            f"many weights, received: {show(rule.name)}"
+            "a rule of a recipe must have no `name` without `stack`, as many weights would share "
+            f"it, received: {show(rule.name)}"
         )
     return replace(rule, initializer=as_data(rule.initializer))
 
 
 class ResolvedRules:
-    """The rules of one call, in any form that it accepts, with its seed.
+    """The rules of one call, in any form that the call accepts, with its seed.
 
     Args:
-        rules: A `Recipe`; a mapping or a list as `parse_rules` reads it, of which the first rule
-            that matches counts; a function of a weight's name and shape that returns an
-            initializer, a `Rule`, or None for a weight that keeps its values; or an object with
-            such a method `choose`.
+        rules: A `Recipe`; a mapping or a list as for `parse_rules`, whose first matching rule
+            applies; a function of a weight's name and shape that returns an initializer, a `Rule`,
+            or None for a weight that keeps its values; or an object with such a method `choose`.
         seed: An integer in `[-2**127, 2**127)`; None for the attribute `seed` of `rules`.
 
     Raises:
@@ -213,14 +212,14 @@ class ResolvedRules:
         """Return the rule of the weight `name`, or None if it keeps its values.
 
         Args:
-            name: Its name.
+            name: The weight's name.
             shape: Its shape.
-            convention: The convention of what holds the weight; None: unknown.
+            convention: The convention of the model that holds the weight; None: unknown.
 
         Raises:
             ValueError: If no pattern matches, the rule does not fit the shape, or its values depend
                 on an unknown convention.
-            TypeError: If a function returned something else than an initializer.
+            TypeError: If a function returned something other than an initializer.
         """
         return self.choose_all([(name, shape, convention)], partial=True)[0]
 
@@ -232,11 +231,11 @@ class ResolvedRules:
         Args:
             weights: Name, shape and convention of every weight.
             others: Names that need no rule, but that a rule may match.
-            partial: Whether the weights are a part of a model, so that rules may match none.
+            partial: Whether the weights are part of a model: rules may then match none.
 
         Raises:
-            TypeError: If a function returned something else than an initializer.
-            ValueError: As `choose`, or if a rule that is not optional matches no weight.
+            TypeError: If a function returned something other than an initializer.
+            ValueError: As for `choose`, or if a rule that is not optional matches no weight.
         """
         check_bool("partial", partial)
         weights = list(weights)
@@ -257,7 +256,7 @@ class ResolvedRules:
         ]
 
     def _check_stacks(self, places: Sequence[int], names: Sequence[str]) -> None:
-        """Raise ValueError where the tensors of two stacks would have the same names."""
+        """Raise ValueError if the tensors of two stacks would have the same names."""
         for place in set(places):
             rule = self._entries[place]
             if isinstance(rule, Kept) or rule.name is None or not rule.stack:
@@ -271,7 +270,7 @@ class ResolvedRules:
 
 
 def _find_function(rules: object) -> Callable[[str, Shape], Any] | None:
-    """Return the function that chooses, or None for a mapping or a list."""
+    """Return the function that chooses rules, or None for a mapping or a list."""
     choose = getattr(rules, "choose", None)
     if callable(choose):
         return choose  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""One rule: which weights it matches, by their names, and how they are filled."""
+"""The class `Rule`: an initializer, how it is applied, and the pattern of weight names."""
 
 from __future__ import annotations
 
@@ -27,50 +27,49 @@ from ._initializer_data import (
 )
 from ._patterns import Pattern
 
-# The indices of stacked axes in the name of a stacked tensor.
+# The placeholders of stacked axes in the name of a stacked tensor: `{i}`, `{j}`, …
 _LETTERS = "ijkl"
 
-# The options of a rule beside its pattern and its initializer, as files order them.
+# The options of a rule beside pattern and initializer, in the order of files.
 _OPTIONS = ("dtype", "permute", "convention", "stack", "name", "optional")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Rule:
-    """How the weights of some names are filled: an initializer, and which weights it is for.
+    """An initializer, how it is applied, and the pattern of the weights to which it applies.
 
-    A rule without a pattern stands where the pattern is said beside it: in a mapping from patterns
-    to rules, in a pair, or as the result of a function of a weight's name and shape.
+    A rule without a pattern is used in a mapping from patterns to rules, in a pair of a pattern and
+    a rule, or as the result of a function of a weight's name and shape.
 
     In a `Recipe` a rule is data: its initializer is one of this package or registered, has no seed
-    and is kept by its name and configuration, and `name` needs `stack`.
+    and is stored by name and configuration, and `name` needs `stack`.
 
     Attributes:
-        initializer: An initializer, its name or its configuration, as `get` takes it, or what a
-            factory of `initializers.jax` returned.
+        initializer: An initializer, its name or its configuration, as for `get`, or the result of a
+            factory of `initializers.jax`.
         pattern: A pattern of whole names: `*` is any text, `?` any character, `[abc]` one of some.
             With `regex`, a regular expression for whole names, matched in linear time: without
             look-around, back-references and flags but m and s (see `docs/recipes.md`).
         regex: Whether `pattern` is a regular expression.
-        dtype: In a recipe, the dtype of these weights; None for the recipe's. The adapters fill the
-            arrays that are there, whose dtypes count.
-        permute: The order of axes in which the values are made, for a framework that keeps a weight
-            transposed: `weight.transpose(permute)` gets the values, the fans and the seed's layout
-            of its own shape. `(1, 0)` makes a PyTorch matrix (outputs, inputs) hold the values of a
-            Keras kernel (inputs, outputs), `(2, 3, 1, 0)` does so for a 2-D convolution. None: as
-            the convention says.
-        name: The name that the seed is made from, where it is not the weight's own: two weights of
-            one name have the same values. Of a stack it must contain `{i}` (and `{j}`, `{k}`, `{l}`
-            for further stacked axes).
-        stack: The number of leading axes, 0 to 4, along which separate tensors are stacked: each
-            has the values of a weight by itself, with a name of its own. Without `name`, the
+        dtype: In a recipe, the dtype of these weights; None: the recipe's. The adapters fill
+            existing arrays and keep their dtypes.
+        permute: The axis order in which the values are made, for a framework that stores a weight
+            transposed: `weight.transpose(permute)` gets the values and fans of its own shape.
+            `(1, 0)` gives a PyTorch matrix (outputs, inputs) the values of a Keras kernel (inputs,
+            outputs); `(2, 3, 1, 0)` does so for a 2-D convolution. None: as the convention says.
+        name: The name from which the seed is derived, if it is not the weight's own: two weights of
+            one name have the same values. For a stack it must contain `{i}` (and `{j}`, `{k}`,
+            `{l}` for further stacked axes).
+        stack: The number of leading axes, 0 to 4, along which separate tensors are stacked. Each
+            tensor has the values of a separate weight with its own name. Without `name`, the
             indices follow the first part of the weight's name: `"blocks/kernel"` stacks
             `"blocks/0/kernel"`, `"blocks/1/kernel"`, …
         convention: `"torch"` for a weight (outputs, inputs, *kernel), `"keras"` for a kernel
-            (*kernel, inputs, outputs); None: the recipe's, else that of what holds the weight.
+            (*kernel, inputs, outputs); None: the recipe's, else the model's.
         optional: Whether the rule may match no weight.
-        comment: What a reader should know of it, such as a formula.
+        comment: A comment for readers, such as a formula.
 
-    Two rules are equal if they differ in nothing but their comments.
+    Two rules are equal if they differ only in their comments.
 
     Raises:
         TypeError: If an attribute has a wrong type.
@@ -149,7 +148,7 @@ class Rule:
         return matcher is not None and matcher.matches(name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule as a recipe's file has it: what is not the default.
+        """Return the rule as in a recipe's file: the options that differ from their defaults.
 
         Raises:
             TypeError: If its initializer cannot be written.
@@ -184,7 +183,7 @@ class Rule:
         given = [self._show_initializer()]
         given += [repr(self.pattern)] * (self.pattern is not None)
         options = {key: getattr(self, key) for key in ("regex", *_OPTIONS)}
-        # All defaults are false values, and no other value of an option is, but permute=().
+        # All defaults are falsy. The only other falsy value is permute=().
         given += [f"{key}={value!r}" for key, value in options.items() if value or value == ()]
         return f"{type(self).__name__}({', '.join(given)})"
 
@@ -212,7 +211,7 @@ class Rule:
             name: The weight's name.
             shape: Its shape.
             stated: The convention that the recipe states.
-            host: The convention of what holds the weight.
+            host: The convention of the model that holds the weight.
 
         Raises:
             ValueError: If it does not fit the shape, or its values depend on an unknown convention.
@@ -237,8 +236,8 @@ class Rule:
     def seeded(self, seed: int, name: str) -> Any:
         """Return the initializer with the seed that belongs to the weight `name` under `seed`.
 
-        Of a stack, `name` is that of one of its tensors. One without `with_seed` is returned as it
-        is.
+        For a stack, `name` names one of its tensors. An initializer without `with_seed` is returned
+        unchanged.
         """
         if not hasattr(self.initializer, "with_seed"):
             return self.initializer
@@ -246,7 +245,7 @@ class Rule:
         return self.initializer.with_seed(fold_in(seed, own))
 
     def list_names(self, name: str, shape: Shape) -> Iterator[str]:
-        """Yield the names that the seeds of a stack's tensors are made from, in C order."""
+        """Yield the names from which the seeds of a stack's tensors are derived, in C order."""
         if not self.stack:
             yield self.name or name
             return
@@ -267,7 +266,7 @@ class Rule:
     def plan_fill(
         self, seed: int, name: str, shape: Shape, dtype: DType, padding: tuple[int, ...] = ()
     ) -> AnyFill:
-        """Return what fills any block of the weight `name` under `seed`; rows of padding by zeros.
+        """Return the fill of the weight `name` under `seed`, with zeros in its padding rows.
 
         Raises:
             ValueError: If the initializer has no values for the shape or the dtype.
@@ -284,7 +283,7 @@ class Rule:
 
 
 def check_comment(comment: object) -> str | None:
-    """Return a comment that every line of a file can hold; None for an empty one."""
+    """Return a comment that a file can hold; None for an empty comment."""
     if comment is None:
         return None
     text = check_text("comment", comment)

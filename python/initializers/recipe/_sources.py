@@ -1,4 +1,4 @@
-"""Names, shapes and dtypes of a model's weights, read from mappings, files, models and trees."""
+"""Reads names, shapes and dtypes of weights from mappings, files, models and trees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._arguments.types import Convention
 from .._arguments.unique_json import read_json
 from .._frameworks import find_adapter, load_adapter
 
-# The names and shapes of weights: a mapping or a list of them, a path, or a model of a framework.
+# Sources of names and shapes: a mapping or a list of them, a path, or a model of a framework.
 SpecsLike: TypeAlias = Mapping[str, Any] | Sequence[Any] | str | PathLike[str] | Callable[..., Any]
 
 ModelName: TypeAlias = Literal[
@@ -28,14 +28,14 @@ ModelName: TypeAlias = Literal[
     "llama-3.2-1b",
 ]
 
-# Where an adapter lists the name, shape, dtype and convention of each weight.
+# Adapter → its module with `list_specs`: the name, shape, dtype and convention of each weight.
 _LISTS = {"jax": "_tree", "keras": "_names", "torch": "_weights"}
 
 _SHAPES = Path(__file__).parent.parent / "data" / "shapes"
 
 
 def read_specs(source: SpecsLike) -> dict[str, Spec]:
-    """Return the weights that `source` tells of, in its order.
+    """Return the specs of the weights of `source`, in its order.
 
     Args:
         source: A mapping from names to `Spec`s, shapes, objects with `shape` and `dtype`, or
@@ -43,20 +43,20 @@ def read_specs(source: SpecsLike) -> dict[str, Spec]:
             with one under the key `"tensors"`, or with a list of `{"name", "shape", "dtype"}`; the
             path of a safetensors file, of a `*.safetensors.index.json` or of a folder with one; a
             built Keras model, with the names of `initializers.keras.name_variables`; a torch
-            module, on the device meta too, with the names of its state dict without what wrappers
-            and parametrizations add, tied weights once; or a JAX tree of arrays or
+            module, also on the device meta, with the names of its state dict (without the additions
+            of wrappers and parametrizations, tied weights once); or a JAX tree of arrays or
             `ShapeDtypeStruct`s, with the names of `initializers.jax.init_tree`.
 
     Returns:
-        A `Spec` for each name. Its convention is that of what holds the weight: `"torch"` of torch
-        modules, tensors and safetensors files of the format "pt" (but `"keras"` of modules that
-        store (inputs, outputs), such as transformers' `Conv1D`), `"keras"` of Keras models and JAX
-        trees (but `"torch"` of the layers of Equinox), and what a JSON file says beside
-        `"tensors"` under `"convention"`. Plain shapes have none.
+        A `Spec` for each name. Its convention depends on the source: `"torch"` for torch modules,
+        tensors and safetensors files of the format "pt" (but `"keras"` for modules that store
+        (inputs, outputs), such as transformers' `Conv1D`); `"keras"` for Keras models and JAX trees
+        (but `"torch"` for layers of Equinox); the value of the key `"convention"` beside
+        `"tensors"` in a JSON file. Plain shapes have no convention.
 
     Raises:
         TypeError: If `source` is something else.
-        ValueError: If a name stands twice, a shape or a dtype is wrong, or a file is malformed.
+        ValueError: If a name occurs twice, a shape or dtype is wrong, or a file is malformed.
         OSError: If a file cannot be read.
 
     Examples:
@@ -128,7 +128,7 @@ def _number_of(name: str) -> str | None:
 
 
 def list_models() -> list[ModelName]:
-    """Return the names that `model_specs` takes."""
+    """Return the names that `model_specs` accepts."""
     return sorted(cast(ModelName, path.stem) for path in _SHAPES.glob("*.json"))
 
 
@@ -146,7 +146,7 @@ def _read_file(path: str) -> dict[str, Spec]:
 
 
 def _read_structure(source: Any) -> dict[str, Spec]:
-    """Read mappings and lists, as Python or JSON has them."""
+    """Read the specs of a mapping or a list, from Python or JSON."""
     convention = None
     if isinstance(source, Mapping) and isinstance(source.get("tensors"), (Mapping, list)):
         convention = check_convention(source.get("convention"))
@@ -164,7 +164,7 @@ def _read_structure(source: Any) -> dict[str, Spec]:
 def _split(
     name: object, value: Any, convention: Convention | None
 ) -> tuple[Any, Any, Convention | None, Any]:
-    """Return the shape, dtype, convention and rows of padding that a value of a mapping tells."""
+    """Return the shape, dtype, convention and padding rows of a value of a mapping."""
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in ("shape", "dtype", "padding")]
         if unknown or "shape" not in value:
@@ -181,7 +181,7 @@ def _split(
 
 
 def _convention_of(value: Any) -> Convention | None:
-    """Return the convention of the framework that an array is of."""
+    """Return the convention of an array's framework."""
     for place, kinds, convention in _ARRAYS:
         loaded = sys.modules.get(place)
         if loaded is not None and any(isinstance(value, getattr(loaded, kind)) for kind in kinds):
@@ -189,7 +189,7 @@ def _convention_of(value: Any) -> Convention | None:
     return None
 
 
-# A variable of Keras comes first: on torch's backend it is no tensor, but may look like one.
+# Keras's variables come first: on the torch backend they can look like tensors.
 _ARRAYS: tuple[tuple[str, tuple[str, ...], Convention], ...] = (
     ("keras", ("Variable",), KERAS),
     ("flax.nnx", ("Variable",), KERAS),
@@ -202,7 +202,7 @@ _ARRAYS: tuple[tuple[str, tuple[str, ...], Convention], ...] = (
 def _split_entry(entry: object, convention: Convention | None) -> tuple[Any, ...]:
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise ValueError(
-            "a list of weights must be of {'name', 'shape', 'dtype'}, "
+            "a list of weights must hold mappings {'name', 'shape', 'dtype'}, "
             f"received in it: {show(entry)}"
         )
     rest = {key: value for key, value in entry.items() if key != "name"}
@@ -230,7 +230,7 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     seen: set[str] = set()
     for name, value in pairs:
         if name in seen:
-            raise ValueError(f"a name must stand once, received twice: {show(name)}")
+            raise ValueError(f"a name must occur once, received twice: {show(name)}")
         seen.add(name)
         yield name, value
 
@@ -246,7 +246,7 @@ def _read_framework(source: Any) -> Iterable[tuple[Any, ...]] | None:
 
 
 def _is_flat(source: Any) -> bool:
-    """Whether `source` is what `_read_structure` reads, and no tree."""
+    """Return whether `_read_structure` reads `source`, rather than a framework's tree."""
     if isinstance(source, Mapping):
         values = source.values()
         return all(not isinstance(value, Mapping) or "shape" in value for value in values)

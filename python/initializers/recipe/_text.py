@@ -1,9 +1,9 @@
-"""Recipes as text: TOML, which people write, and JSON.
+"""Reads and writes recipes as TOML, which people edit, and as JSON.
 
-Both say the same: a table with `seed`, `dtype`, `convention`, `stream_version`, `comment`, and the
-list `rules` of tables with the attributes of `Rule`, where the pattern stands under `glob` or
-`regex`. In TOML a comment is one, in the lines above what it is about. Numbers that a strict parser
-refuses are written as strings and read either way: integers beyond 64 bits, inf, -inf and nan.
+Both hold the same table: `seed`, `dtype`, `convention`, `stream_version`, `comment`, and the list
+`rules` of tables with the attributes of `Rule`, with the pattern under `glob` or `regex`. In TOML,
+comments are TOML comments in the lines above their subject. Numbers that strict parsers refuse
+(integers beyond 64 bits, inf, -inf and nan) are written as strings, and read in both forms.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _RULE_KEYS = (
 )
 _RULE_HEADER = re.compile(r"[ \t]*\[\[[ \t]*rules[ \t]*\]\][ \t]*(#.*)?")
 _COMMENT = re.compile(r"[ \t]*#(?: )?(.*)")
-# The strings that stand for numbers; integers within 64 bits are no such strings.
+# Strings that mean numbers. Integers within 64 bits are never written as strings.
 _NUMBER = re.compile(r"-?(?:[0-9]{19,40}|inf)|nan")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def write_dict(recipe: Any) -> dict[str, Any]:
-    """Return a recipe as plain values."""
+    """Return a recipe as a dict of plain values."""
     fields = {
         "comment": recipe.comment,
         "stream_version": STREAM_VERSION,
@@ -58,7 +58,7 @@ def _write_rule(rule: Rule) -> dict[str, Any]:
 
 
 def _to_plain(value: Any) -> Any:
-    """Return a value with strings for the numbers that strict parsers refuse."""
+    """Replace numbers that strict parsers refuse by strings."""
     if isinstance(value, dict):
         return {key: _to_plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -74,7 +74,7 @@ def _to_plain(value: Any) -> Any:
 
 
 def _from_plain(value: Any) -> Any:
-    """Return a value with numbers for the strings that `_to_plain` writes."""
+    """Replace the strings that `_to_plain` writes by their numbers."""
     if isinstance(value, dict):
         return {key: _from_plain(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -88,10 +88,10 @@ def _from_plain(value: Any) -> Any:
 
 
 def read_dict(data: Any, lines: tuple[int, ...] = ()) -> dict[str, Any]:
-    """Return the arguments of a recipe from plain values; `lines` tell where its rules stand.
+    """Return the arguments of a recipe from plain values; `lines` are the lines of its rules.
 
     Raises:
-        ValueError: If they are no recipe's. The message names the place.
+        ValueError: If the values are not a recipe. The message names the place.
     """
     if not isinstance(data, Mapping):
         raise ValueError(f"a recipe must be a table of keys, received: {show(data)}")
@@ -130,7 +130,7 @@ def _read_rule(entry: Any) -> Rule:
 
 
 def _read_initializer(initializer: Any, config: Any) -> Any:
-    """Return what `get` takes: only a name or a configuration, never an object."""
+    """Return an argument for `get`: a name or a configuration, never an object."""
     if isinstance(initializer, str):
         return initializer if config is None else {"class_name": initializer, "config": config}
     if not isinstance(initializer, dict):
@@ -161,12 +161,12 @@ def read_json(text: str) -> dict[str, Any]:
 
 def read_toml(text: str) -> dict[str, Any]:
     """Return the arguments of a recipe from TOML, with the comments above the rules."""
-    # With a last line that ends, so that an error in it has its number.
+    # The added newline makes errors in the last line report its number.
     data = _parse("TOML", lambda: tomllib.loads(text + "\n"))
     headers = list(_find_headers(text))
     rules = data.get("rules")
     if not isinstance(rules, list) or len(rules) != len(headers):
-        return read_dict(data)  # the rules are written in another way
+        return read_dict(data)  # rules in another TOML form, such as an inline array
     for entry, (_, comment) in zip(rules, headers, strict=True):
         if comment and isinstance(entry, dict):
             entry.setdefault("comment", comment)
@@ -189,7 +189,7 @@ def _find_headers(text: str) -> Iterator[tuple[int, str | None]]:
 
 
 def _split_lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").split("\n")  # as TOML does, and not at other characters
+    return text.replace("\r\n", "\n").split("\n")  # TOML's line ends only, unlike `splitlines`
 
 
 def _join_comment(lines: list[str]) -> str | None:
@@ -217,7 +217,7 @@ def write_toml(recipe: Any) -> str:
     data = write_dict(recipe)
     rules = data["rules"]
     if rules:
-        del data["rules"]  # else the list is said to be empty
+        del data["rules"]  # the rules follow as [[rules]] tables, and a key must not occur twice
     parts = [list(_write_table(data))]
     parts += [list(_write_table(rule, "[[rules]]")) for rule in rules]
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
@@ -241,7 +241,7 @@ def _write_value(value: Any) -> str:
     if isinstance(value, str):
         return _write_text(value)
     if isinstance(value, (int, float)):
-        return repr(value)  # of floats, the shortest text that reads as the same number
+        return repr(value)  # for floats, the shortest text that reads as the same number
     if isinstance(value, list):
         return f"[{', '.join(map(_write_value, value))}]"
     if isinstance(value, dict):
@@ -252,6 +252,6 @@ def _write_value(value: Any) -> str:
 
 def _write_text(text: str) -> str:
     if "\\" in text and "'" not in text and text.isprintable():
-        return f"'{text}'"  # a regular expression stays as it is
-    # JSON's escapes are TOML's, but for one character.
+        return f"'{text}'"  # backslashes of a regular expression need no escape
+    # JSON's escapes are valid TOML, except that TOML also escapes U+007F.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

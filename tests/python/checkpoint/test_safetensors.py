@@ -47,8 +47,8 @@ MALFORMED: list[tuple[bytes, str]] = [
     (pack(b'{"a": 1,}', 0), r"header of JSON: .* line 1 column \d+ \(char \d+\)"),
     (pack(b'{"a":' * 100_000, 0), "of few levels, received too many"),
     (pack(b'{"a":' + b"[" * 100_000, 0), "of few levels, received too many"),
-    (pack(b'{"a": {}, "a": {}}', 0), "the key 'a' must stand once"),
-    (pack(b'{"__metadata__": {"k": "1", "k": "2"}}', 0), "the key 'k' must stand once"),
+    (pack(b'{"a": {}, "a": {}}', 0), "the key 'a' must occur once"),
+    (pack(b'{"__metadata__": {"k": "1", "k": "2"}}', 0), "the key 'k' must occur once"),
     (pack(b'{"\\ud800": {}}', 0), "must have a header of JSON: .*surrogates not allowed"),
     (pack({"__metadata__": {"k": 1}}, 0), "must map strings in __metadata__, received: {'k': 1}"),
     (pack({"__metadata__": []}, 0), "must map strings in __metadata__"),
@@ -241,7 +241,7 @@ def test_headers_that_are_nearly_right(tmp_path: Path, data: st.DataObject) -> N
         (b'{"weight_map": {"a": "passwd"}}', "the plain name"),
         (
             b'{"weight_map": {"a": "w.safetensors", "a": "w.safetensors"}}',
-            "the key 'a' must stand once",
+            "the key 'a' must occur once",
         ),
         (
             b'{"weight_map": {"b": "w.safetensors"}}',

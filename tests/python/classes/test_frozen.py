@@ -38,7 +38,7 @@ def test_attributes_are_frozen(initializer: Any) -> None:
     kept = {initializer}
     config = initializer.get_config()
     for name in (*vars(initializer), "value", "gaim"):
-        with pytest.raises(AttributeError, match=rf"`{name}` of a .* create a new one .*received: 7"):
+        with pytest.raises(AttributeError, match=rf"`{name}` of a .* create a new .*received: 7"):
             setattr(initializer, name, 7.0)
         with pytest.raises(AttributeError, match=rf"`{name}` of a .* create a new one"):
             delattr(initializer, name)

@@ -273,7 +273,7 @@ def test_the_place_of_a_malformed_rule(text: str, message: str) -> None:
     [
         ("", "JSON.*line 1 column 1"),
         ('{"seed": 1,\n "rules": [}', "JSON.*line 2 column 12"),
-        ('{"seed": 1, "seed": 2, "rules": []}', "the key 'seed' must stand once"),
+        ('{"seed": 1, "seed": 2, "rules": []}', "the key 'seed' must occur once"),
         ("[]", r"a recipe must be a table of keys, received: \[\]"),
         ('{"seed": "1", "rules": []}', "`seed` must be an integer"),
         ('{"seed": 1, "rules": [{"glob": null, "initializer": "ones"}]}', "rule 1: `pattern` must"),

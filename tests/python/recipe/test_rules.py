@@ -178,7 +178,7 @@ def test_every_form_of_rules_means_the_same() -> None:
         ),
         ([("a", Rule("ones", "a", regex=True))], ValueError, "without a pattern of its own"),
         ([("a", "ones"), Rule("zeros", "a")], ValueError, "received a as rule 1 and as rule 2"),
-        ([3], TypeError, "`rules` must be of Rules or pairs .*, received among them: 3"),
+        ([3], TypeError, "`rules` must hold Rules or pairs .*, received among them: 3"),
         (["ab"], TypeError, "received among them: 'ab'"),
         ({3: "ones"}, TypeError, "`pattern` must be a string, received: 3"),
         ({"a": "bananas"}, ValueError, "rule 'a': .*bananas"),

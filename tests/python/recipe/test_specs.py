@@ -57,7 +57,7 @@ def test_files(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "line 1 column 1"),
-        ('{"a": [2],\n"a": [3]}', "the key 'a' must stand once"),
+        ('{"a": [2],\n"a": [3]}', "the key 'a' must occur once"),
         ('[{"name": "a", "shape": [2]}, {"name": "a", "shape": [2]}]', "received twice: 'a'"),
         ('{"a": {"shap": [2]}}', "weight 'a' must have the key 'shape'"),
         ('{"a": {"shape": [2], "offset": 3}}', "weight 'a' must have the key 'shape' and may"),
@@ -65,7 +65,7 @@ def test_files(tmp_path: Path) -> None:
         ('{"a": [1.5]}', "weight 'a': dimension 0 of `shape` must be an integer"),
         ('{"a": "2"}', "weight 'a': `shape` must be a tuple"),
         ('{"a": {"shape": [2], "dtype": "flaot32"}}', r"weight 'a': .*did you mean 'float32'\?"),
-        ('[["a", [2]]]', "a list of weights must be of"),
+        ('[["a", [2]]]', "a list of weights must hold"),
         ('[{"name": 3, "shape": [2]}]', "a weight's name must be a string, received: 3"),
         ("3", "`specs` must be a mapping"),
         ("[" * 100_000, "recursion"),
