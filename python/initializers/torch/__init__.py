@@ -1,7 +1,7 @@
 """PyTorch: the functions of `torch.nn.init`, whole modules by name, and shards of `DTensor`s.
 
-Values are those of the NumPy initializers, bit for bit: they depend on the seed, the parameter's
-global shape and the place in it, not on the device, the mesh or the placements.
+Values equal those of the NumPy initializers, bit for bit. They depend on the seed, the parameter's
+global shape and the position in it, not on the device, the mesh or the placements.
 """
 
 # ruff: noqa: E402  (the framework is checked before it is imported)

@@ -1,4 +1,4 @@
-"""Buffers: values for those on the device meta, and signs that memory holds none."""
+"""Buffers: values for buffers on the device meta, and detection of uninitialized memory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ._parametrizations import Slot
 from ._tensor import is_abstract, is_distributed
 from ._weights import Buffer, Weight, list_buffers
 
-# First values of the buffers of torch's own modules.
+# Initial values of the buffers of torch's own modules.
 _FIRST = (
     (_NormBase, {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}),
     (AveragedModel, {"n_averaged": 0}),
 )
 
-# Below the smallest normal number, but for float16, where a frequency may be as small.
+# Dtypes whose subnormal numbers are suspicious. (A frequency in float16 can be subnormal.)
 _SUBNORMAL = (torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -33,13 +33,13 @@ def plan_buffers(
     device: torch.device | None,
     weights: list[Weight],
 ) -> dict[int, Tensor]:
-    """Return new tensors by the identity of the buffers that they replace.
+    """Return new tensors for buffers, by the identity of the buffers that they replace.
 
     Args:
         module: The module.
-        given: Values by name, or what builds a module that has them.
-        device: Where buffers on meta are made; None: the CPU, or the mesh's device.
-        weights: The weights that will be made, whose parametrizations make some buffers.
+        given: Values by name, or a function that builds a module with these values.
+        device: The device for buffers on meta; None: the CPU, or the mesh's device.
+        weights: The weights that will be made. Their parametrizations make some buffers.
 
     Raises:
         TypeError: If `given` is something else.
@@ -76,12 +76,12 @@ def plan_buffers(
 
 
 def home_of(tensor: Tensor) -> str:
-    """Return the device where a tensor on meta is made if none is given."""
+    """Return the default device for a tensor on meta."""
     return str(tensor.device_mesh.device_type) if is_distributed(tensor) else "cpu"
 
 
 def _read(given: Any, known: set[str]) -> Mapping[str, Any]:
-    """Return the values that there are, by name."""
+    """Return the given values by name."""
     if given is None:
         return {}
     if isinstance(given, Mapping):
@@ -105,7 +105,7 @@ def _read(given: Any, known: set[str]) -> Mapping[str, Any]:
 
 
 def _fit(buffer: Buffer, value: Any, device: torch.device | None) -> Tensor:
-    """Return a new tensor like the buffer, with the value."""
+    """Return a new tensor like the buffer that holds `value`."""
     old = buffer.tensor
     try:
         new = value.detach() if isinstance(value, Tensor) else torch.as_tensor(value, device="cpu")
@@ -150,7 +150,7 @@ def _find_first(owner: Slot) -> int | None:
 
 
 def list_warnings(module: Module, replaced: dict[int, Tensor]) -> list[str]:
-    """Return what looks as if `to_empty` had left memory without values, or broken ties."""
+    """Return warnings about memory that `to_empty` left uninitialized, and about broken ties."""
     found = []
     unset = [
         buffer.name
@@ -159,7 +159,7 @@ def list_warnings(module: Module, replaced: dict[int, Tensor]) -> list[str]:
     ]
     if unset:
         found.append(
-            f"buffers look as if they had no values, as after `to_empty`: {', '.join(unset)}; "
+            f"buffers look uninitialized, as after `to_empty`: {', '.join(unset)}; "
             "give them as `buffers=` (init_module_ leaves buffers as they are)"
         )
     pairs = _list_broken_ties(module)
@@ -172,7 +172,7 @@ def list_warnings(module: Module, replaced: dict[int, Tensor]) -> list[str]:
 
 
 def _looks_unset(buffer: Buffer) -> bool:
-    """Return whether a buffer has numbers that nobody computes; infinity and zero are normal."""
+    """Return whether a buffer holds numbers that no program computes. Infinity and 0 are normal."""
     module, name = buffer.owners[0]
     is_statistic = isinstance(module, _NormBase)
     tensor = buffer.tensor.detach()
@@ -193,7 +193,7 @@ def _looks_unset(buffer: Buffer) -> bool:
 
 
 def _list_broken_ties(module: Module) -> list[tuple[str, str]]:
-    """Return pairs of names that transformers' models tie, by their own names."""
+    """Return pairs of names that a transformers model should tie but does not."""
     broken: list[tuple[str, str]] = []
     for _, part in named_modules(module):
         ties = getattr(part, "all_tied_weights_keys", None)

@@ -1,4 +1,4 @@
-"""All or nothing: new tensors of a module are made apart, and put there at the end."""
+"""All-or-nothing changes: a module's new tensors are made first, and put in place at the end."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ._weights import Weight
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """A weight that gets values, and what makes them."""
+    """A weight and the fill that makes its values."""
 
     weight: Weight
     fill: AnyFill
 
     @property
     def is_made_apart(self) -> bool:
-        """Whether the values are made in new memory, before anything is changed."""
+        """Whether the values are made in new memory first, before anything is changed."""
         weight = self.weight
         return not weight.computed and (
             weight.tensor.is_meta or self.fill.is_foreign or weight.is_inside
@@ -38,7 +38,7 @@ class Planned:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Name the weight in what is wrong with its values, which foreign code may have made."""
+    """Name the weight in errors about its values, which foreign code may raise."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -51,19 +51,19 @@ def naming(name: str) -> Iterator[None]:
 
 
 class Changes:
-    """Replacements for tensors of a module: all are created first, then put in place.
+    """Replacements for a module's tensors: all are created first, then put in place.
 
     Args:
         module: The module.
-        buffers: New buffers, by the identity of the old.
-        device: The device for tensors that are on meta; None for the default.
+        buffers: New buffers by the identity of the old ones.
+        device: The device for tensors on meta; None: the default.
     """
 
     def __init__(
         self, module: Module, buffers: dict[int, Tensor], device: torch.device | None
     ) -> None:
         self._device = device
-        self._new = dict(buffers)  # by the identity of the old
+        self._new = dict(buffers)  # new tensors by the identity of the old ones
         self._added: list[Result] = []
         self._places: dict[int, list[Slot]] = {}
         for _, owner in named_modules(module):
@@ -82,7 +82,7 @@ class Changes:
         self._new[id(old)] = new
 
     def solve(self, planned: Planned, seed: int) -> None:
-        """Make the parameters and buffers that give a weight which is computed."""
+        """Make the parameters and buffers of a computed weight."""
         weight = planned.weight
         values = torch.empty(weight.shape, dtype=weight.tensor.dtype, device="cpu")
         first = weight.parameters[0]
@@ -100,7 +100,7 @@ class Changes:
                         self._new[id(old)] = new.to(home if old.is_meta else old.device)
 
     def commit(self) -> None:
-        """Put everything into the module: into the memory that is there, or in its place."""
+        """Put everything into the module: copy into existing memory, or replace tensors."""
         with torch.no_grad():
             self._commit()
 
@@ -117,7 +117,9 @@ class Changes:
                 parameter = Parameter(new, requires_grad=old.requires_grad)
                 parameter.__dict__.update(old.__dict__)
                 for owner, name in slots:
-                    setattr(owner, name, parameter)  # recurrent layers keep a list of them
+                    setattr(
+                        owner, name, parameter
+                    )  # recurrent layers keep a list of their parameters
             else:
                 for owner, name in slots:
                     owner._buffers[name] = new

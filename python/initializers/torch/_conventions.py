@@ -1,4 +1,4 @@
-"""Which modules store a matrix as (inputs, outputs), unlike torch's own."""
+"""Modules that store a matrix as (inputs, outputs), unlike torch's own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from torch.nn import Module
 
 from .._arguments.conventions import KERAS, TORCH
 
-# Class names, by the modules (or the packages) that define them; a class that inherits from one is
-# one. By name, so that nothing is imported.
+# Module or package → names of its classes; subclasses count too. Names, so that nothing is
+# imported.
 _INPUTS_FIRST = {
     ("transformers.pytorch_utils", "Conv1D"),
     ("transformers.modeling_utils", "Conv1D"),

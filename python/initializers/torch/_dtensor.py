@@ -1,4 +1,4 @@
-"""Parts of a `DTensor` on this process: which block of memory is which block of the whole."""
+"""Blocks of a `DTensor` that this process holds, and their positions in the whole tensor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._tensor import has_no_memory
 
 
 class _Run(NamedTuple):
-    """Consecutive indices along one dimension: where they lie here, and where in the whole."""
+    """Consecutive indices along one dimension: their start in local memory and in the whole."""
 
     local: int
     whole: int
@@ -25,7 +25,7 @@ class _Run(NamedTuple):
 
 
 def list_problems(tensor: DTensor) -> Iterator[str]:
-    """Tell which placement of `tensor` has no values of its own."""
+    """Yield the conditions that the placements of `tensor` violate."""
     for placement in tensor.placements:
         if placement.is_partial():
             yield f"without a {placement!r} placement, whose values are sums over processes"
@@ -35,7 +35,7 @@ def list_problems(tensor: DTensor) -> Iterator[str]:
 
 
 def list_blocks(tensor: DTensor) -> Iterator[tuple[Tensor, Shape]]:
-    """Cut what this process holds into blocks of the whole tensor, each with its place there."""
+    """Yield the blocks that this process holds, each with its start in the whole tensor."""
     with torch.no_grad():
         local = tensor.detach().to_local()
     if local.numel() == 0:
@@ -58,24 +58,24 @@ def list_blocks(tensor: DTensor) -> Iterator[tuple[Tensor, Shape]]:
 
 
 def _placements_of(placements: tuple[Any, ...], axis: int, rank: int) -> tuple[Any, ...]:
-    """Return the placements of a vector that is distributed as this axis is."""
+    """Return the placements of a vector that is distributed like this axis."""
     return tuple(_as_vector(placement, axis, rank) for placement in placements)
 
 
 def _as_vector(placement: Any, axis: int, rank: int) -> Any:
-    dim = getattr(placement, "dim", None)  # replicas have none
+    dim = getattr(placement, "dim", None)  # replicas have no `dim`
     if dim is None or dim % rank != axis:
         return Replicate()
     factor = getattr(placement, "split_factor", None)
     return type(placement)(0) if factor is None else type(placement)(0, split_factor=factor)
 
 
-@lru_cache(maxsize=256)  # a model has few sizes, and each costs half a millisecond
+@lru_cache(maxsize=256)  # a model has few different sizes, and each takes half a millisecond
 def _find_runs(size: int, mesh: Any, placements: tuple[Any, ...], place: Shape) -> tuple[_Run, ...]:
-    """Return which indices of an axis the process at `place` in the mesh, this one, holds.
+    """Return the indices of an axis that this process, at `place` in the mesh, holds.
 
-    torch distributes the indices themselves, without communication: so this is right for whatever
-    placements it has, and a strided shard, which is not one run, needs no formula here.
+    torch distributes a vector of the indices, without communication. So the result is right for all
+    placements that torch has; strided shards, which are several runs, need no formula here.
     """
     if all(placement.is_replicate() for placement in placements):
         return (_Run(0, 0, size),)

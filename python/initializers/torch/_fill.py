@@ -1,4 +1,4 @@
-"""Filling one tensor with one initializer."""
+"""Fills one tensor with one initializer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._tensor import Finish, check_tensor, dtype_of, is_distributed, write
 
 
 class _Active(threading.local):
-    """The generators of the `patch`es that this thread is in, the innermost last."""
+    """The generators of the `patch` blocks of this thread, the innermost last."""
 
     def __init__(self) -> None:
         self.generators: list[SeedGenerator] = []
@@ -39,22 +39,22 @@ def fill_(
 ) -> Tensor:
     """Fill a tensor in place with the values of an initializer.
 
-    Each process fills its own part of a `DTensor`. All parts together have the values that one
-    process alone would write.
+    Each process fills its own part of a `DTensor`. Together the parts have the values that a single
+    process would write.
 
     Args:
-        tensor: A tensor of any float dtype, strides and device, or a `DTensor`; for an initializer
-            without randomness, of integers as well. On the device meta, or fake, it is left as it
-            is.
-        initializer: An initializer, its name or its configuration. Another callable
-            `(shape, dtype)` makes the whole tensor, of which the part is taken.
-        seed: An integer in `[-2**127, 2**127)` or a `SeedGenerator`; None for that of
+        tensor: A tensor of any float dtype, strides and device, or a `DTensor`. Initializers
+            without randomness also fill integers. A fake tensor, or one on the device meta, stays
+            as it is.
+        initializer: An initializer, its name or its configuration. Any other callable
+            `(shape, dtype)` makes the whole tensor, from which the part is copied.
+        seed: An integer in `[-2**127, 2**127)` or a `SeedGenerator`; None: the seed of
             `initializer`.
-        generator: A `torch.Generator` that a seed is drawn from, in place of `seed`. Processes that
-            share a `DTensor` must have it in the same state.
-        convention: How fans are counted and matrices oriented: `"torch"`, for a weight
-            (outputs, inputs, *kernel), which gets the values of the kernel (*kernel, inputs,
-            outputs), transposed; or `"keras"`, for such a kernel.
+        generator: A `torch.Generator` from which a seed is drawn, in place of `seed`. Processes
+            that share a `DTensor` must have it in the same state.
+        convention: The order of the tensor's axes: `"torch"` for a weight (outputs, inputs,
+            *kernel), which gets the values of the kernel (*kernel, inputs, outputs), transposed;
+            or `"keras"` for such a kernel.
 
     Returns:
         `tensor`.
@@ -63,7 +63,7 @@ def fill_(
         TypeError: If an argument has a wrong type.
         ValueError: If `seed` and `generator` are both given, the initializer has no values for the
             shape or dtype, or the tensor is expanded, sparse, quantized, lazy, has a conjugate or
-            negative bit, or is a `DTensor` with a `Partial` placement. Nothing is written then.
+            negative bit, or is a `DTensor` with a `Partial` placement. Nothing was written then.
         RuntimeError: If the call is traced or compiled into a graph.
 
     Examples:
@@ -93,7 +93,7 @@ def fill_seeded(
     finish: Finish | None = None,
     permute: tuple[int, ...] | None = None,
 ) -> Tensor:
-    """Fill with what `make` returns for a seed: the one given, or one drawn as torch would."""
+    """Fill with the initializer `make(seed)`; draw a missing seed from torch's generator."""
     if seed is not None and generator is not None:
         raise ValueError(
             f"`seed` and `generator` must not both be given, received: seed={show(seed)}, "
@@ -106,7 +106,7 @@ def fill_seeded(
     if seed is not None:
         checked = check_seed(seed)
         return fill(tensor, lambda: make(checked), finish, permute)
-    make(0)  # what is wrong with the parameters is found before anything is drawn
+    make(0)  # finds wrong parameters before a seed is drawn
     return fill(tensor, lambda: make(_draw_seed(tensor, generator)), finish, permute)
 
 
@@ -116,7 +116,7 @@ def fill(
     finish: Finish | None = None,
     permute: tuple[int, ...] | None = None,
 ) -> Tensor:
-    """Fill with the initializer that `make` returns, which is called if there is what to fill."""
+    """Fill with the initializer that `make` returns. `make` is called only if there is memory."""
     if check_tensor(tensor):
         kind = dtype_of(tensor)
         write(tensor, plan_fill(make(), tuple(tensor.shape), kind, permute), finish)

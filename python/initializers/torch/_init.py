@@ -1,10 +1,10 @@
 """The functions of `torch.nn.init`, with the same names, arguments and meaning.
 
-Each random one also takes `seed=`, an integer or a `SeedGenerator`. Without it the seed is drawn
-from `generator`, or else from torch's default generator, so that `torch.manual_seed` decides it.
+Random functions also accept `seed=`, an integer or a `SeedGenerator`. Without it the seed is drawn
+from `generator`, or else from torch's default generator, which `torch.manual_seed` seeds.
 
-Fans are those of torch's convention (outputs, inputs, *kernel); standard deviations and limits are
-those of torch's own expressions, in float64 and in its order.
+Fans follow torch's convention (outputs, inputs, *kernel). Standard deviations and limits are
+computed by torch's own expressions, in float64 and in the same order.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FanMode: TypeAlias = Literal["fan_in", "fan_out"]
 Generator: TypeAlias = "torch.Generator | None"
 Seed: TypeAlias = "int | SeedGenerator | None"
 
-# No sample lies as many standard deviations from its mean, in any dtype.
+# No sample is as many standard deviations away from its mean, in any dtype.
 _REACH = 9.0
 
 
@@ -68,7 +68,7 @@ def normal_(
     *,
     seed: Seed = None,
 ) -> Tensor:
-    """Fill with normal values of mean `mean` and standard deviation `std` >= 0."""
+    """Fill with normal values with mean `mean` and standard deviation `std` >= 0."""
     center, width = check_real("mean", mean), check_nonnegative("std", std)
     return fill_seeded(tensor, lambda s: RandomNormal(center, width, s), seed, generator)
 
@@ -85,9 +85,9 @@ def trunc_normal_(
 ) -> Tensor:
     """Fill with normal values (`std` > 0) restricted to [a, b]: absolute bounds, a < b.
 
-    Unlike `TruncatedNormal`'s, the bounds are not in standard deviations: for `std=0.02` the
-    default bounds cut nothing off. The values end with a clamp to `a` and `b` as the tensor's dtype
-    rounds them. The interval must begin or end within 37 standard deviations of the mean.
+    Unlike in `TruncatedNormal`, bounds are not in standard deviations: with `std=0.02` the default
+    bounds cut nothing off. Values are finally clamped to `a` and `b`, rounded to the tensor's
+    dtype. The interval must begin or end within 37 standard deviations of the mean.
     """
     center = check_real("mean", mean)
     width = check_real_where("std", std, "> 0", lambda x: x > 0)
@@ -137,7 +137,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Fill a matrix with ones on its diagonal and zeros beside it."""
+    """Fill a matrix with ones on its diagonal and zeros elsewhere."""
     _check_rank(tensor, (2,))
     return fill(tensor, Identity)
 
@@ -156,18 +156,18 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 def orthogonal_(
     tensor: Tensor, gain: float = 1, generator: Generator = None, *, seed: Seed = None
 ) -> Tensor:
-    """Fill so that the matrix (outputs, all else) is `gain` times an orthogonal one.
+    """Fill with `gain` times an orthogonal matrix (outputs, all other axes).
 
-    It has orthonormal columns, or orthonormal rows if there are more columns than rows. Computed in
-    float32 (float64 for float64) for all dtypes, and rounded once. Saxe et al. (2014), Exact
-    solutions to the nonlinear dynamics of learning in deep linear neural networks.
+    Its columns are orthonormal, or its rows if there are more columns than rows. All dtypes are
+    computed in float32 (float64 in float64) and rounded once. Saxe et al. (2014), Exact solutions
+    to the nonlinear dynamics of learning in deep linear neural networks.
     """
     check_tensor(tensor)
     if tensor.dim() < 2:
         raise ValueError(
             f"`tensor` must have 2 or more dimensions, received: shape {tuple(tensor.shape)}"
         )
-    # Outputs of a kernel are orthonormal (axis 0). A matrix has the same distribution either way.
+    # The outputs of a kernel (axis 0) are orthonormal. For a matrix both axes give the same law.
     axis = -1 if tensor.dim() == 2 else 0
     factor = check_real("gain", gain)
     return fill_seeded(tensor, lambda s: Orthogonal(factor, s, axis), seed, generator)
@@ -209,7 +209,7 @@ def xavier_uniform_(
 def xavier_normal_(
     tensor: Tensor, gain: float = 1.0, generator: Generator = None, *, seed: Seed = None
 ) -> Tensor:
-    """Fill with normal values of standard deviation gain · √(2 / (fan_in + fan_out)).
+    """Fill with normal values with standard deviation gain · √(2 / (fan_in + fan_out)).
 
     Not truncated, unlike `GlorotNormal`. Glorot and Bengio (2010), as above.
     """
@@ -232,7 +232,7 @@ def kaiming_uniform_(
 ) -> Tensor:
     """Fill with values uniform on [-l, l), l = gain · √(3 / fan).
 
-    The gain is `calculate_gain(nonlinearity, a)`, the fan that of `mode`, `"fan_in"` or
+    The gain is `calculate_gain(nonlinearity, a)`. `mode` selects the fan: `"fan_in"` or
     `"fan_out"`. He et al. (2015), Delving deep into rectifiers: surpassing human-level performance
     on ImageNet classification.
     """
@@ -252,7 +252,7 @@ def kaiming_normal_(
     *,
     seed: Seed = None,
 ) -> Tensor:
-    """Fill with normal values of standard deviation gain / √fan; see `kaiming_uniform_`.
+    """Fill with normal values with standard deviation gain / √fan; see `kaiming_uniform_`.
 
     Not truncated, unlike `HeNormal`.
     """
@@ -263,7 +263,7 @@ def kaiming_normal_(
 def _clamp_on_device(block: Tensor, least: Array | None, most: Array | None) -> None:
     if least is None and most is None:
         return
-    # float8 has no comparisons there; all its values, and the bounds, are float32's as well.
+    # GPUs cannot compare float8. All its values, and the bounds, are exact in float32.
     wide = block.to(torch.float64 if block.dtype == torch.float64 else torch.float32)
     wide.clamp_(*(None if bound is None else float(bound) for bound in (least, most)))
     block.copy_(wide)
@@ -284,7 +284,7 @@ def _compute_kaiming_std(
 
 
 def _compute_fans(tensor: Tensor) -> tuple[int, int]:
-    """Return the fans of torch's convention (outputs, inputs, *kernel), from the global shape."""
+    """Return the fans in torch's convention (outputs, inputs, *kernel), from the global shape."""
     check_tensor(tensor)
     if tensor.dim() < 2:
         raise ValueError(

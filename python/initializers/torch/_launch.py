@@ -1,6 +1,6 @@
-"""Filling tensors where they are: on GPUs, by the kernels of `_triton.py`.
+"""Fills tensors on GPUs, by the kernels of `_triton.py`.
 
-What has no kernel is made on the host and copied, with equal values.
+Values without a kernel are made on the host and copied. They are the same.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from .._classes.writers import Draw, Repeat
 from .._filling import Fill, cut, move
 from .._memory.float_mode import standard_float_mode
 
-# The types of devices whose tensors the kernels fill. In Triton's interpreter, which runs on the
-# host, tests add "cpu".
+# Device types whose tensors the kernels fill. Tests add "cpu", where Triton's interpreter runs.
 DEVICES = {"cuda"}
 
-# The oldest Triton and compute capability for which tests prove the kernels.
+# The oldest Triton and compute capability with which the kernels were tested.
 _OLDEST_TRITON = (3, 6)
 _OLDEST_CAPABILITY = (8, 0)
 
-# Memory with gaps is filled through a buffer of at most so many elements.
+# The most elements of the buffer for memory with gaps.
 _PIECE = 1 << 24
-# Lanes of a program, each with up to 32 elements; in the interpreter a step costs the same for all.
+# Lanes of a program, each with up to 32 elements. In the interpreter a step costs the same for any
+# number of lanes.
 _LANES, _LANES_INTERPRETED = 128, 1 << 16
-# Memory that begins here, and runs that are multiples of it, are stored in vectors of 16 bytes.
+# Bytes of a vector store. Addresses and run lengths that are multiples of it are stored in vectors.
 _ALIGNMENT = 16
 _GROUP = 64
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
-# Why no kernel is used any more, once that has been found.
+# The first reason why kernels failed. From then on the host makes the values.
 _broken: list[str] = []
 
 
 def fill_on_device(fill: Fill, part: Tensor, start: Shape) -> bool:
-    """Fill a block of a tensor on its device; return False if the host has to make it.
+    """Fill a block of a tensor on its device; return False if the host must make it.
 
     Raises:
-        ValueError: If values could overflow the dtype. Nothing has been written then.
+        ValueError: If values could overflow the dtype. Nothing was written then.
     """
     if part.device.type not in DEVICES:
         return False
@@ -74,7 +74,7 @@ def fill_on_device(fill: Fill, part: Tensor, start: Shape) -> bool:
 
 
 def _element_of(pattern: bytes, part: Tensor) -> Tensor:
-    """Return the element with these bytes on the device of `part`, as a tensor of no dimensions."""
+    """Return a 0-d tensor on the device of `part` that holds these bytes."""
     repeated = bytearray(pattern * (part.element_size() // len(pattern)))
     return torch.frombuffer(repeated, dtype=part.dtype).reshape(()).to(part.device)
 
@@ -90,7 +90,7 @@ def _is_usable(device: torch.device) -> bool:
 
 @lru_cache(maxsize=64)
 def _find_problem(device: torch.device) -> str | None:
-    """Return what stands in the way of kernels on a device."""
+    """Return why kernels cannot run on a device, or None."""
     try:
         import triton
     except ImportError:
@@ -102,7 +102,7 @@ def _find_problem(device: torch.device) -> str | None:
     if device.type != "cuda":
         return None
     if torch.version.hip is not None:
-        return "they are proven for NVIDIA's GPUs only"
+        return "they are tested on NVIDIA's GPUs only"
     capability = torch.cuda.get_device_capability(device)
     if capability < _OLDEST_CAPABILITY:
         return f"{torch.cuda.get_device_name(device)} has compute capability {capability}"
@@ -120,7 +120,7 @@ def _give_up(problem: str) -> None:
 
 
 def _try_block(part: Tensor, start: Shape, draw: Draw, law: str, parameters: list[float]) -> bool:
-    """Fill a contiguous block; return False, and say so once, if the kernel cannot be run."""
+    """Fill a contiguous block; if the kernel cannot run, warn once and return False."""
     if part.numel() == 0:
         return True
     first, outer, length = find_runs(draw.shape, start, tuple(part.shape))
@@ -128,7 +128,7 @@ def _try_block(part: Tensor, start: Shape, draw: Draw, law: str, parameters: lis
     try:
         whole = length - length % _ALIGNMENT
         if not outer and 0 < whole < length:
-            # The end, which is less than a vector, by itself.
+            # The remainder, less than a vector, is launched separately.
             _launch(flat[:whole], first, outer, whole, draw, law, parameters)
             flat, first, length = flat[whole:], first + whole, length - whole
         _launch(flat, first, outer, length, draw, law, parameters)
@@ -141,11 +141,11 @@ def _try_block(part: Tensor, start: Shape, draw: Draw, law: str, parameters: lis
 
 
 def find_runs(shape: Shape, start: Shape, extent: Shape) -> tuple[int, list[tuple[int, int]], int]:
-    """Cut a block into runs of elements whose numbers in the whole tensor are consecutive.
+    """Split a block into runs of elements with consecutive numbers in the whole tensor.
 
     Returns:
-        The number of the first element; extent and stride of each dimension outside a run; the
-        elements of a run.
+        The number of the first element; the extent and stride of each dimension outside a run; the
+        length of a run.
     """
     first, stride, length = 0, 1, 1
     outer: list[tuple[int, int]] = []
@@ -176,8 +176,8 @@ def _launch(
     most = _LANES_INTERPRETED if kernels.INTERPRETED else _LANES
     device = out.device
     runs = math.prod(count for count, _ in outer)
-    step = math.gcd(first, *(stride for _, stride in outer))  # what divides the start of each run
-    # The most groups that a run has a part of, and so the lanes that it needs.
+    step = math.gcd(first, *(stride for _, stride in outer))  # divides the start of each run
+    # The most groups that a run touches. They decide how many lanes it needs.
     late = first % _GROUP if not outer else _GROUP - math.gcd(step, _GROUP)
     groups = -(-(late + length) // _GROUP)
     needed = groups * (4 if draw.dtype.name == "float64" else 2)
@@ -189,7 +189,7 @@ def _launch(
     arguments = [*struct.unpack("<8I", key_of(draw.seed)), *stream, runs, length, pieces, *bits]
     used = kernels.PARAMETERS.value + 7
     arguments += [0] * (used - len(arguments))
-    # One copy, which waits for nothing that the GPU is doing.
+    # One copy, which does not wait for the GPU.
     packed = torch.tensor([*arguments, first], dtype=torch.int64).to(device, non_blocking=True)
     starts = packed[used:]
     for count, stride in outer:
@@ -211,5 +211,5 @@ def _launch(
 
 
 def _power_of_two(n: int) -> int:
-    """Return the smallest power of two that is not below n >= 1."""
+    """Return the smallest power of two >= n, for n >= 1."""
     return 1 << (n - 1).bit_length()

@@ -1,4 +1,4 @@
-"""Whole modules: every parameter from one seed, by its name."""
+"""Initializes whole modules: every parameter from one seed and its name."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ def init_module_(
     partial: bool = False,
     buffers: Mapping[str, Any] | Callable[[], Module] | None = None,
 ) -> M:
-    """Give every parameter of a module its first value, by its name.
+    """Initialize every parameter of a module by rules and its name.
 
-    The values of a parameter depend on `seed`, its name, its global shape and what `rules` say:
-    not on the order of parameters, nor on the mesh, the placements or the number of processes. Of
-    `DTensor`s (FSDP2, tensor parallelism, both) each process fills its own shards.
+    The values of a parameter depend on `seed`, its name, its global shape and its rule, not on the
+    order of parameters, the mesh, the placements or the number of processes. Each process fills its
+    own shards of `DTensor`s (FSDP2, tensor parallelism, or both).
 
-    A name is that of `module.named_parameters()` without what wrappers add: `torch.compile`,
-    activation checkpoints, `DistributedDataParallel`, FSDP1, parametrizations. A parameter that
-    several names lead to has its first. Rows of an embedding's `padding_idx` are zero.
+    Names are those of `module.named_parameters()` without the additions of wrappers:
+    `torch.compile`, activation checkpoints, `DistributedDataParallel`, FSDP1, parametrizations. A
+    tied parameter has its first name. Rows of an embedding's `padding_idx` are zero.
 
     A parametrized weight (`torch.nn.utils.parametrizations`, and the older `weight_norm`,
-    `spectral_norm` and `prune`) is made by its plain name; then the parameters that give it are
-    derived by `right_inverse`, and the vectors of a spectral norm by 15 power iterations from ones
-    seeded by name.
+    `spectral_norm` and `prune`) is initialized under its plain name. Then `right_inverse` derives
+    the parameters that compute it. The vectors of a spectral norm come from 15 power iterations,
+    which start from vectors seeded by name.
 
-    Parameters on the device meta are made on `device`; parameters that are one stay one. Running
-    statistics on meta are made too, and reset. A parameter marked `_is_hf_initialized` is left as
-    it is, as are all buffers that have values and are not given.
+    Parameters on the device meta are created on `device`; tied parameters stay tied. Running
+    statistics on meta are created and reset. Parameters marked `_is_hf_initialized`, and buffers
+    that have values and are not in `buffers`, stay as they are.
 
-    Warns if something looks like memory that `to_empty` left without values: a non-persistent
-    buffer with NaN or subnormal numbers, running statistics with NaN or a negative variance, or
-    two parameters that a transformers model ties and that are not tied.
+    Warns about memory that looks uninitialized, as `to_empty` leaves it: a non-persistent buffer
+    with NaN or subnormal numbers, running statistics with NaN or a negative variance. Also warns if
+    two parameters are not tied that a transformers model ties.
 
     Args:
         module: The module.
@@ -67,21 +67,21 @@ def init_module_(
             leaves in force. A parameter's is `fold_in(seed, name)`.
         device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the
             CPU.
-        partial: Whether the module is a part of a model, such as a pipeline stage, so that rules
-            may match nothing in it.
+        partial: Whether the module is part of a model, such as a pipeline stage: rules may then
+            match nothing in it.
         buffers: The values of buffers: a mapping from names to tensors or arrays of the buffers'
             shapes; or a function that builds the module on the CPU, from which all buffers are
-            copied. None: buffers have values already.
+            copied. None: all buffers have values already.
 
     Returns:
         `module`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If a parameter cannot be filled (see `fill_`), `rules` have nothing for it, a
-            rule that is not optional matches no parameter or buffer, two parameters share memory,
-            a parametrization has no `right_inverse` or is of `DTensor`s, or a buffer on meta has no
-            values. Nothing is changed then.
+        ValueError: If a parameter cannot be filled (see `fill_`) or has no rule, a rule that is not
+            optional matches no parameter or buffer, two parameters share memory, a parametrization
+            lacks `right_inverse` or has `DTensor`s, or a buffer on meta has no values. Nothing is
+            changed then.
         RuntimeError: If the call is traced or compiled into a graph.
 
     Examples:
@@ -105,7 +105,7 @@ def init_module_(
     for warning in list_warnings(module, new):
         warnings.warn(warning, UserWarning, stacklevel=2)
     changes = Changes(module, new, target)
-    # All that may fail comes first, in new memory.
+    # Everything that may fail is done first, in new memory.
     for each in planned:
         if each.is_made_apart:
             changes.make(each)
@@ -125,9 +125,9 @@ def init_module_(
 def _plan_all(
     module: Module, weights: list[Weight], rules: ResolvedRules, partial: bool
 ) -> list[Planned]:
-    """Return what fills each weight, without those that are left as they are."""
+    """Return the fills of all weights, except those that keep their values."""
     named = [(each.name, each.shape, each.convention) for each in weights]
-    # A recipe may have rules for buffers, which a checkpoint holds.
+    # A recipe may have rules for buffers: checkpoints hold them too.
     others = [name for name, *_ in list_specs(module)]
     found = rules.choose_all(named, others, partial)
     return [
@@ -167,7 +167,7 @@ def _check_memory(weights: list[Weight], planned: list[Planned]) -> None:
 
 
 def _show_parameters(module: Module) -> None:
-    """Make FSDP2 show its shards, not what a forward pass gathered; refuse FSDP1's flat shards.
+    """Make FSDP2 show its shards instead of gathered parameters; refuse FSDP1's flat shards.
 
     Raises:
         ValueError: If a parameter of FSDP1 is a piece of a flat vector, which has no shape.
@@ -179,7 +179,7 @@ def _show_parameters(module: Module) -> None:
         if isinstance(part, fsdp.FSDPModule):
             part.reshard()
         elif isinstance(part, fsdp.FullyShardedDataParallel):
-            handle = part._handle  # None if it has no parameters of its own
+            handle = part._handle  # None if the module has no parameters of its own
             if handle is not None and handle.is_sharded(handle.flat_param):
                 raise ValueError(
                     "`module` must show whole parameters, received FullyShardedDataParallel with "

@@ -1,4 +1,4 @@
-"""The names of a module's parameters, without what wraps the module."""
+"""The names of a module's parameters, without the additions of wrappers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from torch.nn import Module
 from torch.nn.utils import parametrize
 
-# Wrappers by type, with the child that is the module itself. A type whose module is not loaded has
-# no instances.
+# Types of wrappers, and the child that each wraps. A type whose module is not loaded has no
+# instances.
 _WRAPPERS = (
     ("torch._dynamo.eval_frame", "OptimizedModule", "_orig_mod"),
     (
@@ -29,8 +29,8 @@ _WRAPPERS = (
 
 
 def named_modules(module: Module) -> Iterator[tuple[str, Module]]:
-    """Yield a module and all modules in it, each once by its first name, wrappers left out."""
-    # A stack, not recursion: modules may be nested deeply, or contain themselves.
+    """Yield a module and all modules in it, each once under its first name, without wrappers."""
+    # A stack instead of recursion: modules may be nested deeply, or contain themselves.
     waiting: list[tuple[tuple[str, ...], Module]] = [((), module)]
     seen: set[int] = set()
     while waiting:
@@ -59,12 +59,12 @@ def join(prefix: str, module: Module, name: str) -> str:
 
 
 def is_wrapper(module: Module) -> bool:
-    """Return whether a module wraps another, and adds buffers of its own."""
+    """Return whether a module wraps another and adds its own buffers."""
     return _inner_name(module) not in (None, "parametrizations")
 
 
 def _inner_name(module: Module) -> str | None:
-    """Return the name of the child that a wrapper wraps."""
+    """Return the name of the child that a wrapper wraps; None for other modules."""
     if parametrize.is_parametrized(module):
         return "parametrizations"
     for place, kind, inner in _WRAPPERS:

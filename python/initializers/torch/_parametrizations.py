@@ -1,8 +1,8 @@
-"""Weights that torch computes from other parameters: parametrizations, and the hooks before them.
+"""Weights that torch computes from other parameters: parametrizations and the older hooks.
 
-A weight is made by its plain name, as if nothing computed it, and then the parameters and buffers
-that give it are derived. All of that happens on copies on the CPU: nothing is changed before
-everything is known to work, and the results do not depend on the device.
+A weight is initialized under its plain name, as if nothing computed it. Then the parameters and
+buffers that compute it are derived. All of this happens on copies on the CPU: nothing is changed
+before everything has succeeded, and the results do not depend on the device.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ._tensor import is_distributed
 Slot = tuple[Module, str]
 Result = tuple[Module, str, Tensor]
 
-# torch runs as many when it constructs a spectral norm.
+# Power iterations: as many as torch runs when it constructs a spectral norm.
 _ITERATIONS = 15
 
 
@@ -39,9 +39,9 @@ class Computed:
         name: The weight's plain name in the model.
         module: The module that has the weight as an attribute.
         attribute: The attribute's name.
-        originals: The parameters that the weight is computed from.
+        originals: The parameters from which the weight is computed.
         buffers: The buffers that `solve` makes.
-        keeps_values: Whether the one original has the values of the plain weight.
+        keeps_values: Whether there is one original, with the values of the plain weight.
     """
 
     keeps_values: ClassVar[bool] = True
@@ -69,13 +69,13 @@ class Computed:
     def solve(
         self, values: Tensor, rows: tuple[int, ...], seed: int, known: dict[int, Tensor]
     ) -> list[Result]:
-        """Return the parameters and buffers that give the weight `values`.
+        """Return the parameters and buffers from which the weight gets `values`.
 
         Args:
-            values: The plain weight on the CPU; it may be changed.
-            rows: Rows that are to be zero: those of an embedding's padding.
+            values: The plain weight on the CPU. It may be changed.
+            rows: Rows that must be zero: an embedding's padding rows.
             seed: The seed that belongs to the weight's name.
-            known: The tensors that will replace others, by the identity of these.
+            known: The new tensors, by the identity of the tensors that they will replace.
 
         Raises:
             ValueError: If there are no such parameters.
@@ -83,11 +83,11 @@ class Computed:
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Compute the attribute again, where torch keeps it as a tensor."""
+        """Compute the attribute again if torch keeps it as a tensor."""
 
 
 class Parametrized(Computed):
-    """A weight by `torch.nn.utils.parametrize`."""
+    """A weight with a parametrization of `torch.nn.utils.parametrize`."""
 
     def __init__(
         self, name: str, module: Module, attribute: str, parts: parametrize.ParametrizationList
@@ -155,24 +155,28 @@ class Parametrized(Computed):
             return _split_norm(values, parts[0].dim, rows)
         values[list(rows)] = 0
         found: Any = values
-        # torch completes a basis by random vectors.
+        # torch completes a basis with random vectors.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(fold_in(seed, "right_inverse") >> 1)
-            active.generators.append(SeedGenerator(seed))  # a patch around must not draw
+            active.generators.append(
+                SeedGenerator(seed)
+            )  # an outer `patch` must not count draws here
             try:
                 for part in reversed(parts):
                     found = part.right_inverse(found)
-            except RuntimeError as error:  # also NotImplementedError
+            except RuntimeError as error:  # includes NotImplementedError
                 raise ValueError(f"`right_inverse` cannot be computed: {error}") from error
             finally:
                 active.generators.pop()
         return [found] if isinstance(found, Tensor) else list(found)
 
     def _copy(self, replace: Any) -> Any:
-        """Copy the parametrizations with other tensors in the place of theirs."""
+        """Copy the parametrizations with their tensors replaced."""
         tensors = (*self.parts.parameters(), *self.parts.buffers())
         memo = {id(tensor): replace(tensor) for tensor in tensors}
-        return copy.deepcopy(self.parts, memo).eval()  # in training, to compute changes buffers
+        return copy.deepcopy(
+            self.parts, memo
+        ).eval()  # in training mode, computing the weight changes buffers
 
     def _compute(self, parts: Any) -> Tensor:
         with torch.no_grad():
@@ -181,7 +185,7 @@ class Parametrized(Computed):
 
 
 class WeightNormHook(Computed):
-    """A weight by the old `torch.nn.utils.weight_norm`."""
+    """A weight with the old `torch.nn.utils.weight_norm`."""
 
     keeps_values = False
 
@@ -204,7 +208,7 @@ class WeightNormHook(Computed):
 
 
 class SpectralNormHook(Computed):
-    """A weight by the old `torch.nn.utils.spectral_norm`."""
+    """A weight with the old `torch.nn.utils.spectral_norm`."""
 
     def __init__(self, name: str, module: Module, hook: SpectralNorm) -> None:
         super().__init__(name, module, hook.name, [(module, hook.name + "_orig")])
@@ -229,7 +233,7 @@ class SpectralNormHook(Computed):
 
 
 class PruningHook(Computed):
-    """A weight by `torch.nn.utils.prune`: the original under a mask, which stays."""
+    """A weight with `torch.nn.utils.prune`: an original and a mask, which is kept."""
 
     def __init__(self, name: str, module: Module, hook: prune.BasePruningMethod) -> None:
         attribute = hook._tensor_name
@@ -254,7 +258,7 @@ def find_computed(prefix: str, module: Module) -> Iterator[Computed]:
     if parametrize.is_parametrized(module):
         for name, parts in module.parametrizations.items():
             found = Parametrized(start + name, module, name, parts)
-            if all(name in owner._parameters for owner, name in found.originals):  # no buffers
+            if all(name in owner._parameters for owner, name in found.originals):  # not buffers
                 yield found
     for hook in module._forward_pre_hooks.values():
         if isinstance(hook, WeightNorm):
@@ -266,17 +270,17 @@ def find_computed(prefix: str, module: Module) -> Iterator[Computed]:
 
 
 def _split_norm(values: Tensor, dim: int, rows: tuple[int, ...]) -> list[Tensor]:
-    """Return the norms and directions of a weight, by `torch.nn.utils.weight_norm`."""
+    """Return the norms and directions of a weight, as in `torch.nn.utils.weight_norm`."""
     if dim != 0:
         values[list(rows)] = 0
     norms = torch.norm_except_dim(values, 2, dim)
     if dim == 0:
-        norms[list(rows)] = 0  # a row of length 0 keeps a direction: without one, it is NaN
+        norms[list(rows)] = 0  # the direction stays, as that of a zero row would be NaN
     return [norms, values]
 
 
 def _iterate_power(matrix: Tensor, u: Tensor, v: Tensor, eps: float, seed: int) -> None:
-    """Make the singular vectors of the largest singular value, from ones seeded by name."""
+    """Compute the singular vectors of the largest singular value, from vectors seeded by name."""
     for vector, label in ((u, "u"), (v, "v")):
         fill_(vector, RandomNormal(), fold_in(seed, label))
         vector.copy_(F.normalize(vector, dim=0, eps=eps))
@@ -296,7 +300,7 @@ def _check(result: Tensor, values: Tensor, rows: tuple[int, ...]) -> None:
 
 
 def _list_changes(old: Module, new: Module) -> Iterator[Result]:
-    """Yield the buffers of a copied module that are not those of the module."""
+    """Yield the buffers of a copied module that differ from those of the module."""
     for owner, changed in zip(old.modules(), new.modules(), strict=True):
         for name, buffer in changed._buffers.items():
             if buffer is None:

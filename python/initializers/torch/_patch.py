@@ -1,4 +1,4 @@
-"""Code that calls torch's random functions itself: inside `patch` they take our values."""
+"""`patch`: torch's random functions return our values inside it, whoever calls them."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def patch(seed: int) -> Iterator[None]:
     - `Tensor.normal_` and `Tensor.uniform_`;
     - `torch.randn`, `rand`, `randn_like`, `rand_like` and `normal`.
 
-    The k-th call that draws (k from 0) takes stream k of the seed. Everything is as before on exit,
-    also after an exception. Blocks may be nested: the inner seed counts.
+    The k-th call that draws (k from 0) uses stream k of the seed. On exit everything is restored,
+    also after an exception. Blocks may be nested: the inner seed applies.
 
     With a `generator` argument, `torch.nn.init` and the two methods draw their seed from that
     generator; `torch.randn` and the other functions then return torch's own values. Other random
     functions (`exponential_`, `bernoulli`, `randperm`, …) keep torch's values; the first call of
-    each gives a warning. Dropout and other layers that draw in a forward pass are left alone.
+    each warns. Dropout and other layers that draw in a forward pass keep torch's values too.
 
     Values depend on the order in which a model creates its parameters, and so on the version of the
     library that defines it; the values of `init_module_` depend on parameter names only.
@@ -79,13 +79,12 @@ def patch(seed: int) -> Iterator[None]:
         _uninstall()
 
 
-# The functions of torch.nn.init. Their code objects are exchanged, not their names: the function
-# stays the same object, so every name, table, default and partial that holds it is patched too, and
-# no module has to be searched.
+# The functions of torch.nn.init. We replace their code objects, not their names: the function
+# object stays the same, so every name, table, default and partial that holds it is patched too.
 
 
 class _Function(NamedTuple):
-    """A function of `torch.nn.init`: the object, its code, a copy that keeps the code, and ours."""
+    """A function of `torch.nn.init`: the object, its code, a copy with that code, our code."""
 
     object: Any
     code: types.CodeType
@@ -110,13 +109,13 @@ _FUNCTIONS = _list_functions()
 
 
 def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call our function of this name in a thread that is inside `patch`, elsewhere torch's."""
+    """Call our function of this name if the thread is inside `patch`, else torch's."""
     function = _FUNCTIONS[name]
     return (function.ours if active.generators else function.copy)(*args, **kwargs)
 
 
 def _template(*args: Any, **kwargs: Any) -> Any:
-    # This code runs with the globals of torch.nn.init, so it has to import what it calls.
+    # This code runs with the globals of torch.nn.init, so it must import `call`.
     from initializers.torch._patch import call
 
     return call("name", args, kwargs)
@@ -154,7 +153,7 @@ def _uninstall() -> None:
                 del function.object.__wrapped__
 
 
-# Functions and methods of C++, which torch shows to a mode.
+# Functions and methods in C++, which a torch function mode intercepts.
 
 
 class _Draws(TorchFunctionMode):  # type: ignore[misc]  # Any where torch is not installed
@@ -181,7 +180,7 @@ class _Draws(TorchFunctionMode):  # type: ignore[misc]  # Any where torch is not
         result = func(*args, **kwargs)
         if name not in self._warned and not (isinstance(result, Tensor) and is_abstract(result)):
             self._warned.add(name)
-            # torch.compile cannot look at frames.
+            # torch.compile cannot trace access to frames.
             depth = 0 if torch.compiler.is_compiling() else len(_find_callers(sys._getframe(1)))
             message = f"{name}: drawn from torch's generator inside patch"
             warnings.warn(message, stacklevel=depth + 1)
@@ -189,7 +188,7 @@ class _Draws(TorchFunctionMode):  # type: ignore[misc]  # Any where torch is not
 
 
 def _is_traced() -> bool:
-    # A compiled graph has to draw again at every run; vmap decides which examples share a draw.
+    # A compiled graph must draw again at every run. vmap decides which examples share a draw.
     return torch.compiler.is_compiling() or peek_interpreter_stack() is not None
 
 
@@ -202,8 +201,8 @@ def _find_callers(frame: types.FrameType) -> list[types.FrameType]:
 
 
 def _refuse_local_shards(caller: types.FrameType, name: str) -> None:
-    # torch.distributed.tensor.randn and rand draw each process's shard by its local shape: every
-    # process would get the same values.
+    # torch.distributed.tensor.randn and rand draw each shard by its local shape, so every process
+    # would get the same values.
     if caller.f_code.co_name == "_dtensor_init_helper":
         raise NotImplementedError(
             f"{name} must not make a DTensor inside patch, received: local shape "
@@ -215,7 +214,7 @@ def _refuse_local_shards(caller: types.FrameType, name: str) -> None:
 def _method_uniform(
     tensor: Tensor, *bounds: float, generator: torch.Generator | None = None, **ends: float
 ) -> Tensor:
-    # One of the method's arguments is called `from`, a word that a signature cannot have.
+    # One of the method's arguments is called `from`, a keyword that no signature can have.
     low, high = (*bounds, *(0.0, 1.0)[len(bounds) :])
     return _init.uniform_(tensor, ends.get("from", low), ends.get("to", high), generator)
 
@@ -259,7 +258,7 @@ def _normal(
         return _init.normal_(torch.empty(size, out=out, **options), mean, std)
     tensors = [argument for argument in (mean, std) if isinstance(argument, Tensor)]
     if not tensors or options:
-        return torch.normal(mean, std, out=out, **options)  # torch says what is wrong
+        return torch.normal(mean, std, out=out, **options)  # torch raises the error
     if isinstance(std, Tensor) and not is_abstract(std) and bool((std < 0).any()):
         raise ValueError(f"`std` must be >= 0 everywhere, received: {std.min().item()}")
     like = torch.broadcast_tensors(*tensors)[0]
@@ -267,12 +266,12 @@ def _normal(
     with torch.no_grad():
         drawn = torch.empty_like(like, dtype=dtype, memory_format=torch.contiguous_format)
         _fill_normal(drawn).mul_(std).add_(mean)
-        # Not drawn into `out`, which may be `mean` or `std` itself.
+        # Not drawn directly into `out`, which may be `mean` or `std`.
         return drawn if out is None else torch.empty(drawn.shape, out=out).copy_(drawn)
 
 
 def _fill_normal(tensor: Tensor) -> Tensor:
-    if tensor.is_complex():  # of variance 1 in all
+    if tensor.is_complex():  # real and imaginary part together have variance 1
         _init.normal_(torch.view_as_real(tensor.detach()), std=math.sqrt(0.5))
     else:
         _init.normal_(tensor)
@@ -292,7 +291,8 @@ _COVERED: dict[Any, Callable[..., Tensor]] = {
     torch.rand_like: _rand_like,
     torch.normal: _normal,
 }
-# Names in warnings. Sampled distributions are built on these; scripted and compiled code is unseen.
+# Names in warnings. `torch.distributions` draws through these. Scripted and compiled code cannot be
+# intercepted.
 _DRAWS = {
     **{function: f"torch.{function.__name__}" for function in _COVERED},
     **{

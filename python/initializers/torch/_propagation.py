@@ -1,4 +1,4 @@
-"""The scales of activations and gradients in a torch module, through hooks on a copy of it."""
+"""Measures the scales of activations and gradients of a torch module, by hooks on a copy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NORMS = (
 def measure_model(
     model: Module, inputs: Any, loss: Any, rules: ResolvedRules | None, seed: int, training: bool
 ) -> list[Call]:
-    """Return the passes through the layers of a module, which stays as it is.
+    """Return the passes through the layers of a module, without changing it.
 
     See `initializers.propagate`.
     """
@@ -62,7 +62,7 @@ def measure_model(
 def _copy(model: Module) -> Module:
     try:
         return copy.deepcopy(model)
-    except Exception as error:  # what a module holds decides which
+    except Exception as error:  # any type: the contents of the module decide
         raise TypeError(
             f"`model` must be copyable (copy.deepcopy), received: {type(model).__name__} ({error})"
         ) from error
@@ -84,7 +84,7 @@ class _Record:
 
 
 class _Tape:
-    """Records what passes through all modules of a model, while it is entered."""
+    """Records the passes through all modules of a model inside a `with` block."""
 
     def __init__(self, model: Module) -> None:
         self._names: dict[Module, str] = {}
@@ -101,7 +101,7 @@ class _Tape:
         for module in self._names:
             self._handles += [
                 module.register_forward_pre_hook(self._start, with_kwargs=True),
-                # Before others, that might return something else.
+                # Before other hooks, which might replace the output.
                 module.register_forward_hook(self._record, with_kwargs=True, prepend=True),
             ]
         return self
@@ -113,12 +113,12 @@ class _Tape:
     def _start(self, module: Module, arguments: Any, keywords: Any) -> None:
         self._started += 1
         given = [each for each in tree_leaves((arguments, keywords)) if isinstance(each, Tensor)]
-        # Now, as the module may change them in place.
+        # Measured now: the module may change its inputs in place.
         values = tuple(self._measure(each) for each in given if each.numel())
         self._open.append((self._started, values, given))
 
     def _measure(self, tensor: Tensor) -> Value:
-        """Return the statistics of a tensor, of the last ones as they are known."""
+        """Return the statistics of a tensor; those of the latest tensors are cached."""
         for other, version, value in self._latest:
             if other is tensor and version == tensor._version:
                 return value
@@ -151,9 +151,9 @@ class _Tape:
             tensor.register_hook(keep)
 
     def finish(self) -> list[Call]:
-        """Return the calls, once the gradients are there."""
+        """Return the calls, after the gradients were computed."""
         for record in self._records:
-            # Parameters of layers inside that were not called count as the module's own.
+            # Parameters of inner layers that were not called count as the module's own.
             parameters = record.module.parameters(recurse=record.call.is_leaf)
             matrices = [each for each in parameters if each.dim() > 1]
             is_table = isinstance(record.module, (nn.Embedding, nn.EmbeddingBag))
@@ -174,7 +174,7 @@ def _first_float(output: Any) -> Tensor | None:
 
 def _to_numpy(tensor: Tensor) -> Any:
     tensor = tensor.detach().cpu()
-    # NumPy has no bfloat16; float32 holds it, and its precision is told apart.
+    # NumPy has no bfloat16. float32 represents it; its precision is recorded separately.
     return (tensor.float() if tensor.dtype.itemsize < 4 else tensor).numpy()
 
 
@@ -185,7 +185,7 @@ def _measure(tensor: Tensor) -> Value:
 
 
 def _find_effect(module: Module, x: Tensor, y: Tensor) -> Effect | None:
-    """Return what theory knows of a module, or None."""
+    """Return the effect of a module, or None if theory does not cover it."""
     if isinstance(module, nn.Linear):
         return _effect_of(module.in_features, module)
     if isinstance(module, nn.modules.conv._ConvNd) and not module.transposed:
@@ -239,7 +239,7 @@ def _make_inputs(model: Module, inputs: Any, seed: int, home: torch.device) -> A
         tensor = tensor.detach().to(home)
         if not tensor.is_floating_point():
             return tensor
-        # No leaf, so that it may be changed in place, and nothing that the caller holds.
+        # Not a leaf, so it may be changed in place. Not the caller's tensor either.
         return tensor.clone().requires_grad_().clone()
 
     if inputs is None:
@@ -248,7 +248,7 @@ def _make_inputs(model: Module, inputs: Any, seed: int, home: torch.device) -> A
 
 
 def _guess_inputs(model: Module, seed: int) -> Any:
-    """Return a batch for the first module that has parameters, if its shape is known."""
+    """Return a batch for the first module with parameters, if its input shape is known."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             return make_batch((module.in_features,), seed)
@@ -272,7 +272,7 @@ def _make_loss(output: Any, loss: Callable[[Any], Any] | None, seed: int) -> Ten
     for i, each in enumerate(leaves):
         if each.is_floating_point() and each.requires_grad:
             weights = torch.as_tensor(make_normal(tuple(each.shape), seed, "loss", i))
-            # In float64, so that the sum of a narrow dtype does not overflow.
+            # float64: the sum of a narrow dtype could overflow.
             part = (each.double() * weights.to(each.device)).sum()
             total = part if total is None else total + part
     if total is None:

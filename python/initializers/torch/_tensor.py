@@ -1,4 +1,4 @@
-"""Which tensors can be filled, and their memory as NumPy sees it."""
+"""Checks whether a tensor can be filled, and gives NumPy access to its memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .._arguments.shapes import Array, Shape
 from .._filling import AnyFill, StackFill
 from ._launch import fill_on_device
 
-# Called for each block after it has been filled, on the CPU or on its device.
+# Called for each filled block, on the CPU or on its device.
 Finish: TypeAlias = "Callable[[Array | Tensor, Shape], None]"
 
 _HOST = "cpu"
 
 
 def dtype_of(tensor: Tensor) -> DType:
-    """Return the dtype of `tensor` as the initializers know it."""
+    """Return our dtype of `tensor`."""
     name = str(tensor.dtype).removeprefix("torch.")
     try:
         return look_up(name)
@@ -37,13 +37,13 @@ def dtype_of(tensor: Tensor) -> DType:
 def check_tensor(tensor: object) -> bool:
     """Return whether `tensor` has memory to fill; raise if it must not be filled.
 
-    A tensor on the device meta, or a fake one, has none and is left as it is. A tensor that
-    autograd computed is refused: a parametrized module would not keep the values.
+    A fake tensor, or one on the device meta, has no memory. A tensor that autograd computed is
+    refused: a parametrized module would not keep the values.
 
     Raises:
-        TypeError: If it is no tensor.
-        ValueError: If its memory cannot take one value for each element.
-        RuntimeError: If the call is being traced: the trace would lack it.
+        TypeError: If it is not a tensor.
+        ValueError: If its memory cannot hold a separate value for each element.
+        RuntimeError: If the call is traced: the trace would not contain it.
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(f"`tensor` must be a torch.Tensor, received: {show(tensor)}")
@@ -75,9 +75,9 @@ def is_abstract(tensor: Tensor) -> bool:
 
 
 def has_no_memory(tensor: Tensor) -> bool:
-    """Return whether a tensor is neither abstract nor empty but has no memory of its own.
+    """Return whether a tensor is neither abstract nor empty, but has no memory of its own.
 
-    Such are subclasses that wrap other tensors, and storages that were freed, as FSDP does.
+    This is true for subclasses that wrap other tensors, and for freed storages, as in FSDP.
     """
     if is_traceable_wrapper_subclass(tensor):
         return True
@@ -90,7 +90,7 @@ def has_no_memory(tensor: Tensor) -> bool:
 
 
 def has_shared_elements(tensor: Tensor) -> bool:
-    """Return whether a tensor is expanded, so that one place in memory is several elements."""
+    """Return whether a tensor is expanded, so that several elements share memory."""
     if is_distributed(tensor):
         return False
     pairs = zip(tensor.shape, tensor.stride(), strict=True)
@@ -106,7 +106,7 @@ def _is_computed(tensor: Tensor) -> bool:
 
 
 def is_distributed(tensor: Tensor) -> bool:
-    """Return whether `tensor` is a DTensor; where that module is not loaded, there are none."""
+    """Return whether `tensor` is a DTensor. If its module is not loaded, none exists."""
     module = sys.modules.get("torch.distributed.tensor")
     return module is not None and isinstance(tensor, module.DTensor)
 
@@ -153,11 +153,10 @@ def _list_problems(tensor: Tensor) -> Iterator[str]:
 
 
 def write(tensor: Tensor, fill: AnyFill, finish: Finish | None = None) -> None:
-    """Fill what this process holds of a checked tensor; `finish` is run on each block.
+    """Fill the part of a checked tensor that this process holds; run `finish` on each block.
 
-    Memory of the CPU is filled in place. On a GPU the values are made where they are, if there is
-    a kernel for them; else they are made in a buffer of the CPU and copied. `finish` is then given
-    a tensor or an array.
+    CPU memory is filled in place. On a GPU a kernel makes the values if there is one; else they are
+    made in a CPU buffer and copied. So `finish` gets a tensor or an array.
     """
     try:
         for part, start in _list_blocks(tensor):
@@ -177,14 +176,14 @@ def write(tensor: Tensor, fill: AnyFill, finish: Finish | None = None) -> None:
                 with torch.no_grad():
                     part.copy_(host)
     finally:
-        # NumPy's writes are not seen by autograd, which would use overwritten values silently.
+        # Autograd does not see NumPy's writes, and would silently use overwritten values.
         torch.autograd.graph.increment_version(tensor)
 
 
 def _fill_on_device(fill: AnyFill, part: Tensor, start: Shape) -> bool:
     if not isinstance(fill, StackFill):
         return fill_on_device(fill, part, start)
-    # Equal for all tensors of a stack, so that none is made twice.
+    # All tensors of a stack have kernels or none has: so none is made twice.
     return all(
         fill_on_device(each, part[index], begin)
         for index, each, begin in fill.split(tuple(part.shape), start)
@@ -203,8 +202,8 @@ def _list_blocks(tensor: Tensor) -> Iterator[tuple[Tensor, Shape]]:
 def as_array(tensor: Tensor) -> Array:
     """Return the memory of a tensor on the CPU as an array, without a copy.
 
-    Not by `Tensor.numpy`, which forbids that the memory ever be resized, as FSDP does, and knows
-    neither bfloat16 nor float8.
+    `Tensor.numpy` would forbid resizing the memory, which FSDP does, and supports neither bfloat16
+    nor float8.
     """
     kind = dtype_of(tensor)
     size = kind.numpy.itemsize
@@ -214,7 +213,7 @@ def as_array(tensor: Tensor) -> Array:
     steps = zip(tensor.shape, strides, strict=True)
     span = size + sum((length - 1) * stride for length, stride in steps)
     memory = (ctypes.c_char * span).from_address(tensor.data_ptr())
-    memory.owner = tensor  # so that the array keeps the tensor's memory alive
+    memory.owner = tensor  # the array keeps the tensor's memory alive
     array: Array = np.ndarray(tuple(tensor.shape), kind.numpy, memory, strides=strides)
     return array
 

@@ -1,12 +1,16 @@
-"""The stream of docs/stream.md in Triton: the same bits, made on a GPU.
+"""The stream of docs/stream.md in Triton: makes the same bits on a GPU.
 
-Read it beside that page, section by section: the names are the page's. What a GPU changes is only
-who makes what. A lane makes P elements (16 in f32, 8 in f64) of the first half of a group and the P
-that stand 32 further on: those share radii and angles, and each P are the words of one block.
+Read it beside that page, section by section: it uses the page's names. Only the distribution of the
+work differs. A lane makes P elements (16 in f32, 8 in f64) of the first half of a group, and the P
+elements 32 positions later: both share radii and angles, and each P elements use the words of one
+block.
 
-Three things keep a compiler from other bits. Kernels are compiled with `enable_fp_fusion=False`.
-Division and square root in f32 are `div_rn` and `sqrt_rn`; plain ones are approximate there (in f64
-they are not). Values are rounded to narrow dtypes, and stored, as integers.
+Three things keep the compiler from changing bits. Kernels are compiled with
+`enable_fp_fusion=False`. Division and square root in f32 are `div_rn` and `sqrt_rn`, as the plain
+operations are approximate in f32 (not in f64). Values are rounded to narrow dtypes, and stored, as
+integers.
+
+The file is longer than 400 lines because it follows the page as a whole.
 """
 
 from __future__ import annotations
@@ -26,13 +30,13 @@ LN2HI, LN2LO, L, U, SIN, COS = (_T[name] for name in ("LN2HI", "LN2LO", "L", "U"
 P2, Q2, INSIDE, SPLIT = (_T[name] for name in ("P2", "Q2", "INSIDE", "SPLIT"))
 A, B, CC, D, E, F = (_T[name] for name in ("A", "B", "CC", "D", "E", "F"))
 
-# Where a kernel's arguments stand in its one tensor of 64-bit integers: a tensor, so that no seed
-# is compiled in. The key and the stream id are words of 32 bits, parameters the bits of an f64.
+# Positions of a kernel's arguments in one tensor of 64-bit integers. (Triton would compile a scalar
+# seed into the kernel.) The key and the stream id are 32-bit words, parameters the bits of an f64.
 KEY = tl.constexpr(0)
 STREAM = tl.constexpr(8)
-RUNS = tl.constexpr(10)  # how many runs of consecutive numbers the block has
-LENGTH = tl.constexpr(11)  # elements of each
-PIECES = tl.constexpr(12)  # programs that make a run, or runs that have one program together
+RUNS = tl.constexpr(10)  # the number of runs of consecutive numbers in the block
+LENGTH = tl.constexpr(11)  # the elements of a run
+PIECES = tl.constexpr(12)  # programs per run, or runs per program
 PARAMETERS = tl.constexpr(13)
 
 
@@ -247,7 +251,7 @@ def _tq(p):
 
 @triton.jit
 def _inversion(w, start, mass, end, lower, upper, LAW: tl.constexpr, WIDE: tl.constexpr):
-    """Any other bounds, f64; start, mass and end are tails of the bounds and what is between."""
+    """Other bounds, in f64. `start` and `end` are the tails at the bounds, `mass` lies between."""
     if WIDE:
         u = (2.0 * (w >> 12).to(tl.float64) + 1.0) * 1.1102230246251565e-16  # 2^-53
     else:
@@ -272,7 +276,7 @@ def _inversion(w, start, mass, end, lower, upper, LAW: tl.constexpr, WIDE: tl.co
 
 @triton.jit
 def _parameters(args):
-    """The law's parameters, as f64; where it has fewer, zeros."""
+    """The law's parameters as f64, padded with zeros."""
     p = args + PARAMETERS
     a, b, c, d = tl.load(p), tl.load(p + 1), tl.load(p + 2), tl.load(p + 3)
     e, f, g = tl.load(p + 4), tl.load(p + 5), tl.load(p + 6)
@@ -362,18 +366,18 @@ def fill_kernel(
     LANES: tl.constexpr,
     ALIGNED: tl.constexpr,
 ):
-    """Fill a block of a tensor, whose elements lie in runs of consecutive numbers.
+    """Fill a block of a tensor that consists of runs of elements with consecutive numbers.
 
     Args:
         out: Memory of the block, in C order, as integers of the dtype's size.
-        args: What stands at the places above.
+        args: The arguments at the positions above.
         starts: The number in the whole tensor of the first element of each run.
         LAW: The formula, as the core names it.
         DTYPE: The name of the dtype.
-        RUNS_AT_ONCE: How many runs a program has lanes for, a power of two.
-        LANES: How many lanes it has for each, a power of two.
-        ALIGNED: Whether all of `starts` and the length of a run are multiples of 16, so that each
-            lane stores whole vectors of 16 bytes, or nothing; `out` begins at such an address.
+        RUNS_AT_ONCE: The number of runs for which a program has lanes, a power of two.
+        LANES: The number of lanes per run, a power of two.
+        ALIGNED: Whether all `starts` and the run length are multiples of 16 and `out` begins at a
+            multiple of 16 bytes: each lane then stores whole vectors of 16 bytes, or nothing.
     """
     WIDE: tl.constexpr = DTYPE == "float64"
     P: tl.constexpr = 8 if WIDE else 16
@@ -392,7 +396,7 @@ def fill_kernel(
     group, part = start // 64 + lane // SHARE, lane % SHARE
     radii = _block(args, group * (2 * SHARE) + part)
     angles = _block(args, group * (2 * SHARE) + SHARE + part)
-    # Where the lane's first element stands in the run, and in the block; which of the P are inside.
+    # The position of the lane's first element in the run and in the block; which of P are inside.
     at = group * 64 + part * P - start
     base = run * length + at
     if ALIGNED:
@@ -409,7 +413,7 @@ def fill_kernel(
 def _store(
     out, base, at, length, present, i: tl.constexpr, V: tl.constexpr, bits, ALIGNED: tl.constexpr
 ):
-    """Store V elements of each lane from its i-th on, those of them that are inside the run."""
+    """Store V elements of each lane from its i-th on, as far as they are inside the run."""
     place = i + tl.arange(0, V)[None, :]
     if ALIGNED:
         inside = (present & (at >= 0) & (at < length))[:, None]
@@ -420,6 +424,6 @@ def _store(
     tl.store(out + base[:, None] + place, bits.to(out.dtype.element_ty), inside)
 
 
-# Without the first, multiplications and additions are fused, and the values are others.
+# Fused multiplications and additions would change the values.
 OPTIONS = {"enable_fp_fusion": False, "num_warps": 4}
 INTERPRETED = not isinstance(fill_kernel, triton.JITFunction)

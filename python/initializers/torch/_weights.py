@@ -1,4 +1,4 @@
-"""The weights of a module by their names, and all the places that hold each."""
+"""The weights of a module by name, and all modules that hold each of them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from ._names import is_wrapper, join, named_modules
 from ._parametrizations import Computed, find_computed
 from ._tensor import has_no_memory, is_abstract, is_distributed
 
-# The most steps of the search for a shared element of two arrays with gaps.
+# The most steps of the search for an element that two arrays with gaps share.
 _MOST_WORK: Any = 10**6
 
 
 @dataclass(eq=False)
 class Weight:
-    """A weight by the first name that leads to it.
+    """A weight under its first name.
 
     Attributes:
-        name: The name, without what wrappers and parametrizations add.
-        tensor: The parameter; of a weight that is computed, a tensor on meta of its shape.
+        name: The name, without the additions of wrappers and parametrizations.
+        tensor: The parameter; for a computed weight, a tensor on meta of its shape.
         owners: The modules that have it as an attribute, with the attribute's name.
-        computed: How modules compute it; nothing for a parameter that they use as it is.
+        computed: How modules compute it; empty for a plain parameter.
         is_inside: Whether it is a parameter of a parametrization.
     """
 
@@ -45,17 +45,17 @@ class Weight:
 
     @property
     def parameters(self) -> list[Parameter]:
-        """The parameters that hold the weight or give it."""
+        """The parameters that hold the weight, or from which it is computed."""
         if not self.computed:
             return [self.tensor]
         return [each for computed in self.computed for each in computed.parameters]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape; also where ZeRO-3 of DeepSpeed keeps an empty placeholder.
+        """The shape, also if DeepSpeed's ZeRO-3 keeps an empty placeholder.
 
         Raises:
-            ValueError: If it is not known, as of a lazy module.
+            ValueError: If it is not known, as in a lazy module.
         """
         if is_lazy(self.tensor):
             raise ValueError(
@@ -66,13 +66,13 @@ class Weight:
 
     @property
     def convention(self) -> str:
-        """The convention of the modules that have it."""
+        """The convention of the modules that own the weight."""
         found = {convention_of(module) for module, _ in self.owners}
         return KERAS if KERAS in found else TORCH
 
     @property
     def padding(self) -> tuple[int, ...]:
-        """The rows of an embedding that stand for padding, which are zero."""
+        """The padding rows of an embedding, which are zero."""
         rows = {
             module.padding_idx
             for module, name in self.owners
@@ -81,7 +81,7 @@ class Weight:
         return tuple(sorted(row for row in rows if row is not None))
 
     def find_problem(self) -> str | None:
-        """Return why a weight that is computed cannot be made, or None."""
+        """Return why a computed weight cannot be made, or None."""
         if self.computed and len(self.owners) > 1:
             for each in self.computed:
                 if not each.keeps_values:
@@ -116,10 +116,10 @@ def list_weights(module: Module) -> list[Weight]:
 
 
 def list_specs(module: Module) -> Iterator[tuple[Any, ...]]:
-    """Yield name, shape, dtype, convention and rows of padding of all weights and kept buffers.
+    """Yield name, shape, dtype, convention and padding rows of all weights and persistent buffers.
 
-    Without the buffers that wrappers and parametrizations add: a wrapped model has the weights of
-    the plain one.
+    Buffers of wrappers and parametrizations are left out: a wrapped model has the weights of the
+    plain one.
     """
     for weight in list_weights(module):
         kind = weight.tensor.dtype
@@ -140,14 +140,14 @@ def list_values(module: Module) -> Iterator[tuple[str, Tensor]]:
 
 @dataclass(eq=False)
 class Buffer:
-    """A buffer by the first name that leads to it.
+    """A buffer under its first name.
 
     Attributes:
-        name: The name, as that of a weight.
+        name: The name, as for a weight.
         tensor: The buffer.
-        owners: The modules that have it, with its name there.
+        owners: The modules that have it, with its name in each.
         is_kept: Whether it is in the state dict.
-        is_added: Whether a wrapper or a parametrization brought it.
+        is_added: Whether a wrapper or a parametrization added it.
     """
 
     name: str
@@ -179,9 +179,9 @@ def list_buffers(module: Module) -> list[Buffer]:
 
 @dataclass(eq=False)
 class _Region:
-    """The memory of a parameter: the device (on meta: the storage), and the addresses.
+    """The memory of a parameter: the device (on meta: the storage) and the addresses.
 
-    `array` stands for it: nothing is read through it, NumPy only compares addresses.
+    NumPy compares the addresses of `array`. Nothing is read through it.
     """
 
     weight: Weight

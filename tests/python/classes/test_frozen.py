@@ -71,7 +71,7 @@ def test_with_seed_makes_a_new_one() -> None:
     first = HeNormal(seed=1)
     second = first.with_seed(2)
     assert (first.seed, second.seed) == (1, 2)
-    with pytest.raises(AttributeError, match="`seed` of a HeNormal must stay"):
+    with pytest.raises(AttributeError, match="`seed` of a HeNormal must not change"):
         second.seed = 3
 
 

@@ -167,7 +167,7 @@ def test_bad_shapes_and_names() -> None:
         Recipe({"*": Rule("ones", stack=2)}, seed=1).plan({"a": (3,)})
     with pytest.raises(ValueError, match=r"must name the 1 axes of its shape \(4,\)"):
         Recipe({"*": Rule("ones", stack=1, permute=(1, 0))}, seed=1).plan({"a": (3, 4)})
-    with pytest.raises(ValueError, match=r"weight 'a' cannot be made.* 2 dimensions"):
+    with pytest.raises(ValueError, match=r"weight 'a' cannot be filled.* 2 dimensions"):
         Recipe({"*": Rule("orthogonal", stack=1)}, seed=1).plan({"a": (3, 4)})
     with pytest.raises(ValueError, match="must have no `name` without `stack`"):
         Recipe([Rule("ones", "*", name="a")], seed=1)
