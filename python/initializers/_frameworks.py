@@ -10,8 +10,8 @@ from typing import Any
 
 from ._arguments.installation import how_to_install
 
-# Base classes of models: module, class, adapter. A module that is not loaded has made no model.
-# Keras comes first: with its torch backend, its layers are torch's too.
+# Base classes of models: module, class, adapter. If a module is not loaded, no model of it exists.
+# Keras comes first: with its torch backend, Keras layers are torch modules too.
 _MODELS = (
     ("keras", "Layer", "keras"),
     ("torch.nn", "Module", "torch"),

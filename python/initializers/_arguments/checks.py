@@ -61,7 +61,7 @@ def find_nearest(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > _LONGEST_TEXT:
         return None
-    import difflib  # slow to import, and needed for errors only
+    import difflib  # slow to import, needed only for errors
 
     known = [other for other in islice(known, _MOST_COMPARED) if len(other) <= _LONGEST_TEXT]
     nearest = difflib.get_close_matches(name, known, n=1)

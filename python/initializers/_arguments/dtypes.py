@@ -42,7 +42,7 @@ _ABBREVIATIONS = {
     "fp64": "float64",
     "fp8": "float8_e4m3fn",
 }
-# NumPy 1 makes dtypes of these, with a warning.
+# Abstract types, refused here: NumPy 1 converts them to dtypes with a warning.
 _ABSTRACT = (
     *(np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger),
     *(np.inexact, np.floating, np.complexfloating, np.flexible, np.character),

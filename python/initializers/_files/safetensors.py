@@ -235,7 +235,7 @@ def _read_file(path: Path) -> Stored:
 
 
 def _check_tensor(path: Path, name: str, entry: object) -> tuple[str, Shape, int, int]:
-    """Return dtype, shape, first and last byte that a tensor's entry in the header tells."""
+    """Return the dtype, shape, first and last byte of a tensor from its entry in the header."""
 
     def fail(wanted: str, received: object) -> ValueError:
         return malformed(path, f"tensor {show(name)} must have {wanted}, received: {received}")

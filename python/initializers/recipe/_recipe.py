@@ -259,9 +259,9 @@ class Recipe:
         """Return the first values of all weights of a model, in new arrays.
 
         Args:
-            specs: As `plan` takes it.
-            convention: As `plan` takes it.
-            partial: As `plan` takes it.
+            specs: As for `plan`.
+            convention: As for `plan`.
+            partial: As for `plan`.
             progress: True for a line on standard error that counts the bytes; or a function that
                 is called as `progress(done, total)` with numbers of bytes after each weight.
 

@@ -213,7 +213,7 @@ def test_bad_arguments(
 def test_a_weight_that_is_made_whole_must_fit_into_memory(tmp_path: Path) -> None:
     rows = int(memory_limit()) // 4 // 8
     specs = {"q.weight": (rows, 5)}
-    with pytest.raises(MemoryError, match=r"weight 'q\.weight': .*Orthogonal.*bytes"):
+    with pytest.raises(MemoryError, match=r"weight 'q\.weight': .*Orthogonal.*GB"):
         checkpoint.write(
             Recipe({"*": "orthogonal"}, seed=1, convention="keras"),
             specs,
