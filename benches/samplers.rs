@@ -3,13 +3,16 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use half::{bf16, f16};
-use initializers::{Element, F8E4M3FN, Normal, Sampler, TruncatedNormal, Uniform, Width, num_threads, set_num_threads};
+use initializers::{
+    Element, F8E4M3FN, Fill, Initializer, Normal, TruncatedNormal, Uniform, Width, num_threads, set_num_threads,
+    set_width_limit,
+};
 use ndarray::Array1;
 
 const ELEMENTS: usize = 1 << 22;
 const ELEMENTS_IN_CACHE: usize = 1 << 12;
 
-fn bench<T: Element>(criterion: &mut Criterion, name: &str, sampler: &impl Sampler) {
+fn bench<T: Element>(criterion: &mut Criterion, name: &str, sampler: &impl Initializer) {
     let mut group = criterion.benchmark_group(format!("{name}/{}", T::NAME));
     group.throughput(Throughput::Elements(ELEMENTS as u64)).sample_size(20);
     let mut tensor = Array1::from_elem(ELEMENTS, T::default());
@@ -24,12 +27,12 @@ fn bench<T: Element>(criterion: &mut Criterion, name: &str, sampler: &impl Sampl
     group.throughput(Throughput::Elements(ELEMENTS_IN_CACHE as u64));
     let mut tensor = Array1::from_elem(ELEMENTS_IN_CACHE, T::default());
     for width in Width::available() {
-        width.set_limit();
+        set_width_limit(width);
         group.bench_function(BenchmarkId::new("in cache", width.name()), |bencher| {
             bencher.iter(|| sampler.fill(1, tensor.view_mut()).expect("values that fit"));
         });
     }
-    Width::Bits512.set_limit();
+    set_width_limit(Width::Bits512);
 }
 
 fn samplers(criterion: &mut Criterion) {

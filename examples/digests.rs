@@ -4,8 +4,8 @@
 
 use half::{bf16, f16};
 use initializers::{
-    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Stream, TruncatedNormal, Uniform, Width,
-    orthogonalize, unit_roots,
+    Element, Error, F8E4M3FN, F8E5M2, Fill, Initializer, Normal, Orthogonal, Stream, TruncatedNormal, Uniform, Width,
+    orthogonalize, set_width_limit, unit_roots,
 };
 use ndarray::{Array1, Array2};
 use rand_core::Rng;
@@ -25,8 +25,8 @@ fn add<'a, T: Element>(hash: &mut Sha256, values: impl IntoIterator<Item = &'a T
 }
 
 /// Hashes several chunks of values of every element type.
-fn samples(sampler: &impl Sampler) -> Result<Sha256, Error> {
-    fn draw<T: Element>(hash: &mut Sha256, sampler: &impl Sampler) -> Result<(), Error> {
+fn samples(sampler: &impl Initializer) -> Result<Sha256, Error> {
+    fn draw<T: Element>(hash: &mut Sha256, sampler: &impl Initializer) -> Result<(), Error> {
         let values: Array1<T> = sampler.sample(i128::MIN + 12_345, 70_001)?;
         add(hash, &values);
         Ok(())
@@ -46,7 +46,7 @@ fn samples(sampler: &impl Sampler) -> Result<Sha256, Error> {
 fn matrices() -> Result<Sha256, Error> {
     fn draw<T: Element>(hash: &mut Sha256, sampler: Orthogonal) -> Result<(), Error> {
         for shape in [(1, 1), (2, 1), (70, 130), (200, 64)] {
-            add(hash, &sampler.sample::<T>(5, shape)?);
+            add(hash, &sampler.sample::<T, _>(5, shape)?);
         }
         Ok(())
     }
@@ -68,7 +68,7 @@ fn matrices() -> Result<Sha256, Error> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     initializers::set_num_threads(3)?;
     for width in Width::available() {
-        width.set_limit();
+        set_width_limit(width);
         let (mut words, mut roots) = (Sha256::new(), Sha256::new());
         let mut stream = Stream::new(-7);
         (0..100_000).for_each(|_| words.update(stream.next_u32().to_le_bytes()));

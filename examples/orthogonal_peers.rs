@@ -47,7 +47,7 @@ fn lapack<A>(rows: usize, columns: usize) -> f64
 where
     A: ndarray_linalg::Lapack + ndarray_linalg::Scalar<Real = A> + initializers::Element + PartialOrd,
 {
-    use initializers::{Normal, Sampler};
+    use initializers::{Fill, Normal};
     use ndarray::Array2;
     use ndarray_linalg::QR;
 

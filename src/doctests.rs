@@ -38,21 +38,27 @@
 //! ```
 //! Kernels:
 //! ```compile_fail,E0599
-//! use initializers::{Normal, Sampler};
+//! use initializers::{Fill, Normal};
 //! let kernel = Normal::new(0.0, 1.0).unwrap().kernel::<f32>(); // sample::<f32, _>(1, 2)
 //! ```
+//! ```
+//! use initializers::{Fill, Normal};
+//! let values = Normal::new(0.0, 1.0).unwrap().sample::<f32, _>(1, 2);
+//! ```
+//! Fills behind trait objects:
 //! ```compile_fail,E0624
-//! fn f<S: initializers::Sampler>(sampler: &S) {
-//!     let _ = sampler.kernel::<f32>(); // sampler.sample::<f32, _>(1, 2)
+//! fn f(initializer: &dyn initializers::Initializer) {
+//!     let _ = initializer.fill_any(todo!(), todo!()); // Fill::sample::<f32, _>(initializer, 1, 2)
 //! }
 //! ```
 //! ```
-//! fn f<S: initializers::Sampler>(sampler: &S) {
-//!     let _ = sampler.sample::<f32, _>(1, 2);
+//! fn f(initializer: &dyn initializers::Initializer) {
+//!     let _ = initializers::Fill::sample::<f32, _>(initializer, 1, 2);
 //! }
 //! ```
 //! Implementations:
 //! ```compile_fail,E0277
+//! #[derive(Debug)]
 //! struct Mine;
-//! impl initializers::Sampler for Mine {}
+//! impl initializers::Initializer for Mine {}
 //! ```

@@ -3,6 +3,11 @@
 use std::fmt;
 
 /// Reason why a request was refused. Nothing was written, unless the variant says otherwise.
+///
+/// ```
+/// let error = initializers::Normal::new(0.0, -1.0).unwrap_err();
+/// assert_eq!(error.to_string(), "`stddev` must be a finite number >= 0, received: -1");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,6 +34,8 @@ pub enum Error {
     /// No tensor can have this shape: it has 2^63 elements or more, `ndarray` does not allow it, or it has fewer than two
     /// dimensions for an orthogonal matrix.
     Shape(String),
+    /// Axes that are not different axes of a shape.
+    Axes(String),
     /// `INITIALIZERS_NUM_THREADS` or a number of threads is not an integer in [1, 1024].
     Threads(String),
     /// Memory for a new tensor, or for intermediate results, cannot be allocated.
@@ -46,7 +53,9 @@ impl fmt::Display for Error {
             Self::Reach { names, reach, dtype } => {
                 write!(f, "{names} must give values that are finite in {dtype}, received values up to {reach:e}")
             }
-            Self::Block(text) | Self::Shape(text) | Self::Threads(text) | Self::Platform(text) => f.write_str(text),
+            Self::Block(text) | Self::Shape(text) | Self::Axes(text) | Self::Threads(text) | Self::Platform(text) => {
+                f.write_str(text)
+            }
             Self::Memory => f.write_str("not enough memory"),
             Self::Interrupted => f.write_str("interrupted"),
         }

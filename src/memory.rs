@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use bytemuck::Zeroable;
+#[cfg(feature = "ndarray")]
 use ndarray::Array2;
 
 /// Allocates zeros. The system zeroes large memory at the first access, so it is written only once.
@@ -11,6 +12,7 @@ pub(crate) fn zeros<T: Zeroable>(count: u64) -> Result<Vec<T>, Error> {
 }
 
 /// Allocates a matrix of zeros.
+#[cfg(feature = "ndarray")]
 pub(crate) fn zeros_2d<T: Zeroable>(shape: (usize, usize)) -> Result<Array2<T>, Error> {
     let count = shape.0.checked_mul(shape.1).ok_or(Error::Memory)?;
     Array2::from_shape_vec(shape, zeros(count as u64)?)
@@ -18,6 +20,7 @@ pub(crate) fn zeros_2d<T: Zeroable>(shape: (usize, usize)) -> Result<Array2<T>, 
 }
 
 /// Collects the items into a vector.
+#[cfg(feature = "ndarray")]
 pub(crate) fn try_collect<T>(items: impl Iterator<Item = T>) -> Result<Vec<T>, Error> {
     let mut all = Vec::new();
     all.try_reserve_exact(items.size_hint().0).map_err(|_| Error::Memory)?;

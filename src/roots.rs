@@ -10,6 +10,12 @@ use crate::memory::zeros;
 /// The angle is reduced exactly, in integers: 4r = q·n + rest with |rest| ≤ n/2 (q even at ±n/2) gives the quadrant q and
 /// the angle (rest·(π/2))/n.
 ///
+/// ```
+/// let (cosines, sines) = initializers::unit_roots(4)?;
+/// assert_eq!((cosines, sines), (vec![1.0, 0.0, -1.0, 0.0], vec![0.0, 1.0, 0.0, -1.0]));
+/// # Ok::<(), initializers::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Parameter`] if n is above 2^53, [`Error::Memory`] if 2·n numbers cannot be allocated.
 pub fn unit_roots(n: u64) -> Result<(Vec<f64>, Vec<f64>), Error> {

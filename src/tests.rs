@@ -2,9 +2,8 @@
 
 use crate::cpu::dispatch::Width;
 use crate::cpu::execution::Execution;
-use crate::fill::block::Block;
-use crate::samplers::{SamplerInternal, fill_interruptibly};
-use crate::{Element, Normal, Orthogonal, Sampler, Seed, TruncatedNormal, Uniform};
+use crate::initializer::{FillElements, Request};
+use crate::{Element, Fill, Normal, Orthogonal, Seed, TruncatedNormal, Uniform};
 use ndarray::{Array2, Array3, ArrayD, ArrayViewMut, Dimension, IxDyn, s};
 
 /// Every vector width of this processor, on one thread and on several.
@@ -13,10 +12,10 @@ fn executions() -> Vec<Execution> {
 }
 
 /// Fills a whole tensor as `execution` says.
-fn fill<T: Element, D: Dimension>(sampler: &impl SamplerInternal, out: ArrayViewMut<'_, T, D>, execution: Execution) {
+fn fill<T: Element, D: Dimension>(sampler: &impl FillElements, out: ArrayViewMut<'_, T, D>, execution: Execution) {
     let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
-    let block = Block::whole(&shape).unwrap();
-    fill_interruptibly(sampler, Seed::from(7), &block, out, execution, &mut || false).unwrap();
+    let request = Request { seed: Seed::from(7), shape: &shape, start: None, execution, interrupted: &mut || false };
+    sampler.fill_elements(request, out.into()).unwrap();
 }
 
 #[test]
@@ -61,7 +60,7 @@ mod float_mode {
     #[cfg(target_arch = "aarch64")]
     const HOSTILE: [u64; 5] = [1 << 22, 2 << 22, 3 << 22, 1 << 24, 7 << 22];
 
-    fn sample<T: Element>(sampler: &impl SamplerInternal, shape: (usize, usize), execution: Execution) -> Array2<T> {
+    fn sample<T: Element>(sampler: &impl FillElements, shape: (usize, usize), execution: Execution) -> Array2<T> {
         let mut out = Array2::from_elem(shape, T::default());
         fill(sampler, out.view_mut(), execution);
         out

@@ -1,6 +1,6 @@
 //! Compares orthogonal matrices with LAPACK's (feature `lapack`).
 
-use initializers::{Normal, Orthogonal, Sampler, orthogonalize};
+use initializers::{Fill, Normal, Orthogonal, orthogonalize};
 use ndarray::{Array2, ArrayRef2};
 use ndarray_linalg::{Lapack, QR, Scalar};
 

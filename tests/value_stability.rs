@@ -2,7 +2,8 @@
 
 use half::{bf16, f16};
 use initializers::{
-    Element, Error, F8E4M3FN, F8E5M2, Normal, Orthogonal, Sampler, Seed, Stream, TruncatedNormal, Uniform, Width,
+    ConvolutionOrthogonal, DeltaOrthogonal, Dirac, Element, Error, F8E4M3FN, F8E5M2, Fill, Initializer, Normal,
+    Orthogonal, Seed, Sparse, Stream, TruncatedNormal, Uniform, VarianceScaling, Width, set_width_limit,
 };
 use ndarray::{Array1, ArrayViewMut1, Axis};
 use rand_core::Rng;
@@ -31,11 +32,12 @@ impl Row {
     }
 
     fn seed(&self) -> Seed {
-        Seed::from(self.get::<i128>("seed")).with_stream(self.get("stream"))
+        let stream = self.0.get("stream").map_or(0, |text| text.parse().unwrap());
+        Seed::from(self.get::<i128>("seed")).with_stream(stream)
     }
 
     /// The bytes, least significant first, of elements `start` to `start + count` of a 1-D tensor.
-    fn draw(&self, sampler: &impl Sampler) -> Vec<u8> {
+    fn draw(&self, sampler: &impl Initializer) -> Vec<u8> {
         match self.text("dtype") {
             "float32" => self.draw_as::<f32>(sampler),
             "float64" => self.draw_as::<f64>(sampler),
@@ -47,7 +49,7 @@ impl Row {
         }
     }
 
-    fn draw_as<T: Element>(&self, sampler: &impl Sampler) -> Vec<u8> {
+    fn draw_as<T: Element>(&self, sampler: &impl Initializer) -> Vec<u8> {
         let (start, count) = (self.get::<u64>("start"), self.get::<u64>("count"));
         let mut values = vec![T::default(); count as usize];
         let view = ArrayViewMut1::from(&mut values);
@@ -126,7 +128,7 @@ fn digests() {
     let _settings = hold_settings();
     let rows = rows("digests.csv");
     for width in Width::available() {
-        width.set_limit();
+        set_width_limit(width);
         for (threads, row) in [1, 2, 3, 7].iter().cycle().zip(&rows) {
             initializers::set_num_threads(*threads).unwrap();
             let digest = Sha256::digest(drawn(row, row.text("sampler"), "a", "b"));
@@ -134,7 +136,7 @@ fn digests() {
             assert!(digest.iter().copied().eq(expected), "{width:?} {threads} threads {:?}", row.0);
         }
     }
-    Width::Bits512.set_limit();
+    set_width_limit(Width::Bits512);
 }
 
 /// Orthogonal matrices of all dtypes, on every vector width.
@@ -142,12 +144,12 @@ fn digests() {
 fn orthogonal() {
     fn digest<T: Element>(row: &Row) -> Vec<u8> {
         let shape = (row.get("rows"), row.get("columns"));
-        let matrix = Orthogonal::new(row.get("gain")).unwrap().sample::<T>(row.seed(), shape).unwrap();
+        let matrix = Orthogonal::new(row.get("gain")).unwrap().sample::<T, _>(row.seed(), shape).unwrap();
         Sha256::digest(matrix.iter().flat_map(little).collect::<Vec<u8>>()).to_vec()
     }
     let _settings = hold_settings();
     let (sampler, shape) = (Orthogonal::new(1.0).unwrap(), (3, 40, 70));
-    let matrix = sampler.sample::<f32>(9, (120, 70)).unwrap();
+    let matrix = sampler.sample::<f32, _>(9, (120, 70)).unwrap();
     let mut tensor = ndarray::Array3::<f32>::zeros(shape);
     sampler.fill(9, tensor.view_mut()).unwrap();
     assert!(tensor.iter().eq(matrix.iter()));
@@ -158,7 +160,7 @@ fn orthogonal() {
     assert_eq!(strided.index_axis(Axis(3), 1), ndarray::Array3::from_shape_fn((2, 30, 50), |(i, j, k)| place(i, j, k)));
     assert!(sampler.fill(9, Array1::<f32>::zeros(3).view_mut()).unwrap_err().to_string().contains("2 dimensions"));
     for width in Width::available() {
-        width.set_limit();
+        set_width_limit(width);
         for row in rows("orthogonal.csv").iter().chain(&rows("orthogonal_large.csv")) {
             let made = match row.text("dtype") {
                 "float32" => digest::<f32>(row),
@@ -172,7 +174,43 @@ fn orthogonal() {
             assert!(made.into_iter().eq(bytes(row.text("sha256"))), "{width:?} {:?}", row.0);
         }
     }
-    Width::Bits512.set_limit();
+    set_width_limit(Width::Bits512);
+}
+
+/// Whole tensors of the initializers whose values depend on the shape.
+#[test]
+fn families() {
+    fn digest<T: Element>(row: &Row, initializer: &dyn Initializer) -> Vec<u8> {
+        let shape: Vec<u64> = row.text("shape").split(' ').map(|size| size.parse().unwrap()).collect();
+        let values = initializer.sample_vec::<T>(row.seed(), &shape).unwrap();
+        Sha256::digest(values.iter().flat_map(little).collect::<Vec<u8>>()).to_vec()
+    }
+    for row in rows("families.csv") {
+        let a = || row.get("a");
+        let initializer: Box<dyn Initializer> = match row.text("initializer") {
+            "he_normal" => Box::new(VarianceScaling::he_normal()),
+            "lecun_normal" => Box::new(VarianceScaling::lecun_normal()),
+            "glorot_uniform" => Box::new(VarianceScaling::glorot_uniform()),
+            "sparse" => Box::new(Sparse::new(a(), row.get("b")).unwrap()),
+            "delta_orthogonal" => Box::new(DeltaOrthogonal::new(a()).unwrap()),
+            "convolution_orthogonal" => {
+                let dimensions = row.text("shape").split(' ').count() - 2;
+                Box::new(ConvolutionOrthogonal::new(a(), dimensions).unwrap())
+            }
+            "dirac" => Box::new(Dirac::new(row.get("a")).unwrap()),
+            other => panic!("initializer {other}"),
+        };
+        let made = match row.text("dtype") {
+            "float32" => digest::<f32>(&row, &*initializer),
+            "float64" => digest::<f64>(&row, &*initializer),
+            "float16" => digest::<f16>(&row, &*initializer),
+            "bfloat16" => digest::<bf16>(&row, &*initializer),
+            "float8_e4m3fn" => digest::<F8E4M3FN>(&row, &*initializer),
+            "float8_e5m2" => digest::<F8E5M2>(&row, &*initializer),
+            other => panic!("dtype {other}"),
+        };
+        assert!(made.into_iter().eq(bytes(row.text("sha256"))), "{:?}", row.0);
+    }
 }
 
 /// A tensor large enough for several chunks and threads, in every memory layout.

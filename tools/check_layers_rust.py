@@ -20,9 +20,12 @@ LAYERS = (
     "cpu",
     "stream",
     "float",
+    "fans",
     "fill",
+    "initializer",
     "samplers",
     "matrix",
+    "families",
     "roots",
     "python",
 )

@@ -49,7 +49,16 @@ def signature(item: Item) -> str:
     end = next((end for kind, end in ends.items() if kind in item["inner"]), "$^")
     text = re.split(rf"\{{\n|;\n|;$|\{{$| \{{ |{end}", text, maxsplit=1)[0]
     text = re.sub(r"\s+", " ", text).strip().replace(",)", ")")
+    if "function" in item["inner"] and re.match(r"\w+! ?[({]?", text):
+        return made_by_macro(item)
     return re.sub(r"\( ", "(", re.sub(r",? \)", ")", text)).rstrip(",")
+
+
+def made_by_macro(item: Item) -> str:
+    """Return the signature of a function that a macro makes: its source is the macro's call."""
+    function = item["inner"]["function"]["sig"]
+    inputs = [f"{name}: {type_name(kind)}" for name, kind in function["inputs"]]
+    return f"pub fn {item['name']}({', '.join(inputs)}) -> {type_name(function['output'])}"
 
 
 def type_name(kind: Any) -> str:
@@ -58,6 +67,13 @@ def type_name(kind: Any) -> str:
         return kind or "_"
     if "primitive" in kind or "generic" in kind:
         return str(kind.get("primitive") or kind["generic"])
+    if "borrowed_ref" in kind:
+        mutable = "mut " if kind["borrowed_ref"]["is_mutable"] else ""
+        return f"&{mutable}{type_name(kind['borrowed_ref']['type'])}"
+    if "slice" in kind:
+        return f"[{type_name(kind['slice'])}]"
+    if "array" in kind:
+        return f"[{type_name(kind['array']['type'])}; {kind['array']['len']}]"
     path = kind.get("resolved_path", kind)
     arguments = ((path.get("args") or {}).get("angle_bracketed") or {}).get("args") or []
     names = [type_name(argument.get("type", argument.get("lifetime"))) for argument in arguments]
@@ -99,7 +115,11 @@ def list_api(crate: dict[str, Any]) -> list[str]:
     lines = []
     for each in index[str(crate["root"])]["inner"]["module"]["items"]:
         use = index[str(each)]["inner"]["use"]
-        item, name = index[str(use["id"])], use["name"]
+        name = use["name"]
+        if str(use["id"]) not in index:
+            lines.append(f"{name}: pub use {use['source']}")
+            continue
+        item = index[str(use["id"])]
         [(kind, inner)] = item["inner"].items()
         lines.append(f"{name}: {signature(item)}")
         if kind == "trait":

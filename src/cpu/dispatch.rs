@@ -9,11 +9,16 @@ use crate::cpu::vectors::{Portable, Vectors};
 use pulp::NullaryFnOnce;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A width of the vectors that kernels run on.
+/// A width of the vectors that kernels run on. No width changes a bit of any value.
+///
+/// ```
+/// use initializers::Width;
+/// assert!(Width::Bits256 > Width::Bits128);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Width {
-    /// What the whole program is compiled for.
+    /// The vectors that the whole program is compiled for.
     Baseline,
     /// 128 bits: SSE4.2.
     Bits128,
@@ -29,7 +34,12 @@ impl Width {
 
     const ALL: [Self; Self::COUNT] = [Self::Baseline, Self::Bits128, Self::Bits256, Self::Bits512];
 
-    /// The widths this processor has.
+    /// Returns the widths of this processor, narrowest first.
+    ///
+    /// ```
+    /// use initializers::Width;
+    /// assert_eq!(Width::available().next(), Some(Width::Baseline));
+    /// ```
     pub fn available() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|width| width.is_available())
     }
@@ -49,22 +59,41 @@ impl Width {
         self == Self::Baseline
     }
 
-    /// Its name: "scalar", "128", "256" or "512".
+    /// Returns its name: "scalar", "128", "256" or "512".
+    ///
+    /// ```
+    /// assert_eq!(initializers::Width::Bits256.name(), "256");
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         ["scalar", "128", "256", "512"][self as usize]
     }
+}
 
-    /// The widest that kernels use.
-    #[must_use]
-    pub fn limit() -> Self {
-        Self::ALL[LIMIT.load(Ordering::Relaxed) as usize]
-    }
+/// Returns the widest vectors that kernels use.
+///
+/// ```
+/// assert!(initializers::width_limit() >= initializers::Width::Baseline);
+/// ```
+#[must_use]
+pub fn width_limit() -> Width {
+    Width::ALL[LIMIT.load(Ordering::Relaxed) as usize]
+}
 
-    /// Lets kernels use no wider vectors than these, in the whole process: for tests and measurements.
-    pub fn set_limit(self) {
-        LIMIT.store(self as u8, Ordering::Relaxed);
-    }
+/// Lets kernels use no wider vectors than these, in the whole process: for tests and measurements. No value changes.
+///
+/// ```
+/// use initializers::{Fill, Normal, Width, set_width_limit};
+///
+/// let normal = Normal::new(0.0, 1.0)?;
+/// let values: Vec<f32> = normal.sample_vec(42, &[1000])?;
+/// set_width_limit(Width::Baseline);
+/// assert_eq!(normal.sample_vec::<f32>(42, &[1000])?, values);
+/// set_width_limit(Width::Bits512);
+/// # Ok::<(), initializers::Error>(())
+/// ```
+pub fn set_width_limit(width: Width) {
+    LIMIT.store(width as u8, Ordering::Relaxed);
 }
 
 static LIMIT: AtomicU8 = AtomicU8::new(Width::Bits512 as u8);
@@ -220,14 +249,14 @@ mod tests {
     /// The only unit test that sets the limit of the process; no other depends on it.
     #[test]
     fn the_limit_is_kept() {
-        let before = Width::limit();
+        let before = width_limit();
         let limits: Vec<_> = Width::available()
             .map(|width| {
-                width.set_limit();
-                (width, Width::limit(), Execution::current().width)
+                set_width_limit(width);
+                (width, width_limit(), Execution::current().width)
             })
             .collect();
-        before.set_limit();
+        set_width_limit(before);
         assert!(limits.iter().all(|(set, limit, current)| set == limit && set == current), "{limits:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! How a computation may use the processor. No value depends on it.
 
-use crate::cpu::dispatch::Width;
+use crate::cpu::dispatch::{Width, width_limit};
 use crate::cpu::threads::num_threads;
 use crate::error::Error;
 
@@ -18,7 +18,7 @@ pub(crate) struct Execution {
 impl Execution {
     /// The settings of the process, for a computation of any size.
     pub(crate) fn current() -> Self {
-        Self { width: Width::limit(), threads: None, useful: usize::MAX }
+        Self { width: width_limit(), threads: None, useful: usize::MAX }
     }
 
     /// A width and a number of threads that a test names.

@@ -30,6 +30,11 @@ static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
 /// Returns the number of threads of a large fill, including the caller's: the argument of [`set_num_threads`], else
 /// `INITIALIZERS_NUM_THREADS`, else the number of CPUs that this process may use. The last two are read once a process.
 ///
+/// ```
+/// assert!(initializers::num_threads()? >= 1);
+/// # Ok::<(), initializers::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Threads`] if the environment variable is not an integer in [1, 1024].
 pub fn num_threads() -> Result<usize, Error> {
@@ -66,7 +71,13 @@ fn find_threads() -> Result<usize, Error> {
     })
 }
 
-/// Sets the number of threads of large fills for the whole process.
+/// Sets the number of threads of large fills for the whole process. No value changes.
+///
+/// ```
+/// initializers::set_num_threads(2)?;
+/// assert_eq!(initializers::num_threads()?, 2);
+/// # Ok::<(), initializers::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::Threads`] if `threads` is not in [1, 1024].

@@ -2,22 +2,44 @@
 
 use crate::cpu::dispatch::Width;
 use crate::cpu::execution::Execution;
-use crate::cpu::queue::{for_each, for_each_chunk, threads_for_elements};
-use crate::cpu::tuning::{CHUNK_BYTES, SCATTERED_ELEMENTS};
+use crate::cpu::queue::for_each_chunk;
 use crate::error::Error;
 use crate::fill::block::Block;
 use crate::fill::groups::{Kernel, fill_part};
 use crate::float::element::Element;
-use crate::memory::zeros;
+use crate::float::tensor::Memory;
 use crate::stream::seed::Seed;
-use ndarray::{ArrayViewMut, Axis, Dimension};
+#[cfg(feature = "ndarray")]
+use {
+    crate::cpu::queue::{for_each, threads_for_elements},
+    crate::cpu::tuning::{CHUNK_BYTES, SCATTERED_ELEMENTS},
+    crate::memory::zeros,
+    ndarray::{ArrayViewMutD, Axis},
+};
 
-/// Fills a view in any memory layout.
-pub(crate) fn fill_view<T: Element, D: Dimension>(
+/// Fills memory in any layout with the elements of a block.
+pub(crate) fn fill_memory<T: Element>(
     kernel: &dyn Kernel<T::Compute>,
     seed: Seed,
     block: &Block,
-    mut out: ArrayViewMut<'_, T, D>,
+    out: Memory<'_, T>,
+    execution: Execution,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    match out {
+        Memory::Slice(out) => fill_slice(kernel, seed, block, out, execution, interrupted),
+        #[cfg(feature = "ndarray")]
+        Memory::View(out) => fill_view(kernel, seed, block, out, execution, interrupted),
+    }
+}
+
+/// Fills a view in any memory layout.
+#[cfg(feature = "ndarray")]
+fn fill_view<T: Element>(
+    kernel: &dyn Kernel<T::Compute>,
+    seed: Seed,
+    block: &Block,
+    mut out: ArrayViewMutD<'_, T>,
     execution: Execution,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<(), Error> {
@@ -30,7 +52,7 @@ pub(crate) fn fill_view<T: Element, D: Dimension>(
     let slab = (CHUNK_BYTES / size_of::<T>() / inner.max(1)).max(1);
     let execution = execution.with_useful_threads(threads_for_elements::<T>(out.len()));
     let slabs = out.axis_chunks_iter_mut(Axis(axis), slab).enumerate();
-    let fill_slab = |(number, mut out): (usize, ArrayViewMut<'_, T, D>), stopped: &mut dyn FnMut() -> bool| {
+    let fill_slab = |(number, mut out): (usize, ArrayViewMutD<'_, T>), stopped: &mut dyn FnMut() -> bool| {
         let mut offset = number * slab * inner;
         let mut values = zeros(SCATTERED_ELEMENTS.min(out.len()) as u64)?;
         let mut left = out.len();
@@ -73,7 +95,7 @@ pub(crate) fn fill_run<T: Element>(
     fill_part(kernel, seed, &block, 0, out, width);
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ndarray"))]
 mod tests {
     use super::*;
     use crate::stream::words::GROUP;
@@ -94,7 +116,7 @@ mod tests {
         // The first SCATTERED_ELEMENTS take 64 ms or more; then the interrupt is checked.
         let mut spread = Array2::<f32>::zeros((3 * SCATTERED_ELEMENTS, 2));
         let block = Block::whole(&[3 * SCATTERED_ELEMENTS as u64, 1]).unwrap();
-        let (out, execution) = (spread.slice_mut(s![.., ..1]), Execution::new(Width::Baseline, 1));
+        let (out, execution) = (spread.slice_mut(s![.., ..1]).into_dyn(), Execution::new(Width::Baseline, 1));
         let result = fill_view(&Slow, Seed::from(1), &block, out, execution, &mut || true);
         assert_eq!(result, Err(Error::Interrupted));
         let written = spread.column(0).iter().filter(|&&x| x == 1.0).count();

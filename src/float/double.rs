@@ -8,6 +8,7 @@ use crate::float::coefficients::{COS, INSIDE, L, LN2HI, LN2LO, SIN, U};
 use crate::float::element::{Compute, ComputeInternal, Element, ElementInternal};
 use crate::float::polynomial::horner;
 use crate::float::quantile::upper_quantiles;
+use crate::float::tensor::{AnyTensorMut, TensorMut};
 use crate::stream::words::GROUP;
 
 /// 2π, rounded to f64.
@@ -51,6 +52,10 @@ impl Element for f64 {
 }
 
 impl ElementInternal for f64 {
+    fn erase(tensor: TensorMut<'_, Self>) -> AnyTensorMut<'_> {
+        AnyTensorMut::F64(tensor)
+    }
+
     fn as_compute(slice: &mut [Self]) -> Option<&mut [Self]> {
         Some(slice)
     }

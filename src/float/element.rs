@@ -4,50 +4,79 @@
 //! operations (`docs/stream.md`, section 7). No flag of the processor and no library influences them.
 
 use crate::cpu::dispatch::Width;
+use crate::float::float8::{F8E4M3FN, F8E5M2};
 use crate::float::lanes::Lanes;
+use crate::float::tensor::{AnyTensorMut, TensorMut};
 use crate::stream::words::{GROUP, Word};
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Pod;
 use half::{bf16, f16};
+use std::fmt;
 use std::ops::{Add, Mul, Neg, Sub};
 
-/// 8-bit float with 4 exponent and 3 mantissa bits, without infinities; the largest value is 448 (OCP 8-bit floating point,
-/// 2023). `float8_e4m3fn` in NumPy's `ml_dtypes`, PyTorch and JAX. It has no arithmetic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct F8E4M3FN(u8);
-
-/// 8-bit float with 5 exponent and 2 mantissa bits; the largest finite value is 57344. `float8_e5m2` in `ml_dtypes`, PyTorch
-/// and JAX. It has no arithmetic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(transparent)]
-pub struct F8E5M2(u8);
-
 /// The element type of a tensor: f32, f64, [`half::f16`], [`half::bf16`], [`F8E4M3FN`] or [`F8E5M2`].
+///
+/// ```
+/// use initializers::{Element, F8E5M2};
+///
+/// fn name<T: Element>(_: &[T]) -> &'static str {
+///     T::NAME
+/// }
+/// assert_eq!(name(&[F8E5M2::default()]), "float8_e5m2");
+/// ```
 ///
 /// No other type can implement it. The supertrait `ElementInternal` is private: samplers call it, users cannot.
 #[expect(private_bounds, reason = "users cannot call what the supertrait holds")]
 pub trait Element: Pod + Default + Send + Sync + ElementInternal {
     /// The type that values are computed in: f64 for f64, f32 for all others.
+    ///
+    /// ```
+    /// use initializers::Element;
+    /// let wide: <half::f16 as Element>::Compute = 1.0f32;
+    /// ```
     type Compute: Compute;
     /// The type's name in NumPy, `ml_dtypes`, PyTorch and JAX.
+    ///
+    /// ```
+    /// use initializers::Element;
+    /// assert_eq!(<half::bf16 as Element>::NAME, "bfloat16");
+    /// ```
     const NAME: &'static str;
 
     /// Rounds to the nearest value of this type, ties to even. Values that are too large become infinite, or NaN in a type
     /// without infinity. A NaN becomes the quiet NaN with its sign and no payload.
+    ///
+    /// ```
+    /// use half::bf16;
+    /// use initializers::Element;
+    /// assert_eq!(<bf16 as Element>::round(1.0 + 1.0 / 256.0), bf16::ONE);
+    /// ```
     #[must_use]
     fn round(value: Self::Compute) -> Self;
 
     /// Converts to the computing type, exactly.
+    ///
+    /// ```
+    /// use initializers::Element;
+    /// assert_eq!(half::f16::ONE.widen(), 1.0f32);
+    /// ```
     #[must_use]
     fn widen(self) -> Self::Compute;
 
     /// Returns the largest value below this finite one.
+    ///
+    /// ```
+    /// use initializers::Element;
+    /// assert_eq!(Element::next_down(half::bf16::ONE).widen(), 1.0 - 1.0 / 256.0);
+    /// ```
     #[must_use]
     fn next_down(self) -> Self;
 }
 
 /// The private part of [`Element`].
 pub(crate) trait ElementInternal: Sized {
+    /// Returns the tensor as one of any element type.
+    fn erase(tensor: TensorMut<'_, Self>) -> AnyTensorMut<'_>;
+
     /// Returns the slice itself if `Self` is the computing type, so that samplers write into it without rounding.
     fn as_compute(_slice: &mut [Self]) -> Option<&mut [Self::Compute]>
     where
@@ -58,6 +87,15 @@ pub(crate) trait ElementInternal: Sized {
 }
 
 /// A type that values are computed in: f32 or f64.
+///
+/// ```
+/// use initializers::Compute;
+///
+/// fn third<C: Compute>() -> C {
+///     C::from_f64(1.0 / 3.0)
+/// }
+/// assert_eq!(third::<f32>(), 1.0 / 3.0);
+/// ```
 ///
 /// No other type can implement it. The supertrait `ComputeInternal` is private: samplers call it, users cannot.
 #[expect(private_bounds, reason = "users cannot call what the supertrait holds")]
@@ -71,10 +109,18 @@ pub trait Compute:
     + ComputeInternal
 {
     /// Rounds to the nearest value of this type.
+    ///
+    /// ```
+    /// assert_eq!(<f32 as initializers::Compute>::from_f64(0.1), 0.1);
+    /// ```
     #[must_use]
     fn from_f64(value: f64) -> Self;
 
     /// Converts to f64, exactly.
+    ///
+    /// ```
+    /// assert_eq!(initializers::Compute::to_f64(0.5f32), 0.5);
+    /// ```
     #[must_use]
     fn to_f64(self) -> f64;
 }
@@ -126,7 +172,7 @@ pub(crate) fn fits<T: Element>(value: f64) -> bool {
 }
 
 macro_rules! rounded_type {
-    ($float:ident, $bits:ident, $name:literal, $round:expr, $widen:expr, $from:expr, $to:expr) => {
+    ($float:ident, $any:ident, $bits:ident, $name:literal, $round:expr, $widen:expr, $from:expr, $to:expr) => {
         impl Element for $float {
             type Compute = f32;
             const NAME: &'static str = $name;
@@ -151,13 +197,60 @@ macro_rules! rounded_type {
             }
         }
 
-        impl ElementInternal for $float {}
+        impl ElementInternal for $float {
+            fn erase(tensor: TensorMut<'_, Self>) -> AnyTensorMut<'_> {
+                AnyTensorMut::$any(tensor)
+            }
+        }
     };
 }
-rounded_type!(f16, u16, "float16", round_small::<5, 10>, widen_small::<5, 10>, f16::from_bits, f16::to_bits);
-rounded_type!(bf16, u16, "bfloat16", round_bf16, |bits| f32::from_bits(bits << 16), bf16::from_bits, bf16::to_bits);
-rounded_type!(F8E4M3FN, u8, "float8_e4m3fn", round_small::<4, 3>, widen_small::<4, 3>, F8E4M3FN, |x: F8E4M3FN| x.0);
-rounded_type!(F8E5M2, u8, "float8_e5m2", round_small::<5, 2>, widen_small::<5, 2>, F8E5M2, |x: F8E5M2| x.0);
+rounded_type!(f16, F16, u16, "float16", round_small::<5, 10>, widen_small::<5, 10>, f16::from_bits, f16::to_bits);
+rounded_type!(
+    bf16,
+    Bf16,
+    u16,
+    "bfloat16",
+    round_bf16,
+    |bits| f32::from_bits(bits << 16),
+    bf16::from_bits,
+    bf16::to_bits
+);
+
+macro_rules! float8 {
+    ($float:ident, $name:literal, $exponent:literal, $mantissa:literal) => {
+        rounded_type!(
+            $float,
+            $float,
+            u8,
+            $name,
+            round_small::<$exponent, $mantissa>,
+            widen_small::<$exponent, $mantissa>,
+            $float::from_bits,
+            $float::to_bits
+        );
+
+        impl $float {
+            /// Converts to f32, exactly.
+            ///
+            /// ```
+            /// use initializers::F8E4M3FN;
+            /// assert_eq!(F8E4M3FN::from_bits(0x38).to_f32(), 1.0);
+            /// ```
+            #[must_use]
+            pub fn to_f32(self) -> f32 {
+                self.widen()
+            }
+        }
+
+        impl fmt::Display for $float {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.to_f32().fmt(f)
+            }
+        }
+    };
+}
+float8!(F8E4M3FN, "float8_e4m3fn", 4, 3);
+float8!(F8E5M2, "float8_e5m2", 5, 2);
 
 /// Rounds f32 bits to their upper half, to nearest even.
 #[inline(always)]
@@ -247,8 +340,8 @@ mod tests {
     fn rounding_is_to_nearest_even() {
         check_rounding((0..=u16::MAX).map(f16::from_bits).filter(|x| x.is_finite()));
         check_rounding((0..=u16::MAX).map(bf16::from_bits).filter(|x| x.is_finite()));
-        check_rounding((0..=u8::MAX).map(F8E4M3FN).filter(|x| x.0 & 0x7f != 0x7f));
-        check_rounding((0..=u8::MAX).map(F8E5M2).filter(|x| x.0 & 0x7c != 0x7c));
+        check_rounding((0..=u8::MAX).map(F8E4M3FN::from_bits).filter(|x| x.to_bits() & 0x7f != 0x7f));
+        check_rounding((0..=u8::MAX).map(F8E5M2::from_bits).filter(|x| x.to_bits() & 0x7c != 0x7c));
     }
 
     #[test]
@@ -259,14 +352,14 @@ mod tests {
                 let small_sign = (sign >> 16) as u16;
                 assert_eq!(<f16 as Element>::round(nan).to_bits(), small_sign | 0x7e00, "{bits:x}");
                 assert_eq!(<bf16 as Element>::round(nan).to_bits(), small_sign | 0x7fc0, "{bits:x}");
-                assert_eq!(F8E4M3FN::round(nan).0, (small_sign >> 8) as u8 | 0x7f, "{bits:x}");
-                assert_eq!(F8E5M2::round(nan).0, (small_sign >> 8) as u8 | 0x7e, "{bits:x}");
+                assert_eq!(F8E4M3FN::round(nan).to_bits(), (small_sign >> 8) as u8 | 0x7f, "{bits:x}");
+                assert_eq!(F8E5M2::round(nan).to_bits(), (small_sign >> 8) as u8 | 0x7e, "{bits:x}");
                 assert!(<f16 as Element>::round(nan).widen().is_nan() && F8E5M2::round(nan).widen().is_nan());
                 assert!(F8E4M3FN::round(nan).widen().is_nan() && <bf16 as Element>::round(nan).widen().is_nan());
             }
         }
-        assert_eq!(F8E5M2::round(f32::INFINITY).0, 0x7c);
-        assert_eq!(F8E4M3FN::round(-f32::INFINITY).0, 0xff);
+        assert_eq!(F8E5M2::round(f32::INFINITY).to_bits(), 0x7c);
+        assert_eq!(F8E4M3FN::round(-f32::INFINITY).to_bits(), 0xff);
     }
 
     #[test]

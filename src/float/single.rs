@@ -6,6 +6,7 @@ use crate::cpu::dispatch::Width;
 use crate::float::coefficients::{C, HI, LO, P, P2, Q2, S, S0, S0LO};
 use crate::float::element::{Compute, ComputeInternal, Element, ElementInternal};
 use crate::float::polynomial::horner;
+use crate::float::tensor::{AnyTensorMut, TensorMut};
 use crate::stream::words::GROUP;
 
 impl Element for f32 {
@@ -27,6 +28,10 @@ impl Element for f32 {
 }
 
 impl ElementInternal for f32 {
+    fn erase(tensor: TensorMut<'_, Self>) -> AnyTensorMut<'_> {
+        AnyTensorMut::F32(tensor)
+    }
+
     fn as_compute(slice: &mut [Self]) -> Option<&mut [Self]> {
         Some(slice)
     }

@@ -6,20 +6,17 @@
 //! The right-hand matrix and the result are stored in strips, two vectors wide, whose rows are contiguous. A tile is a few
 //! rows of a strip; its accumulators stay in registers.
 
+use crate::cpu::dispatch::{WithFused, width_limit};
+use crate::cpu::float_mode::in_standard_mode;
 use crate::cpu::fused::Fused;
+use crate::cpu::fused_check::check;
 use crate::cpu::tuning::PRODUCT_DEPTH;
 use crate::error::Error;
 use crate::float::element::Compute;
 use crate::float::lanes::Lanes;
+use crate::memory::{try_collect, zeros_2d};
+use ndarray::{Array2, ArrayRef2, Axis};
 use pulp::NullaryFnOnce;
-#[cfg(feature = "python")]
-use {
-    crate::cpu::dispatch::{Width, WithFused},
-    crate::cpu::float_mode::in_standard_mode,
-    crate::cpu::fused_check::check,
-    crate::memory::{try_collect, zeros_2d},
-    ndarray::{Array2, ArrayRef2, Axis},
-};
 
 /// A row of a strip.
 pub(crate) type Row<S, T> = [<T as Lanes>::Vector<S>; 2];
@@ -202,10 +199,9 @@ impl Rows {
     }
 }
 
-/// Returns a·b, for the convolution kernels of the Python layer. `a` must have as many columns as `b` has rows, at least one.
-#[cfg(feature = "python")]
+/// Returns a·b, for convolution kernels. `a` must have as many columns as `b` has rows, at least one.
 pub(crate) fn multiply<T: Compute>(a: &ArrayRef2<T>, b: &ArrayRef2<T>) -> Result<Array2<T>, Error> {
-    let width = Width::limit();
+    let width = width_limit();
     check(width)?;
     let mut out = zeros_2d((a.nrows(), b.ncols()))?;
     let a = try_collect(a.iter().copied())?;
@@ -213,14 +209,12 @@ pub(crate) fn multiply<T: Compute>(a: &ArrayRef2<T>, b: &ArrayRef2<T>) -> Result
     Ok(out)
 }
 
-#[cfg(feature = "python")]
 struct Multiply<'a, T> {
     a: &'a [T],
     b: &'a ArrayRef2<T>,
     out: &'a mut Array2<T>,
 }
 
-#[cfg(feature = "python")]
 impl<T: Compute> WithFused for Multiply<'_, T> {
     type Output = Result<(), Error>;
 

@@ -6,22 +6,27 @@ use crate::cpu::fused_check::check;
 use crate::error::{Error, finite};
 use crate::fill::block::Block;
 use crate::float::element::{Compute, ComputeInternal, Element, fits};
+use crate::float::tensor::TensorMut;
+use crate::initializer::{FillElements, Initializer, Request};
 use crate::matrix::product::{multiply_out, threads_for};
 use crate::matrix::reflectors::Reflectors;
 use crate::memory::{try_collect, zeros_2d};
 use crate::stream::seed::Seed;
-use ndarray::{Array2, ArrayViewMut, ArrayViewMut2, ArrayViewMutD, Dimension};
+use ndarray::{ArrayViewMut2, ArrayViewMutD};
 use std::ops::Range;
 use std::slice::from_ref;
 
 /// Random matrices with orthonormal columns (or rows, if there are more columns), times a gain.
 ///
-/// They are uniformly distributed (Haar measure): the distribution of Q in the QR factorization of a Gaussian matrix with
+/// The last dimension of a tensor is the columns of the matrix, all others, in C order, are its rows. A block of columns of a
+/// tall matrix takes its share of the time; the reflectors of the whole matrix need memory for it.
+///
+/// The matrices are uniformly distributed (Haar measure): the distribution of Q in the QR factorization of a Gaussian matrix with
 /// a positive diagonal of R. |QᵀQ − 1| ≤ (10 + √m/2)·ε, where m is the longer side and ε the machine epsilon of f32 (of f64
 /// for f64 matrices). One small matrix in several million exceeds this bound, by about 1 %.
 ///
 /// ```
-/// use initializers::Orthogonal;
+/// use initializers::{Fill, Orthogonal};
 /// use ndarray::Array2;
 ///
 /// let q: Array2<f64> = Orthogonal::new(1.0)?.sample(42, (64, 16))?;
@@ -35,7 +40,13 @@ pub struct Orthogonal {
 }
 
 impl Orthogonal {
-    /// Orthogonal matrices times a finite `gain`.
+    /// Creates orthogonal matrices times a finite `gain`.
+    ///
+    /// ```
+    /// use initializers::Orthogonal;
+    /// assert!(Orthogonal::new(f64::NAN).is_err());
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Parameter`] if it is not finite.
@@ -43,49 +54,19 @@ impl Orthogonal {
         Ok(Self { gain: finite("gain", gain)? })
     }
 
-    /// Fills a tensor of two or more dimensions, in any memory layout. The last dimension is the columns of the matrix, all
-    /// others, in C order, are its rows.
+    /// Returns the gain.
     ///
-    /// # Errors
-    /// [`Error::Reach`] if a value can be too large for the element type, [`Error::Shape`] if there are fewer than two
-    /// dimensions, [`Error::Memory`] if the reflectors cannot be allocated, [`Error::Threads`] if `INITIALIZERS_NUM_THREADS`
-    /// is invalid. Nothing is written then.
-    pub fn fill<T: Element, D: Dimension>(
-        &self,
-        seed: impl Into<Seed>,
-        out: ArrayViewMut<'_, T, D>,
-    ) -> Result<(), Error> {
-        let shape: Vec<u64> = out.shape().iter().map(|&size| size as u64).collect();
-        self.fill_block(seed, &shape, &vec![0; shape.len()], out)
+    /// ```
+    /// use initializers::Orthogonal;
+    /// assert_eq!(Orthogonal::new(2.0)?.gain(), 2.0);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn gain(&self) -> f64 {
+        self.gain
     }
 
-    /// Fills the block of the tensor of `shape` that begins at `start` and has the shape of `out`, with the same values as
-    /// that slice of the whole tensor. A block of columns of a tall matrix takes its share of the time.
-    ///
-    /// # Errors
-    /// As [`Orthogonal::fill`], and [`Error::Block`] if the block is not inside the tensor.
-    pub fn fill_block<T: Element, D: Dimension>(
-        &self,
-        seed: impl Into<Seed>,
-        shape: &[u64],
-        start: &[u64],
-        out: ArrayViewMut<'_, T, D>,
-    ) -> Result<(), Error> {
-        self.fill_interruptibly(seed.into(), shape, start, out.into_dyn(), Execution::current(), &mut || false)
-    }
-
-    /// Allocates and fills a matrix of `shape`.
-    ///
-    /// # Errors
-    /// As [`Orthogonal::fill`], and [`Error::Memory`] if the matrix cannot be allocated.
-    pub fn sample<T: Element>(&self, seed: impl Into<Seed>, shape: (usize, usize)) -> Result<Array2<T>, Error> {
-        Block::whole(&[shape.0 as u64, shape.1 as u64])?;
-        let mut out = zeros_2d(shape)?;
-        self.fill(seed, out.view_mut())?;
-        Ok(out)
-    }
-
-    /// [`Orthogonal::fill_block`] that uses the processor as `execution` says, and stops when `interrupted` says so.
+    /// Fills a block of a tensor on the processor as `execution` says, and stops when `interrupted` says so.
     pub(crate) fn fill_interruptibly<T: Element>(
         self,
         seed: Seed,
@@ -135,13 +116,23 @@ impl Orthogonal {
     }
 
     /// Rounds the gain; an error if a value can be too large for T.
-    fn gain_in<T: Element>(self) -> Result<T::Compute, Error> {
+    pub(crate) fn gain_in<T: Element>(self) -> Result<T::Compute, Error> {
         in_standard_mode(|| {
             let gain = T::Compute::parameter(self.gain);
             // Rounding can make an element of the matrix larger than 1, by less than this.
             let reach = gain.to_f64().abs() * 1.001;
             if fits::<T>(reach) { Ok(gain) } else { Err(Error::Reach { names: "`gain`", reach, dtype: T::NAME }) }
         })
+    }
+}
+
+impl Initializer for Orthogonal {}
+
+impl FillElements for Orthogonal {
+    fn fill_elements<T: Element>(&self, request: Request<'_>, out: TensorMut<'_, T>) -> Result<(), Error> {
+        let Request { seed, shape, start, execution, interrupted } = request;
+        let whole = vec![0; shape.len()];
+        self.fill_interruptibly(seed, shape, start.unwrap_or(&whole), out.into_view()?, execution, interrupted)
     }
 }
 

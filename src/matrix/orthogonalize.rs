@@ -251,7 +251,7 @@ fn powers_to_one<T: Compute>(magnitude: f64) -> [T; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Normal, Sampler};
+    use crate::{Fill, Normal};
 
     fn check<T: Compute>(matrix: &Array2<T>, epsilon: f64) {
         let q = orthogonalize(matrix).unwrap();

@@ -5,7 +5,8 @@
 use crate::cpu::threads::num_threads;
 use crate::cpu::tuning::CHUNK_BYTES;
 use crate::error::Error;
-use crate::float::element::{Element, F8E4M3FN, F8E5M2};
+use crate::float::element::Element;
+use crate::float::float8::{F8E4M3FN, F8E5M2};
 use bytemuck::Pod;
 use half::{bf16, f16};
 use numpy::{

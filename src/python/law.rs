@@ -4,7 +4,7 @@ use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
 use crate::float::element::{Compute, Element};
 use crate::python::arrays::{WithElement, with_element};
-use crate::samplers::SamplerInternal;
+use crate::samplers::Sampler;
 use crate::samplers::normal::{Normal, NormalKernel};
 use crate::samplers::truncated_normal::{Side, TruncatedKernel, TruncatedNormal};
 use crate::samplers::uniform::{Uniform, UniformKernel};

@@ -6,7 +6,7 @@ mod law;
 mod multiply;
 mod pattern;
 
-use crate::cpu::dispatch::Width;
+use crate::cpu::dispatch::{Width, set_width_limit, width_limit};
 use crate::cpu::{float_mode, threads};
 use crate::error::Error;
 use crate::matrix::orthogonal::Orthogonal;
@@ -202,7 +202,7 @@ mod _core {
 
     #[pyfunction]
     fn get_simd() -> &'static str {
-        Width::available().take_while(|&level| level <= Width::limit()).last().unwrap_or(Width::Baseline).name()
+        Width::available().take_while(|&level| level <= width_limit()).last().unwrap_or(Width::Baseline).name()
     }
 
     #[pyfunction]
@@ -210,7 +210,7 @@ mod _core {
     fn set_simd(level: Option<&str>) -> PyResult<()> {
         let levels = || Width::available().collect::<Vec<_>>();
         let Some(name) = level else {
-            Width::Bits512.set_limit();
+            set_width_limit(Width::Bits512);
             return Ok(());
         };
         let found = levels().into_iter().find(|level| level.name() == name);
@@ -218,7 +218,7 @@ mod _core {
             let names: Vec<_> = levels().into_iter().map(Width::name).collect();
             return Err(PyValueError::new_err(format!("`level` must be one of {names:?}, received: {name:?}")));
         };
-        found.set_limit();
+        set_width_limit(found);
         Ok(())
     }
 }

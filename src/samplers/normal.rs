@@ -7,7 +7,8 @@ use crate::cpu::dispatch::Width;
 use crate::error::{Error, finite};
 use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element, fits};
-use crate::samplers::{Sampler, SamplerInternal};
+use crate::initializer::Initializer;
+use crate::samplers::Sampler;
 use crate::stream::words::GROUP;
 
 /// The names of the parameters in errors.
@@ -19,11 +20,11 @@ pub(crate) const NAMES: &str = "`mean` and `stddev`";
 /// two words by at most 5 ulp. The largest |z| is 6.66 (f64: 8.65).
 ///
 /// ```
-/// use initializers::{Normal, Sampler};
-/// use ndarray::Array2;
+/// use initializers::{Fill, Normal};
 ///
-/// let embedding: Array2<f32> = Normal::new(0.0, 0.02)?.sample(42, (1000, 64))?;
-/// assert!((embedding.std(0.0) - 0.02).abs() < 2e-4);
+/// let embedding: Vec<f32> = Normal::new(0.0, 0.02)?.sample_vec(42, &[1000, 64])?;
+/// let squares: f32 = embedding.iter().map(|x| x * x).sum();
+/// assert!(((squares / 64_000.0).sqrt() - 0.02).abs() < 2e-4);
 /// # Ok::<(), initializers::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +36,12 @@ pub struct Normal {
 impl Normal {
     /// Creates a normal distribution with a finite mean and a finite standard deviation ≥ 0.
     ///
+    /// ```
+    /// use initializers::{Error, Normal};
+    /// assert!(matches!(Normal::new(0.0, -1.0), Err(Error::Parameter { name: "stddev", .. })));
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Parameter`] if one is not finite or `stddev` is negative.
     pub fn new(mean: f64, stddev: f64) -> Result<Self, Error> {
@@ -43,6 +50,30 @@ impl Normal {
             return Err(Error::Parameter { name: "stddev", condition: "a finite number >= 0", value: stddev });
         }
         Ok(Self { mean, stddev })
+    }
+
+    /// Returns the mean.
+    ///
+    /// ```
+    /// use initializers::Normal;
+    /// assert_eq!(Normal::new(0.5, 2.0)?.mean(), 0.5);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Returns the standard deviation.
+    ///
+    /// ```
+    /// use initializers::Normal;
+    /// assert_eq!(Normal::new(0.5, 2.0)?.stddev(), 2.0);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stddev(&self) -> f64 {
+        self.stddev
     }
 
     /// Rounds `mean` and `stddev` to the computing type; an error unless mean + stddev·z fits T for all z in [low, high].
@@ -57,9 +88,9 @@ impl Normal {
     }
 }
 
-impl Sampler for Normal {}
+impl Initializer for Normal {}
 
-impl SamplerInternal for Normal {
+impl Sampler for Normal {
     type Kernel<C: Compute> = NormalKernel<C>;
 
     fn kernel<T: Element>(&self) -> Result<NormalKernel<T::Compute>, Error> {

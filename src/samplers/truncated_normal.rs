@@ -8,8 +8,9 @@ use crate::error::Error;
 use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element};
 use crate::float::quantile::{upper_quantiles, upper_tail};
+use crate::initializer::Initializer;
+use crate::samplers::Sampler;
 use crate::samplers::normal::{NAMES, Normal, NormalKernel};
-use crate::samplers::{Sampler, SamplerInternal};
 use crate::stream::words::GROUP;
 
 /// A normal distribution truncated at bounds that are given in standard deviations from the mean.
@@ -18,12 +19,12 @@ use crate::stream::words::GROUP;
 /// deviation by 0.87962566103423978. No value lies beyond the bounds, rounded to the element type.
 ///
 /// ```
-/// use initializers::{Sampler, TruncatedNormal};
-/// use ndarray::Array2;
+/// use initializers::{Fill, TruncatedNormal};
 ///
-/// let kernel: Array2<f32> = TruncatedNormal::new(0.0, 0.05)?.sample(7, (128, 64))?;
+/// let kernel: Vec<f32> = TruncatedNormal::new(0.0, 0.05)?.sample_vec(7, &[128, 64])?;
 /// assert!(kernel.iter().all(|x| x.abs() <= 0.1));
-/// let positive: Array2<f32> = TruncatedNormal::with_bounds(0.0, 0.05, 0.0, f64::INFINITY)?.sample(7, (128, 64))?;
+/// let half_normal = TruncatedNormal::with_bounds(0.0, 0.05, 0.0, f64::INFINITY)?;
+/// let positive: Vec<f32> = half_normal.sample_vec(7, &[128, 64])?;
 /// assert!(positive.iter().all(|&x| x >= 0.0));
 /// # Ok::<(), initializers::Error>(())
 /// ```
@@ -37,6 +38,12 @@ pub struct TruncatedNormal {
 impl TruncatedNormal {
     /// Truncates at two standard deviations on both sides.
     ///
+    /// ```
+    /// use initializers::TruncatedNormal;
+    /// assert_eq!(TruncatedNormal::new(0.0, 0.02)?, TruncatedNormal::with_bounds(0.0, 0.02, -2.0, 2.0)?);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Normal::new`].
     pub fn new(mean: f64, stddev: f64) -> Result<Self, Error> {
@@ -44,6 +51,14 @@ impl TruncatedNormal {
     }
 
     /// Truncates at `lower` and `upper` standard deviations from the mean, `lower` < 37, `upper` > −37; either may be infinite.
+    ///
+    /// ```
+    /// use initializers::{Fill, TruncatedNormal};
+    ///
+    /// let half_normal = TruncatedNormal::with_bounds(0.0, 1.0, 0.0, f64::INFINITY)?;
+    /// assert!(half_normal.sample_vec::<f32>(1, &[100])?.iter().all(|&x| x >= 0.0));
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Normal::new`], and [`Error::Parameter`] if a bound is NaN or out of its range, or `lower` is not below `upper`.
@@ -61,11 +76,59 @@ impl TruncatedNormal {
         }
         Ok(Self { normal, lower, upper })
     }
+
+    /// Returns the mean of the normal distribution before truncation.
+    ///
+    /// ```
+    /// use initializers::TruncatedNormal;
+    /// assert_eq!(TruncatedNormal::new(0.5, 2.0)?.mean(), 0.5);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.normal.mean()
+    }
+
+    /// Returns the standard deviation of the normal distribution before truncation.
+    ///
+    /// ```
+    /// use initializers::TruncatedNormal;
+    /// assert_eq!(TruncatedNormal::new(0.5, 2.0)?.stddev(), 2.0);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stddev(&self) -> f64 {
+        self.normal.stddev()
+    }
+
+    /// Returns the lower bound in standard deviations from the mean.
+    ///
+    /// ```
+    /// use initializers::TruncatedNormal;
+    /// assert_eq!(TruncatedNormal::new(0.5, 2.0)?.lower(), -2.0);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn lower(&self) -> f64 {
+        self.lower
+    }
+
+    /// Returns the upper bound in standard deviations from the mean.
+    ///
+    /// ```
+    /// use initializers::TruncatedNormal;
+    /// assert_eq!(TruncatedNormal::new(0.5, 2.0)?.upper(), 2.0);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn upper(&self) -> f64 {
+        self.upper
+    }
 }
 
-impl Sampler for TruncatedNormal {}
+impl Initializer for TruncatedNormal {}
 
-impl SamplerInternal for TruncatedNormal {
+impl Sampler for TruncatedNormal {
     type Kernel<C: Compute> = TruncatedKernel<C>;
 
     fn kernel<T: Element>(&self) -> Result<TruncatedKernel<T::Compute>, Error> {
@@ -255,10 +318,10 @@ mod tests {
 
     #[test]
     fn tails_that_overflow() {
-        use crate::samplers::Sampler as _;
+        use crate::Fill;
         // Words from 0 on give z in [30, 30.76].
         let tail = |stddev| TruncatedNormal::with_bounds(0.0, stddev, 30.0, f64::INFINITY).unwrap();
-        let draw = |stddev| tail(stddev).sample::<half::f16, _>(1, 1000);
+        let draw = |stddev| tail(stddev).sample_vec::<half::f16>(1, &[1000]);
         assert!(draw(65504.0 / 30.8).unwrap().iter().all(|x| x.to_f32() < f32::INFINITY));
         assert!(matches!(draw(65504.0 / 30.05), Err(Error::Reach { .. })));
     }

@@ -4,7 +4,8 @@ use crate::cpu::dispatch::Width;
 use crate::error::{Error, finite};
 use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element, fits};
-use crate::samplers::{Sampler, SamplerInternal};
+use crate::initializer::Initializer;
+use crate::samplers::Sampler;
 use crate::stream::words::GROUP;
 
 /// The uniform distribution on [minval, maxval).
@@ -14,12 +15,11 @@ use crate::stream::words::GROUP;
 /// `maxval`. If both bounds round to the same value, all values are equal to it.
 ///
 /// ```
-/// use initializers::{Sampler, Uniform};
-/// use ndarray::Array2;
+/// use initializers::{Fill, Uniform};
 ///
-/// let mut kernel = Array2::<f32>::zeros((3, 4));
-/// Uniform::new(-0.05, 0.05)?.fill(1, kernel.view_mut())?;
-/// assert!(kernel.iter().all(|x| (-0.05..0.05).contains(x)));
+/// let mut values = [0.0f32; 4];
+/// Uniform::new(-0.05, 0.05)?.fill(1, &mut values)?;
+/// assert!(values.iter().all(|x| (-0.05..0.05).contains(x)));
 /// # Ok::<(), initializers::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +31,12 @@ pub struct Uniform {
 impl Uniform {
     /// Creates the uniform distribution on [minval, maxval), minval ≤ maxval, both finite.
     ///
+    /// ```
+    /// use initializers::{Error, Uniform};
+    /// assert!(matches!(Uniform::new(1.0, -1.0), Err(Error::Parameter { name: "maxval", .. })));
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Parameter`] if a bound is not finite or `maxval` is below `minval`.
     pub fn new(minval: f64, maxval: f64) -> Result<Self, Error> {
@@ -41,11 +47,35 @@ impl Uniform {
         }
         Ok(Self { minval, maxval })
     }
+
+    /// Returns the lower bound, which is a possible value.
+    ///
+    /// ```
+    /// use initializers::Uniform;
+    /// assert_eq!(Uniform::new(-0.5, 0.5)?.minval(), -0.5);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn minval(&self) -> f64 {
+        self.minval
+    }
+
+    /// Returns the upper bound, which is no value.
+    ///
+    /// ```
+    /// use initializers::Uniform;
+    /// assert_eq!(Uniform::new(-0.5, 0.5)?.maxval(), 0.5);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn maxval(&self) -> f64 {
+        self.maxval
+    }
 }
 
-impl Sampler for Uniform {}
+impl Initializer for Uniform {}
 
-impl SamplerInternal for Uniform {
+impl Sampler for Uniform {
     type Kernel<C: Compute> = UniformKernel<C>;
 
     fn kernel<T: Element>(&self) -> Result<UniformKernel<T::Compute>, Error> {
@@ -96,7 +126,7 @@ impl<C: Compute> Kernel<C> for UniformKernel<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::float::element::F8E4M3FN;
+    use crate::float::float8::F8E4M3FN;
     use half::bf16;
 
     #[test]

@@ -2,15 +2,20 @@
 //!
 //! D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008: 8 rounds, 64-bit block counter, 64-bit stream id.
 
-use crate::cpu::dispatch::Width;
+use crate::cpu::dispatch::width_limit;
 use crate::cpu::tuning::STREAM_BLOCKS;
 use crate::stream::chacha::ChaCha8;
 use crate::stream::seed::Seed;
 use bytemuck::Pod;
 use rand_core::block::{BlockRng, Generator};
 use rand_core::{Infallible, TryRng};
+use std::fmt;
 
 /// Version of all values of this crate. A changed value is a bug, or version 2.
+///
+/// ```
+/// assert_eq!(initializers::STREAM_VERSION, 1);
+/// ```
 pub const STREAM_VERSION: u32 = 1;
 
 /// Elements that are computed together; frozen. A group begins at every multiple of this in the global numbering.
@@ -30,8 +35,10 @@ pub(crate) const GROUP: usize = 64;
 /// stream.seek(2);
 /// assert_eq!(stream.next_u32(), first[2]);
 /// ```
-#[derive(Debug)]
-pub struct Stream(BlockRng<Refill>);
+pub struct Stream {
+    seed: Seed,
+    words: BlockRng<Refill>,
+}
 
 /// Computes the next blocks of a stream.
 #[derive(Debug)]
@@ -45,31 +52,88 @@ impl Generator for Refill {
 
     fn generate(&mut self, out: &mut [u32; 16 * STREAM_BLOCKS]) {
         let (out, _) = out.as_chunks_mut();
-        self.blocks.fill(Width::limit(), self.counter, out);
+        self.blocks.fill(width_limit(), self.counter, out);
         self.counter = self.counter.wrapping_add(STREAM_BLOCKS as u64);
     }
 }
 
 impl Stream {
     /// Creates the stream of `seed`, at word 0.
+    ///
+    /// ```
+    /// assert_eq!(initializers::Stream::new(42).position(), 0);
+    /// ```
     pub fn new(seed: impl Into<Seed>) -> Self {
-        Self(BlockRng::new(Refill { blocks: seed.into().blocks(), counter: 0 }))
+        let seed = seed.into();
+        Self { seed, words: BlockRng::new(Refill { blocks: seed.blocks(), counter: 0 }) }
+    }
+
+    /// Returns the seed.
+    ///
+    /// ```
+    /// assert_eq!(initializers::Stream::new(42).seed(), initializers::Seed::from(42));
+    /// ```
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.seed
     }
 
     /// Returns the index of the next word, in [0, 2^68).
+    ///
+    /// ```
+    /// use initializers::Stream;
+    /// use rand_core::Rng;
+    ///
+    /// let mut stream = Stream::new(42);
+    /// stream.next_u64();
+    /// assert_eq!(stream.position(), 2);
+    /// ```
     #[must_use]
     pub fn position(&self) -> u128 {
-        let used = self.0.word_offset() as u64;
+        let used = self.words.word_offset() as u64;
         // The counter is the number of the first block after the current ones.
-        let block =
-            if used == 0 { self.0.core.counter } else { self.0.core.counter.wrapping_sub(STREAM_BLOCKS as u64) };
+        let block = if used == 0 {
+            self.words.core.counter
+        } else {
+            self.words.core.counter.wrapping_sub(STREAM_BLOCKS as u64)
+        };
         (block as u128 * 16 + used as u128) % (1 << 68)
     }
 
     /// Seeks to word `index`, modulo the period of 2^68 words.
+    ///
+    /// ```
+    /// let mut stream = initializers::Stream::new(42);
+    /// stream.seek(1 << 64);
+    /// assert_eq!(stream.position(), 1 << 64);
+    /// ```
     pub fn seek(&mut self, index: u128) {
-        self.0.core.counter = (index / 16) as u64;
-        self.0.reset_and_skip((index % 16) as usize);
+        self.words.core.counter = (index / 16) as u64;
+        self.words.reset_and_skip((index % 16) as usize);
+    }
+}
+
+/// A clone is at the same word.
+impl Clone for Stream {
+    fn clone(&self) -> Self {
+        let mut clone = Self::new(self.seed);
+        clone.seek(self.position());
+        clone
+    }
+}
+
+/// Two streams are equal if all their next words are: of one seed, at one word.
+impl PartialEq for Stream {
+    fn eq(&self, other: &Self) -> bool {
+        (self.seed, self.position()) == (other.seed, other.position())
+    }
+}
+
+impl Eq for Stream {}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("seed", &self.seed).field("position", &self.position()).finish_non_exhaustive()
     }
 }
 
@@ -77,15 +141,15 @@ impl TryRng for Stream {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.0.next_word())
+        Ok(self.words.next_word())
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.0.next_u64_from_u32())
+        Ok(self.words.next_u64_from_u32())
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        self.0.fill_bytes(out);
+        self.words.fill_bytes(out);
         Ok(())
     }
 }
@@ -211,6 +275,19 @@ mod tests {
             words.fill_bytes(&mut bytes);
             prop_assert!(bytes.iter().zip(drawn.iter().flat_map(|word| word.to_le_bytes())).all(|(&got, want)| got == want));
         }
+    }
+
+    #[test]
+    fn streams_are_compared_and_shown_by_their_places() {
+        let mut stream = Stream::new(7);
+        stream.next_u32();
+        let mut clone = stream.clone();
+        assert_eq!(clone, stream);
+        assert_eq!(format!("{clone:?}"), "Stream { seed: Seed { value: 7, stream: 0 }, position: 1, .. }");
+        assert_eq!(clone.next_u32(), stream.next_u32());
+        assert_eq!(clone, stream);
+        clone.next_u32();
+        assert!(clone != stream && Stream::new(7) != Stream::new(8));
     }
 
     #[test]

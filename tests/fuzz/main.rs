@@ -12,7 +12,7 @@ mod random;
 mod samplers;
 
 use chacha20::ChaCha8Rng;
-use initializers::{Error, Orthogonal, Sampler, Stream, Uniform, Width, fill_constant, set_num_threads, unit_roots};
+use initializers::{Error, Fill, Orthogonal, Stream, Uniform, Width, fill_constant, set_num_threads, unit_roots};
 use ndarray::Array2;
 use rand_core::{Rng, SeedableRng};
 use random::Random;
@@ -76,7 +76,7 @@ fn others(random: &mut Random) {
     let shape = (random.size() as usize | 1 << 30, random.size() as usize | 1 << 29);
     let uniform = Uniform::new(0.0, 1.0).unwrap().sample::<f64, _>(1, shape);
     assert!(matches!(uniform, Err(Error::Memory | Error::Shape(_))), "{shape:?}");
-    let orthogonal = Orthogonal::new(1.0).unwrap().sample::<f32>(1, shape);
+    let orthogonal = Orthogonal::new(1.0).unwrap().sample::<f32, _>(1, shape);
     assert!(matches!(orthogonal, Err(Error::Memory | Error::Shape(_))), "{shape:?}");
 }
 

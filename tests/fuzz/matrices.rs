@@ -3,7 +3,7 @@
 use crate::random::parameter;
 use crate::random::{Random, same, untouched};
 use half::{bf16, f16};
-use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Orthogonal, Width, orthogonalize};
+use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Fill, Orthogonal, Width, orthogonalize};
 use ndarray::{Array2, ArrayD, Slice, s};
 
 pub(crate) fn case(random: &mut Random, widths: &[Width]) {
@@ -53,7 +53,7 @@ fn drawn<T: Element>(random: &mut Random, widths: &[Width]) {
     let [rows, columns] = sizes(random);
     let context = || format!("gain {gain} {} {seed:?} {rows} × {columns}", T::NAME);
     random.set_width(widths);
-    let whole = match sampler.sample::<T>(seed, (rows, columns)) {
+    let whole = match sampler.sample::<T, _>(seed, (rows, columns)) {
         Ok(whole) => whole,
         Err(Error::Reach { .. }) => return assert!(gain.abs() > 400.0, "refused: {}", context()),
         Err(error) => panic!("{error}: {}", context()),

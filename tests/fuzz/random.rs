@@ -1,6 +1,6 @@
 //! Random choices that prefer edge cases.
 
-use initializers::{Compute, Element, Seed, Width};
+use initializers::{Compute, Element, Seed, Width, set_width_limit};
 use std::ops::RangeInclusive;
 
 /// SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, 2014), one generator for each case.
@@ -109,7 +109,7 @@ impl Random {
 
     /// Sets a random vector width.
     pub(crate) fn set_width(&mut self, widths: &[Width]) {
-        self.pick(widths).set_limit();
+        set_width_limit(self.pick(widths));
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::random::parameter;
 use crate::random::{Random, same, untouched};
 use half::{bf16, f16};
-use initializers::{Compute, Element, Error, F8E4M3FN, F8E5M2, Normal, Sampler, TruncatedNormal, Uniform, Width};
+use initializers::{
+    Compute, Element, Error, F8E4M3FN, F8E5M2, Fill, Initializer, Normal, TruncatedNormal, Uniform, Width,
+};
 use ndarray::{ArrayD, ArrayViewMut1, Axis, Slice};
 
 /// The distribution that the values must have.
@@ -45,7 +47,7 @@ pub(crate) fn case(random: &mut Random, widths: &[Width]) {
     }
 }
 
-fn any_type(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: Law) {
+fn any_type(random: &mut Random, widths: &[Width], sampler: &impl Initializer, law: Law) {
     match random.below(8) {
         0..=2 => block::<f32>(random, widths, sampler, law),
         3 => block::<f64>(random, widths, sampler, law),
@@ -105,7 +107,7 @@ impl Request {
 }
 
 /// Fills a run of elements from this number on in the computing type, and rounds it here.
-fn run<T: Element>(sampler: &impl Sampler, law: Law, seed: initializers::Seed, first: u64, out: &mut [T]) {
+fn run<T: Element>(sampler: &impl Initializer, law: Law, seed: initializers::Seed, first: u64, out: &mut [T]) {
     let mut wide = vec![T::Compute::default(); out.len()];
     let view = ArrayViewMut1::from(&mut wide[..]);
     sampler.fill_block(seed, &[(1 << 63) - 1], &[first], view).expect("the computing type holds what the type holds");
@@ -122,7 +124,7 @@ fn run<T: Element>(sampler: &impl Sampler, law: Law, seed: initializers::Seed, f
     }
 }
 
-fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: Law) {
+fn block<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Initializer, law: Law) {
     if random.one_in(1 << 15) {
         return large::<T>(random, widths, sampler, law);
     }
@@ -247,7 +249,7 @@ fn check_bounds<T: Element>(values: &[T], law: Law, context: impl Fn() -> String
 }
 
 /// Several chunks, on several threads.
-fn large<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Sampler, law: Law) {
+fn large<T: Element>(random: &mut Random, widths: &[Width], sampler: &impl Initializer, law: Law) {
     let (seed, ..) = random.seed();
     let count = random.within(4 << 20..=9 << 20) / size_of::<T>();
     let first = random.size() >> 2;

@@ -8,6 +8,8 @@ A row of words.csv has the 16 words of the stream from `w[index]`. In the others
 from the element `start` of a tensor of one dimension that ends with them: their bits in hexadecimal
 or the SHA-256 of their little-endian bytes, with a, b for minval, maxval or mean, stddev.
 
+A row of families.csv has a whole tensor. a, b are gain, groups, or sparsity and stddev.
+
 vectors.json is for whoever writes the stream again: a few values of every section of the page, one
 vector a line. Integers of more than 53 bits and parameters are strings; `bits` are the elements'
 patterns in hexadecimal. `examples/c/stream.c` reads it.
@@ -152,6 +154,36 @@ def make_orthogonal() -> Iterator[str]:
         yield f"{dtype},{join(key)},{join(shape)},{gain},{digest(dtype, values)}"
 
 
+def make_families() -> Iterator[str]:
+    """Yield the rows of families.csv: whole tensors of sections 7 and 12, by their SHA-256."""
+    yield "initializer,dtype,seed,shape,a,b,sha256"
+    for dtype, seed in zip(DTYPES, SEEDS, strict=False):
+        for name, shape, given in [
+            ("he_normal", (3, 3, 5, 7), (2.0, "fan_in", "truncated_normal")),
+            ("glorot_uniform", (40, 30), (1.0, "fan_avg", "uniform")),
+            ("lecun_normal", (70,), (1.0, "fan_in", "truncated_normal")),
+        ]:
+            scale = reference.scaled(*given, *reference.fans(shape))
+            sampler = given[2]
+            parameters = (-scale, scale) if sampler == "uniform" else (0.0, scale, -2.0, 2.0)
+            values = draw(sampler, dtype, seed, 0, 0, math.prod(shape), parameters)
+            yield f"{name},{dtype},{seed},{' '.join(map(str, shape))},,,{digest(dtype, values)}"
+        normal = draw("normal", dtype, seed, 0, 0, 21 * 5, (0.0, 0.3)).reshape(21, 5)
+        values = reference_matrices.sparse(dtype, seed, (21, 5), 0.4, normal)
+        yield f"sparse,{dtype},{seed},21 5,0.4,0.3,{digest(dtype, values)}"
+        for name, shape in [
+            ("delta_orthogonal", (3, 4, 5, 6)),
+            ("convolution_orthogonal", (4, 3, 3)),
+            ("convolution_orthogonal", (3, 3, 4, 6)),
+            ("convolution_orthogonal", (2, 2, 2, 3, 5)),
+        ]:
+            values = getattr(reference_matrices, name)(dtype, seed, shape, 0.7)
+            sizes = " ".join(map(str, shape))
+            yield f"{name},{dtype},{seed},{sizes},0.7,,{digest(dtype, values)}"
+        values = reference_matrices.dirac((3, 2, 3, 6), 2).astype(DTYPES[dtype].dtype)
+        yield f"dirac,{dtype},{seed},3 2 3 6,2,,{digest(dtype, values)}"
+
+
 def make_vectors() -> Iterator[str]:
     """Yield the lines of vectors.json."""
     yield '{"stream_version": 1, "vectors": ['
@@ -271,7 +303,12 @@ def join(given: Parameters) -> str:
 
 def make_files() -> dict[str, str]:
     """Return the text of every file by its name."""
-    files = {"words": make_words(), "digests": make_digests(), "orthogonal": make_orthogonal()}
+    files = {
+        "words": make_words(),
+        "digests": make_digests(),
+        "orthogonal": make_orthogonal(),
+        "families": make_families(),
+    }
     for sampler in ("uniform", "normal", "truncated_normal"):
         files[sampler] = make_values(sampler)
     texts = {f"{name}.csv": "\n".join(rows) + "\n" for name, rows in files.items()}
