@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,14 +19,8 @@ from .._arguments.checks import show
 from .._arguments.seeds import SeedGenerator, check_seed_integer
 from . import _init
 from ._fill import active
+from ._intercept import intercept
 from ._tensor import is_abstract
-
-_NAMES = (
-    *("uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_"),
-    *("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"),
-    *("orthogonal_", "sparse_"),
-)
-
 
 @contextmanager
 def patch(seed: int) -> Iterator[None]:
@@ -69,88 +62,18 @@ def patch(seed: int) -> Iterator[None]:
          [ 0.11585253 -0.4938663   0.26934808]]
     """
     generator = SeedGenerator(check_seed_integer(seed))
-    _install()
     active.generators.append(generator)
     try:
-        with _Draws():
+        with intercept(_use_ours), _Draws():
             yield
     finally:
         active.generators.pop()
-        _uninstall()
 
 
-# The functions of torch.nn.init. We replace their code objects, not their names: the function
-# object stays the same, so every name, table, default and partial that holds it is patched too.
-
-
-class _Function(NamedTuple):
-    """A function of `torch.nn.init`: the object, its code, a copy with that code, our code."""
-
-    object: Any
-    code: types.CodeType
-    copy: Callable[..., Any]
-    ours: Callable[..., Any]
-
-
-def _list_functions() -> dict[str, _Function]:
-    functions = {}
-    for name in _NAMES:
-        theirs: Any = getattr(torch.nn.init, name)
-        copy = types.FunctionType(
-            theirs.__code__, theirs.__globals__, name, theirs.__defaults__, theirs.__closure__
-        )
-        copy.__kwdefaults__ = theirs.__kwdefaults__
-        copy.__doc__, copy.__annotations__ = theirs.__doc__, theirs.__annotations__
-        functions[name] = _Function(theirs, theirs.__code__, copy, getattr(_init, name))
-    return functions
-
-
-_FUNCTIONS = _list_functions()
-
-
-def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call our function of this name if the thread is inside `patch`, else torch's."""
-    function = _FUNCTIONS[name]
-    return (function.ours if active.generators else function.copy)(*args, **kwargs)
-
-
-def _template(*args: Any, **kwargs: Any) -> Any:
-    # This code runs with the globals of torch.nn.init, so it must import `call`.
-    from initializers.torch._patch import call
-
-    return call("name", args, kwargs)
-
-
-def _make_code(name: str) -> types.CodeType:
-    code = _template.__code__
-    constants = tuple(name if constant == "name" else constant for constant in code.co_consts)
-    return code.replace(co_name=name, co_consts=constants)
-
-
-_CODES = {name: _make_code(name) for name in _NAMES}
-
-_lock = threading.Lock()
-_depth = 0
-
-
-def _install() -> None:
-    global _depth
-    with _lock:
-        if _depth == 0:
-            for name, function in _FUNCTIONS.items():
-                function.object.__code__ = _CODES[name]
-                function.object.__wrapped__ = function.copy  # for inspect.signature
-        _depth += 1
-
-
-def _uninstall() -> None:
-    global _depth
-    with _lock:
-        _depth -= 1
-        if _depth == 0:
-            for function in _FUNCTIONS.values():
-                function.object.__code__ = function.code
-                del function.object.__wrapped__
+def _use_ours(
+    name: str, _theirs: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    return getattr(_init, name)(*args, **kwargs)
 
 
 # Functions and methods in C++, which a torch function mode intercepts.
