@@ -34,18 +34,19 @@ from initializers.torch import Rule, capture, init_module_
 
 
 class One(nn.Module):  # type: ignore[misc]
-    """A module with one parameter, which a function makes."""
+    """A module with a parameter that a function makes, and one of ones."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         super().__init__()
         made = make()
         self.w = made if isinstance(made, nn.Parameter) else nn.Parameter(made)
+        self.other = nn.Parameter(torch.ones(2))
 
 
 def law_of(make: Callable[[], Any]) -> Any:
     """Return the initializer of what `make` makes, or why there is none."""
     recipe, report = capture(lambda: One(make), 1)
-    assert report.is_complete == bool(recipe.rules)
+    assert report.is_complete == (recipe.find("w") is not None)
     if not report.is_complete:
         return report.opaque["w"].reason
     rule = recipe.choose("w", tuple(make().shape))
@@ -231,7 +232,7 @@ def test_recipe_and_report() -> None:
 def test_the_recipe_is_for_the_module() -> None:
     recipe, report = capture(Network, 7)
     assert [*report.opaque] == ["rate"], str(report)
-    with pytest.raises(ValueError, match="a weight without a rule: 'rate'"):
+    with pytest.raises(ValueError, match="no rule of the recipe matches the weight 'rate'"):
         init_module_(Network(), recipe)
     whole = Recipe([("rate", "ones"), *recipe.rules], seed=7, convention="torch")
     module = init_module_(Network(), whole)
@@ -296,7 +297,7 @@ def test_values_that_the_constructor_reads() -> None:
 
     recipe, report = capture(build_known, 1)
     assert report.fallback is None
-    assert Rule(recipe.rules[0].initializer) == Rule(Constant(3.5))
+    assert Rule(recipe.choose("w", (3,)).initializer) == Rule(Constant(3.5))
 
     def build_drawn() -> nn.Module:
         return One(lambda: torch.randn(3) * (1.0 if torch.rand(()).item() < 2 else 0.0))
@@ -304,7 +305,7 @@ def test_values_that_the_constructor_reads() -> None:
     before = torch.get_rng_state()
     recipe, report = capture(build_drawn, 1)
     assert torch.equal(before, torch.get_rng_state())
-    assert Rule(recipe.rules[0].initializer) == Rule(RandomNormal(0.0, 1.0))
+    assert Rule(recipe.choose("w", (3,)).initializer) == Rule(RandomNormal(0.0, 1.0))
     assert report.fallback is not None
     assert report.fallback.startswith("DataDependentOutputException at test_capture:")
     assert report.reads == (f"{__name__}:{build_drawn.__code__.co_firstlineno + 1}",)
@@ -312,7 +313,7 @@ def test_values_that_the_constructor_reads() -> None:
 
 def test_known_values_that_are_many() -> None:
     recipe, report = capture(lambda: One(lambda: torch.arange(10_000.0)), 1)
-    assert recipe.rules == ()
+    assert recipe.find("w") is None
     assert report.opaque["w"].reason.startswith("10,000 known values")
     assert report.arrays["w"].tolist() == [*range(10_000)]
 
@@ -327,6 +328,12 @@ PREBUILT = nn.Linear(2, 2)
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no module": (lambda: 3, TypeError, "must return one torch.nn.Module, received: 3"),
     "two": (lambda: (nn.Linear(2, 2), nn.Linear(2, 2)), TypeError, "each in a call of its own"),
+    "nothing": (lambda: nn.ReLU(), ValueError, "received a ReLU with no parameters"),
+    "nothing known": (
+        lambda: nn.ParameterList([torch.empty(3).exponential_()]),
+        ValueError,
+        r"a ParameterList with 0 \(3\): drawn by exponential_, test_capture:",
+    ),
     "fails": (
         lambda: nn.Linear(2, 2).missing,
         ValueError,

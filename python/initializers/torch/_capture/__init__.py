@@ -50,7 +50,8 @@ def capture(
             type.
         ValueError: If `build` fails, draws from a generator of NumPy or Python, or returns
             parameters that are lazy, quantized, sharded, on the device meta or that existed
-            before; if `seed` is out of range; with `strict`, if a parameter has no rule.
+            before; if no parameter has a law that an initializer has; if `seed` is out of range;
+            with `strict`, if a parameter has no rule.
 
     Examples:
         >>> import torch
@@ -71,6 +72,12 @@ def capture(
     found = find_all(built)
     initializers = find_initializers(found)
     model = type(built.module).__name__
+    if not initializers:
+        reasons = "; ".join(str(_describe(each)) for each in found) or "no parameters"
+        raise ValueError(
+            "`build` must construct a weight with a law that an initializer has, received a "
+            f"{model} with {reasons}"
+        )
     recipe = make_recipe(
         found,
         initializers,
