@@ -68,8 +68,10 @@ class VarianceScaling(RandomInitializer):
         positive = "Argument `scale` must be positive float: "
         self._keep(scale=check_real_where("scale", scale, "> 0", lambda x: x > 0, positive))
         self._keep(mode=check_name("mode", mode, _MODES, "Invalid `mode` argument: "))
-        name = distribution.lower() if isinstance(distribution, str) else distribution
-        name = "truncated_normal" if name == "normal" else name
+        name: object = distribution
+        if isinstance(distribution, str):
+            name = distribution.lower()
+            name = "truncated_normal" if name == "normal" else name
         invalid = "Invalid `distribution` argument: "
         self._keep(distribution=check_name("distribution", name, _DISTRIBUTIONS, invalid))
         inputs, outputs = check_axes(input_axes, output_axes)

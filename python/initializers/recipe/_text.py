@@ -109,7 +109,9 @@ def read_dict(data: Any, lines: tuple[int, ...] = ()) -> dict[str, Any]:
         place = f"rule {number}" + (f" (line {lines[number - 1]})" if lines else "")
         try:
             rules.append(_read_rule(entry))
-        except (TypeError, ValueError, RecursionError) as error:
+        except RecursionError:
+            raise ValueError(f"{place} must not be nested too deeply") from None
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{place}: {error}") from None
     arguments = {key: data[key] for key in _KEYS if key in data and key != "stream_version"}
     return {**arguments, "seed": _from_plain(data["seed"]), "rules": rules}

@@ -98,6 +98,7 @@ def test_parameters_out_of_range(cls: Any, arguments: dict[str, Any], text: str)
     [
         (VarianceScaling, {"mode": None}, "`mode` must be one of 'fan_in', .*, received: None"),
         (VarianceScaling, {"distribution": 3}, "`distribution` must be one of .*, received: 3"),
+        (VarianceScaling, {"distribution": np.ones(2)}, "`distribution` must be .*: an array of"),
         (TruncatedNormal, {"bounds": 2}, "`bounds` must be two numbers .*, received: 2"),
         (TruncatedNormal, {"bounds": (1, 2, 3)}, "`bounds` must be two numbers .*, received"),
         (TruncatedNormal, {"bounds": ("0", 1)}, "`bounds` must be two numbers .*, received: '0'"),

@@ -230,6 +230,10 @@ TOML_ERRORS = [
     ("stream_version = true\nseed = 1\nrules = []", "`stream_version` must be 1"),
     (f"seed = {'9' * 5000}\nrules = []", "TOML|seed"),
     (f"seed = 1\nrules = {'[' * 100_000}", "TOML.*nested too deeply|TOML.*line"),
+    (
+        f"seed = 1\n[[rules]]\nglob = '*'\ninitializer = 'zeros'\nconfig.{'a.' * 2000}a = 1",
+        r"rule 1 \(line 2\) must not be nested too deeply",
+    ),
 ]
 RULE_ERRORS = [
     ('initializer = "ones"', "either 'glob' or 'regex'"),
