@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from safetensors import deserialize
 
 from initializers import Recipe, checkpoint
-from initializers._files import direct_writer
+from initializers._files import direct_writer, filesystem, workers
+from initializers._files.safetensors import read
 from initializers.checkpoint import _verify, _write
 
 SEED = 2024
+MOST = 250_000  # bytes of a shard: three files
 DTYPES = {
     **{"BF16": ml_dtypes.bfloat16, "F8_E4M3": ml_dtypes.float8_e4m3fn},
     **{"F8_E5M2": ml_dtypes.float8_e5m2, "F16": np.float16, "F32": np.float32, "F64": np.float64},
@@ -96,6 +98,29 @@ def check_whole(path: Path, recipe: Recipe | None = None) -> None:
         assert found[name].tobytes() == values.tobytes(), name
 
 
+def write(path: Path, **arguments: Any) -> Path:
+    """Write the model to a checkpoint."""
+    return checkpoint.write(make_recipe(), make_specs(), path, **arguments)
+
+
+def write_shards(path: Path, **arguments: Any) -> Path:
+    """Write the model to a checkpoint of three files."""
+    return write(path, max_shard_size=MOST, **arguments)
+
+
+def find_readable(folder: Path) -> list[Path]:
+    """Return the files that a reader opens first: an index, or without shards the model's file."""
+    files = (folder / "model.safetensors.index.json", folder / "model.safetensors")
+    return [path for path in files if path.exists()]
+
+
+def flip(path: Path, name: str, byte: int) -> None:
+    """Change the lowest bit of one byte of a tensor."""
+    data = bytearray(path.read_bytes())
+    data[read(path).tensors[name].offset + byte] ^= 1
+    path.write_bytes(data)
+
+
 def is_readable(path: Path) -> bool:
     """Whether the `safetensors` library takes the file for a checkpoint."""
     try:
@@ -115,10 +140,8 @@ def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = Fal
 
     use_small_pieces()
     recipe, specs = make_recipe(), make_specs()
-    ours = tuple(
-        str(Path(direct_writer.__file__).with_name(name))
-        for name in ("direct_writer.py", "_disk.py", "_workers.py", "checkpoint.py")
-    )
+    modules = (direct_writer, filesystem, workers, _write)
+    ours = tuple(str(module.__file__) for module in modules)
     calls = 0
 
     def count(frame: Any, event: str, argument: Any) -> None:
@@ -131,9 +154,7 @@ def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = Fal
 
     threading.setprofile(count)
     sys.setprofile(count)
-    checkpoint.write(
-        recipe, specs, folder, max_shard_size=250_000, resume=resume, overwrite=overwrite
-    )
+    checkpoint.write(recipe, specs, folder, max_shard_size=MOST, resume=resume, overwrite=overwrite)
     sys.setprofile(None)
     print(calls)
 

@@ -49,6 +49,15 @@ def settings_restored() -> Iterator[None]:
 
 
 @pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write and verify small models in many pieces."""
+    from checkpoints import SMALL_PIECES  # not in every environment
+
+    for module, name, size in SMALL_PIECES:
+        monkeypatch.setattr(module, name, size)
+
+
+@pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Call the command line, where no terminal is and tables have 100 columns."""
     from commands import Command  # not in the environments of the frameworks

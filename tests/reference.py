@@ -1,7 +1,8 @@
 """The stream, version 1, once more: plain NumPy, slow, written from docs/stream.md alone.
 
 It shares no line with the package, so the two agree bit for bit only where that page says it all.
-The numbers in the docstrings are the page's sections.
+The numbers in the docstrings are the page's sections. The file is longer than 400 lines because it
+is read beside the page, from top to bottom.
 """
 
 import functools

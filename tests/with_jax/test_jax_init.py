@@ -28,8 +28,11 @@ from initializers.jax import _array
 jax.config.update("jax_num_cpu_devices", 8)
 
 ALPHA = 1e-6
+
 SHAPE = (16, 24)
+
 FLOATS = ("float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+
 FACTORIES: list[tuple[Any, Initializer]] = [
     (ours.uniform(0.3), RandomUniform(0.0, 0.3, 42)),
     (ours.normal(0.3), RandomNormal(0.0, 0.3, 42)),
@@ -60,7 +63,9 @@ MESHES: list[tuple[tuple[int, ...], AxisType]] = [
     ((2, 2, 2), AxisType.Explicit),
     ((4, 2), AxisType.Auto),
 ]
+
 SPECS = [P(), P("x"), P(None, "x")]
+
 SPECS_2D = [P("x", "y"), P("y", "x"), P(None, ("y", "x")), P(("y", "x"))]
 
 
@@ -290,48 +295,6 @@ def test_orthogonal_is_jax_s_by_definition(shape: Any) -> None:
             matrix = np.moveaxis(np.asarray(made, np.float64), axis, -1).reshape(-1, shape[axis])
             tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
             assert np.abs(tall.T @ tall - np.eye(tall.shape[1])).max() < 2e-6
-
-
-def count_as_jax(shape: Any, axes: Any) -> tuple[float, float]:
-    from jax._src.nn.initializers import _compute_fans
-
-    fan_in, fan_out = _compute_fans(shape, **axes)
-    return float(fan_in), float(fan_out)
-
-
-@pytest.mark.parametrize(
-    ("shape", "axes"),
-    [
-        ((1000, 64), {"out_axis": 0}),  # Flax's default for embeddings
-        ((64,), {"in_axis": 0}),
-        ((64,), {"in_axis": -1, "out_axis": -1}),
-        ((20, 30), {"in_axis": 1}),
-        ((20, 30), {"in_axis": (0, 1), "out_axis": (0, 1)}),
-        ((20, 30), {"batch_axis": 0}),  # fan_out is a fraction
-        ((20, 30), {"batch_axis": (0, 1)}),
-        ((5, 20, 30), {"in_axis": (0, 0)}),
-        ((5, 20, 30), {"in_axis": (1, 2), "out_axis": (2, 0), "batch_axis": 1}),
-    ],
-)
-@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
-def test_axes_with_two_roles_count_as_in_jax(shape: Any, axes: Any, mode: Any) -> None:
-    fan_in, fan_out = count_as_jax(shape, {"in_axis": -2, "out_axis": -1, **axes})
-    n = {
-        "fan_in": fan_in,
-        "fan_out": fan_out,
-        "fan_avg": (fan_in + fan_out) / 2,
-        "fan_geo_avg": (fan_in * fan_out) ** 0.5,
-    }[mode]
-    values = ours.variance_scaling(0.8, mode, "uniform", **axes)(42, shape)
-    limit = np.sqrt(3 * 0.8 / n)
-    assert same(values, RandomUniform(-limit, limit, 42)(shape))
-
-
-def test_default_of_flax_embeddings() -> None:
-    init = ours.variance_scaling(1.0, "fan_in", "normal", out_axis=0)
-    assert same(init(42, (1000, 64)), RandomNormal(0.0, 0.125, 42)((1000, 64)))
-    assert init(42, (0, 64)).shape == (0, 64)
-    assert ours.variance_scaling(1.0, "fan_in", "normal", batch_axis=0)(1, (0, 64)).shape == (0, 64)
 
 
 SCALED: list[tuple[Any, float]] = [

@@ -3,6 +3,8 @@
 Run by `test_gpu.py` in a process of its own, with TRITON_INTERPRET=1: Triton reads that when the
 kernels are made. What makes a CPU tensor take the way of a GPU's is `_launch.DEVICES`; beyond that
 nothing is replaced, but this proves nothing about what a compiler makes of the kernels.
+
+One file, although it has over 400 lines: Triton takes seconds to start in its process.
 """
 
 from __future__ import annotations

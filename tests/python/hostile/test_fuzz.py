@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import fuzz_python
+from fuzz_targets import TARGETS
 from initializers import Dirac, GlorotNormal, Orthogonal, Sparse, Zeros
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("target", fuzz_python.TARGETS)
+@pytest.mark.parametrize("target", TARGETS)
 def test_nothing_but_results_and_errors(target: str, tmp_path: Path) -> None:
     assert not fuzz_python.run(target, 1000, 2, 0, tmp_path)
 
