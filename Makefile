@@ -46,7 +46,7 @@ quick: $(BIN)/.built ## the inner loop, two minutes: fast lints, unit tests of t
 lint: $(BIN)/.built ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(call timed,lint,\
 	cargo fmt --check && \
-	cargo clippy --locked --all-targets -- -D warnings && \
+	cargo clippy --locked --all-targets --features recipe -- -D warnings && \
 	cargo clippy --locked --all-targets --features python -- -D warnings && \
 	$(BIN)/python tools/check_layers_rust.py && \
 	$(BIN)/python tools/public_api.py && \
@@ -58,7 +58,7 @@ lint: $(BIN)/.built ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)
 
 rust: ## tests of the crate, without Python
-	$(call timed,rust,cargo test --locked --release)
+	$(call timed,rust,cargo test --locked --release --features recipe)
 
 lapack: ## orthogonal matrices against LAPACK, where OpenBLAS is installed
 	$(call timed,lapack,\
@@ -98,7 +98,7 @@ keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, Ten
 
 docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs the notebooks
 	$(call timed,docs,\
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps && \
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features recipe && \
 	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet && \
 	$(ENVS)/docs/bin/python tools/check_links.py)
 

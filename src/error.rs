@@ -36,6 +36,8 @@ pub enum Error {
     Shape(String),
     /// Axes that are not different axes of a shape.
     Axes(String),
+    /// A recipe is malformed, or does not fit a model.
+    Recipe(String),
     /// `INITIALIZERS_NUM_THREADS` or a number of threads is not an integer in [1, 1024].
     Threads(String),
     /// Memory for a new tensor, or for intermediate results, cannot be allocated.
@@ -53,9 +55,12 @@ impl fmt::Display for Error {
             Self::Reach { names, reach, dtype } => {
                 write!(f, "{names} must give values that are finite in {dtype}, received values up to {reach:e}")
             }
-            Self::Block(text) | Self::Shape(text) | Self::Axes(text) | Self::Threads(text) | Self::Platform(text) => {
-                f.write_str(text)
-            }
+            Self::Block(text)
+            | Self::Shape(text)
+            | Self::Axes(text)
+            | Self::Recipe(text)
+            | Self::Threads(text)
+            | Self::Platform(text) => f.write_str(text),
             Self::Memory => f.write_str("not enough memory"),
             Self::Interrupted => f.write_str("interrupted"),
         }

@@ -55,6 +55,7 @@
 //! | feature | content |
 //! |---|---|
 //! | `ndarray` (default) | fills of views in any memory layout, [`Fill::sample`]; [`Orthogonal`] and the kernels made of it |
+//! | `recipe` | `Recipe`: the files of the Python package, which give the same bits; digests of weights |
 //! | `lapack`, `python` | tests against LAPACK; the extension module of the Python package |
 //!
 //! # Where is what
@@ -74,6 +75,7 @@
 //! | `matrix` | matrix products, [`Orthogonal`], [`orthogonalize`] |
 //! | `families` | [`VarianceScaling`], [`Sparse`], [`Dirac`], [`Identity`], convolution kernels |
 //! | `roots` | [`unit_roots`] |
+//! | `pattern`, `recipe` | regular expressions; recipes (feature `recipe`) |
 //! | `python` | the extension module `initializers._core` (feature `python`) |
 
 #![cfg_attr(not(feature = "ndarray"), allow(dead_code, reason = "the vectors of matrices"))]
@@ -91,8 +93,12 @@ mod initializer;
 #[cfg(feature = "ndarray")]
 mod matrix;
 mod memory;
+#[cfg(any(feature = "python", feature = "recipe"))]
+mod pattern;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "recipe")]
+mod recipe;
 mod roots;
 mod samplers;
 mod stream;
@@ -116,6 +122,16 @@ pub use initializer::{Fill, Initializer};
 pub use matrix::orthogonal::Orthogonal;
 #[cfg(feature = "ndarray")]
 pub use matrix::orthogonalize::orthogonalize;
+#[cfg(feature = "recipe")]
+pub use recipe::Recipe;
+#[cfg(feature = "recipe")]
+pub use recipe::digest::Digest;
+#[cfg(feature = "recipe")]
+pub use recipe::dtype::Dtype;
+#[cfg(feature = "recipe")]
+pub use recipe::plan::{Plan, Spec, Weight};
+#[cfg(feature = "recipe")]
+pub use recipe::rule::Rule;
 pub use roots::unit_roots;
 pub use samplers::constant::{Constant, fill_constant};
 pub use samplers::normal::Normal;

@@ -27,6 +27,8 @@ LAYERS = (
     "matrix",
     "families",
     "roots",
+    "pattern",
+    "recipe",
     "python",
 )
 

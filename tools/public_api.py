@@ -29,8 +29,9 @@ Item = dict[str, Any]
 
 
 def read_rustdoc() -> dict[str, Any]:
-    """Return rustdoc's JSON of the crate, without the feature `python`."""
-    command = ["cargo", "rustdoc", "--locked", "--quiet", "--lib", "--target-dir", str(TARGET)]
+    """Return rustdoc's JSON of the crate with the feature `recipe`."""
+    command = ["cargo", "rustdoc", "--locked", "--quiet", "--lib", "--features", "recipe"]
+    command += ["--target-dir", str(TARGET)]
     options = ["--", "-Z", "unstable-options", "--output-format", "json"]
     subprocess.run(
         command + options, cwd=ROOT, env={**os.environ, "RUSTC_BOOTSTRAP": "1"}, check=True

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// let (normal, generator) = (Normal::new(0.0, 1.0)?, SeedGenerator::new(7));
 /// let first: Vec<f32> = normal.sample_vec(generator.draw(), &[4])?;
 /// let second: Vec<f32> = normal.sample_vec(generator.draw(), &[4])?;
-/// assert_eq!(first, normal.sample_vec(7, &[4])?);
-/// assert_eq!(second, normal.sample_vec(Seed::from(7).with_stream(1), &[4])?);
+/// assert_eq!(first, normal.sample_vec::<f32>(7, &[4])?);
+/// assert_eq!(second, normal.sample_vec::<f32>(Seed::from(7).with_stream(1), &[4])?);
 /// # Ok::<(), initializers::Error>(())
 /// ```
 #[derive(Debug)]

@@ -89,6 +89,12 @@ def test_files_are_the_references() -> None:
     subprocess.run(make, check=True, capture_output=True)
 
 
+def test_recipes_are_those_of_the_package() -> None:
+    """The recipes that the Rust crate reads, and their digests, but for that of GPT-2."""
+    make = [sys.executable, str(GOLDEN / "make_recipes.py"), "--check"]
+    subprocess.run(make, check=True, capture_output=True)
+
+
 def test_vectors_of_the_page() -> None:
     """The package makes the vectors for implementers too."""
     vectors = json.loads((GOLDEN / "vectors.json").read_text(encoding="utf-8"))["vectors"]

@@ -1,0 +1,120 @@
+"""Write recipes.json, or compare it: recipes as text, and the digests of their weights.
+
+    python tests/golden/make_recipes.py [--check]
+
+The Rust crate reads it. `rows` says that the digest is of the last rows of every weight alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import initializers
+from initializers import Recipe, Rule
+from initializers.recipe import Spec, model_specs
+
+PATH = Path(__file__).parent / "recipes.json"
+
+# Every initializer, and every option of a rule.
+EVERY = Recipe(
+    [
+        Rule("zeros", "*.bias", optional=True),
+        Rule("kaiming_normal", r"torch\.[0-9]+\.weight", regex=True, convention="torch"),
+        Rule("he_uniform", "permuted", permute=(2, 0, 1)),
+        Rule("glorot_normal", "stack/kernel", stack=1),
+        Rule("orthogonal", "named/kernel", stack=2, name="layer{i}.{j}/kernel", convention="torch"),
+        Rule(initializers.Orthogonal(0.5, axis=0), "axis"),
+        Rule(initializers.DeltaOrthogonal(0.7), "delta"),
+        Rule(initializers.ConvolutionOrthogonal2D(), "convolution", convention="torch"),
+        Rule(initializers.Sparse(0.4, 0.3), "sparse"),
+        Rule(initializers.Dirac(2), "dirac", dtype="float16"),
+        Rule(initializers.Identity(2), "identity"),
+        Rule(initializers.Constant(1e-6), "[l-n]ayer_scale"),
+        Rule(initializers.TruncatedNormal(0.1, 0.2, bounds=(-1, np.inf)), "truncated"),
+        Rule(initializers.RandomUniform(-0.1, 0.3), "uniform.?"),
+        Rule(
+            initializers.VarianceScaling(
+                0.3, "fan_geo_avg", "uniform", input_axes=[0], output_axes=[1, -1]
+            ),
+            "heads",
+        ),
+        Rule("lecun_normal", "*", dtype="float64"),
+    ],
+    seed=-(2**100),
+    convention="keras",
+)
+SHAPES: dict[str, tuple[int, ...]] = {
+    "dense.bias": (3,),
+    "torch.0.weight": (5, 4, 3),
+    "torch.12.weight": (2, 70),
+    "permuted": (4, 3, 5),
+    "stack/kernel": (3, 4, 5),
+    "named/kernel": (2, 3, 4, 5),
+    "axis": (6, 3, 2),
+    "delta": (3, 3, 2, 4),
+    "convolution": (4, 3, 2, 2),
+    "sparse": (11, 4),
+    "dirac": (3, 2, 4),
+    "identity": (3, 4),
+    "layer_scale": (5,),
+    "truncated": (9, 8),
+    "uniform.1": (7,),
+    "heads": (6, 2, 4),
+    "last": (5, 6),
+    "scalar": (),
+}
+
+
+def take_rows(recipe: Recipe, specs: dict[str, Spec], rows: int) -> dict[str, Any]:
+    """Return the last rows of every weight of a model."""
+    taken = {}
+    for each, weight in recipe.plan(specs).weights.items():
+        count = min(rows, weight.shape[0])
+        start = (weight.shape[0] - count, *(0,) * (len(weight.shape) - 1))
+        index = tuple(
+            slice(low, low + size)
+            for low, size in zip(start, (count, *weight.shape[1:]), strict=True)
+        )
+        taken[each] = weight.initializer(weight.shape, weight.dtype, index=index)
+    return taken
+
+
+def list_recipes() -> list[dict[str, Any]]:
+    """Return the recipes; the digest of GPT-2 is that of `tests/pages.py`."""
+    shapes = {name: [*shape] for name, shape in SHAPES.items()}
+    every = initializers.digest(EVERY.init(SHAPES))
+    text = {"toml": EVERY.to_toml(), "json": EVERY.to_json()}
+    llama = Recipe.for_model("llama-3.2-1b", seed=7)
+    rows = initializers.digest(take_rows(llama, model_specs("llama-3.2-1b"), 8))
+    return [
+        {"name": "every", **text, "shapes": shapes, "digest": every},
+        {
+            "name": "gpt2",
+            "toml": Recipe.for_model("gpt2", seed=2019).to_toml(),
+            "model": "gpt2",
+            "digest": "c4031cb44022f27db52bfc32008f0a9f15714f87b290a3b3596695017e8f113c",
+        },
+        {
+            "name": "llama",
+            "toml": llama.to_toml(),
+            "model": "llama-3.2-1b",
+            "rows": 8,
+            "digest": rows,
+        },
+    ]
+
+
+def make_text() -> str:
+    """Return the text of the file."""
+    return json.dumps(list_recipes(), ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(PATH.read_text(encoding="utf-8") != make_text())
+    PATH.write_text(make_text(), encoding="utf-8")
