@@ -1,8 +1,8 @@
 """The initializers of this package as Keras's own: `kernel_initializer=HeNormal(seed=1)`.
 
 Every class is a subclass of its namesake in `keras.initializers`, with the same arguments and
-configuration, registered as `"initializers>Name"`. Layers, models and files take it like Keras's;
-its values are the same bits on every backend, device and layout, compiled or not.
+configuration, registered as `"initializers>Name"`. Use it in layers, models and files like Keras's
+class. Its values are the same bits on every backend, device and layout, compiled or not.
 
     >>> import keras
     >>> from initializers.keras import HeNormal
@@ -50,7 +50,7 @@ from ._install import deserialize, get, install, serialize, uninstall
 from ._names import name_variables
 from ._seed_model import seed_model
 
-# Other names of the same classes, as Keras has them; `normal`, `one`, `uniform`, `zero` too.
+# Keras's other names of the same classes, including `normal`, `one`, `uniform` and `zero`.
 IdentityInitializer = identity = Identity
 OrthogonalInitializer = orthogonal = Orthogonal
 STFTInitializer = stft = STFT

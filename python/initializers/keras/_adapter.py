@@ -32,10 +32,9 @@ RandomSelf = TypeVar("RandomSelf", bound="RandomAdapter")
 
 
 class Adapter(ArrayInitializer):
-    """Calls that give tensors of Keras's backend.
+    """Calls that return tensors of Keras's backend.
 
-    It stands first among the bases: then the class of this package, which has the values, then its
-    namesake of Keras, which Keras looks for.
+    Base order: `Adapter`, our class (values), Keras's class (so that `isinstance` holds).
     """
 
     @untraced
@@ -45,21 +44,21 @@ class Adapter(ArrayInitializer):
     ) -> Any:
         """Return a tensor of Keras's backend.
 
-        While Keras only works out shapes, it is of zeros, and no seed is drawn.
+        While Keras only computes shapes, the tensor holds zeros, and no seed is drawn.
 
         Args:
             shape: The shape: integers >= 0, fewer than `2**63` elements.
-            dtype: A dtype as Keras has them; None means `keras.config.floatx()`.
-            layout: On the JAX backend, how the tensor is laid out over devices: a
+            dtype: A Keras dtype; None: `keras.config.floatx()`.
+            layout: On the JAX backend, the distribution of the tensor over devices: a
                 `keras.distribution.TensorLayout` or a `jax.sharding.Sharding`. Only the blocks of
                 this process's devices are made.
 
         Returns:
-            A tensor of this shape and dtype (of 32 bits where the backend stores no 64).
+            A tensor of this shape and dtype (32 bits if the backend does not store 64).
 
         Raises:
             TypeError: If an argument has a wrong type.
-            ValueError: If it has a wrong value, or `dtype` cannot hold the values.
+            ValueError: If it has a wrong value, or `dtype` cannot represent the values.
         """
         shape = check_shape(shape)
         dtype = keras.backend.standardize_dtype(dtype)
@@ -75,7 +74,7 @@ class Adapter(ArrayInitializer):
             return self._settle_seed(draws)._make_tensor(shape, dtype, layout)
 
     def _settle_seed(self: Self, draws: Draws | None) -> Self:
-        """Return this initializer with the seed that counts."""
+        """Return this initializer with its effective seed: by name inside `seed_model`."""
         return self
 
     def _make_tensor(self, shape: Shape, dtype: str, layout: Any) -> Any:
@@ -85,12 +84,12 @@ class Adapter(ArrayInitializer):
 
             return make_sharded(self._plan(shape, kind), shape, kind, layout, self._on_zeros)
         self._demand_floats("`dtype` must be", kind, kind)
-        # The tensor may share its memory: nothing writes to `array` after this.
+        # The tensor may share the memory of `array`: nothing writes to it after this.
         array = self._make_block(shape, kind, None, shape, None, allocate_aligned)
         return to_tensor(array, kind)
 
-    # As in Keras, where every initializer is equal to itself only, and its attributes can be set:
-    # Keras sets `built` when it loads a file.
+    # As in Keras: an initializer equals only itself, and attributes can be set. (Keras sets `built`
+    # when it loads a file.)
     __eq__ = object.__eq__
     __hash__ = object.__hash__
     __setattr__ = object.__setattr__  # type: ignore[assignment]  # positional only
@@ -98,7 +97,7 @@ class Adapter(ArrayInitializer):
 
 
 class RandomAdapter(Adapter, RandomInitializer):
-    """Seeds that may also be generators of Keras."""
+    """Adapter with seeds, which may also be Keras's generators."""
 
     # Keras calls `build_from_config` only where this is False, and then sets it.
     built = False
@@ -114,14 +113,14 @@ class RandomAdapter(Adapter, RandomInitializer):
         return self
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """Return the seed for a file of Keras, if `get_config` gives a shorter one, else None.
+        """Return the whole seed for Keras's file if `get_config` shortens it, else None.
 
-        Keras reads it only where this package is loaded.
+        Keras reads it only if this package is loaded.
         """
         return {"seed": self._init_seed} if is_long(self._init_seed) else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Take the seed that `get_build_config` gave."""
+        """Set the seed from the result of `get_build_config`."""
         self._init_seed = self.seed = check_seed_integer(config.get("seed"))
 
     def __copy__(self: RandomSelf) -> RandomSelf:
@@ -143,7 +142,7 @@ class RandomAdapter(Adapter, RandomInitializer):
 
 
 class NativeAdapter(Adapter):
-    """Values that the backend itself makes, without memory to copy from."""
+    """Adapter whose values the backend makes itself, without a copy."""
 
     _number: int
 
@@ -155,7 +154,9 @@ def fill(number: int, shape: Shape, dtype: str, layout: Any) -> Any:
     """Return a tensor of zeros or ones."""
     if layout is None:
         make = keras.ops.ones if number else keras.ops.zeros
-        if BACKEND == "tensorflow" and dtype.startswith("float8"):  # it casts no integers to them
+        if BACKEND == "tensorflow" and dtype.startswith(
+            "float8"
+        ):  # TensorFlow cannot cast integers to float8
             return keras.ops.cast(make(shape, "float32"), dtype)
         return make(shape, dtype)
     import jax.numpy as jnp
@@ -164,7 +165,7 @@ def fill(number: int, shape: Shape, dtype: str, layout: Any) -> Any:
 
 
 def check_layout(layout: Any) -> Any:
-    """Return the `jax.sharding.Sharding` over devices that a `layout` argument means."""
+    """Return the `jax.sharding.Sharding` over devices of a `layout` argument."""
     if BACKEND != "jax":
         raise TypeError(f"`layout` must be None on the {BACKEND} backend, received: {show(layout)}")
     from ._shards import to_concrete

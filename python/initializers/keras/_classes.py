@@ -1,6 +1,6 @@
-"""The initializers of this package as Keras's.
+"""The initializers of this package as Keras classes.
 
-A class's docstring has its example inside Keras; the rest is the NumPy class's.
+Each docstring holds an example with Keras; `_complete` adds the NumPy class's docstring.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ BY_NAME: dict[str, type[Adapter]] = {
 
 
 def _complete(cls: type[Adapter]) -> None:
-    """Put the NumPy class's docstring before the example inside Keras."""
+    """Put the NumPy class's docstring before the example with Keras."""
     text = inspect.cleandoc(BUILT_IN[cls.__name__].__doc__ or "").partition("\nExamples:")[0]
     example = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[2]
     cls.__doc__ = f"{text.rstrip()}\n\nExamples:\n" + textwrap.indent(
@@ -290,7 +290,7 @@ def _complete(cls: type[Adapter]) -> None:
     )
 
 
-# Configurations and pickles name the public place, whatever file a class lives in.
+# Configurations and pickles name the public module, not this file.
 for _cls in set(BY_NAME.values()):
     _complete(_cls)
     _cls.__module__ = __package__

@@ -24,19 +24,19 @@ _NORMS = (
 def find_effect(
     layer: Any, x: tuple[int, ...], y: tuple[int, ...], training: bool
 ) -> Effect | None:
-    """Return what theory knows of a layer, or None.
+    """Return the effect of a layer, or None if theory does not cover it.
 
     Args:
         layer: The layer.
         x: The shape of its input, the batch first.
         y: The shape of its output.
-        training: Whether it runs as in training.
+        training: Whether the layer runs as in training.
     """
     if isinstance(layer, (_layers.Dense, _layers.EinsumDense)):
         kernel = layer.kernel
         if isinstance(layer, _layers.Dense):
             return _linear(layer, kernel.shape[0])
-        # The output's axes after the batch that are not axes of the kernel are sums.
+        # Axes that the kernel has and the output lacks are summed over.
         equation = layer.equation.replace(" ", "")
         _, axes, out = equation.replace("->", ",").split(",")
         outputs = (size for axis, size in zip(axes, kernel.shape, strict=True) if axis in out)

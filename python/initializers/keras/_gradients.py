@@ -1,4 +1,4 @@
-"""Gradients with respect to what layers give, by the backend that Keras runs on."""
+"""Gradients with respect to the outputs of layers, computed by Keras's backend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BACKEND = keras.backend.backend()
 
 
 class Passes:
-    """Records the passes through layers of an eager backend."""
+    """Records the passes through layers on an eager backend."""
 
     def __init__(self) -> None:
         self.found: list[Pass] = []
@@ -25,7 +25,7 @@ class Passes:
         self._started = 0
 
     def call(self, layer: Any, function: Callable[..., Any], args: Any, keywords: Any) -> Any:
-        """Call a layer, and record what went in and what came out."""
+        """Call a layer, and record its inputs and output."""
         self._started += 1
         started = self._started
         output = function(*args, **keywords)
@@ -42,14 +42,14 @@ class Passes:
 def differentiate(
     run: Callable[[Any], Any], weights: list[Any], arguments: Any, loss: Any, seed: int
 ) -> tuple[list[Pass], list[Any]]:
-    """Return all passes through layers, and the gradients by the weights, as NumPy arrays.
+    """Return all passes through layers, and the gradients with respect to weights, as NumPy arrays.
 
     On the NumPy backend gradients are None.
 
     Args:
-        run: Runs the model, and lets its layers be called through a `Passes`.
+        run: Runs the model and calls its layers through a `Passes`.
         weights: Variables of floats.
-        arguments: All that the model is called with.
+        arguments: All arguments of the model.
         loss: The function of the output to differentiate, or None.
         seed: The seed of the loss, if it is None.
     """
@@ -119,12 +119,12 @@ def _differentiate_jax(
 
 @dataclass
 class _Tape:
-    """JAX's tape in the place of `Passes`."""
+    """JAX's tape with the interface of `Passes`."""
 
     tape: Any
 
     def call(self, layer: Any, function: Callable[..., Any], args: Any, keywords: Any) -> Any:
-        """Call a layer, and record what went in and what came out."""
+        """Call a layer, and record its inputs and output."""
         return self.tape.call(layer, layer, function, args, keywords)
 
 
@@ -135,7 +135,7 @@ def _make_loss(output: Any, loss: Any, seed: int) -> Any:
     for i, each in enumerate(keras.tree.flatten(output)):
         if is_float(each):
             weights = make_normal(tuple(each.shape), seed, "loss", i)
-            # In float32 at least, so that the sum of a narrow dtype does not overflow.
+            # float32: the sum of a narrow dtype could overflow.
             product = keras.ops.cast(each, "float32") * keras.ops.convert_to_tensor(
                 weights, "float32"
             )
@@ -144,7 +144,7 @@ def _make_loss(output: Any, loss: Any, seed: int) -> Any:
 
 
 def is_float(tensor: Any) -> bool:
-    """Return whether it is a tensor or variable of floats."""
+    """Return whether `tensor` is a tensor or variable of floats."""
     return _is_tensor(tensor) and "float" in keras.backend.standardize_dtype(tensor.dtype)
 
 

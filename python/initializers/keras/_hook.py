@@ -1,8 +1,8 @@
-"""The one hook in Keras: what `seed_model` and `init_model` must see and replace.
+"""The one hook in Keras, for `seed_model` and `init_model`.
 
-Importing this package changes nothing in Keras. The first call that needs the hook installs it, for
-the life of the process: a change that is undone at the end of a call would be undone for other
-threads as well. Outside of such calls, in every thread, each part passes through to Keras.
+Importing this package changes nothing in Keras. The first call that needs the hook installs it for
+the life of the process: removing it at the end of a call would also remove it for other threads.
+Outside of such calls, in every thread, each part passes through to Keras.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ._tensors import eagerly
 _lock = threading.Lock()
 _is_in_place = False
 
-# Set by the first `install()`, and left so: a layer's own function, such as that of an LSTM's bias,
-# runs when it is called even inside `jax.jit`, as our initializers do. A layer that was made while
-# they were installed may be built later.
+# Set by the first `install()`, for good: a layer's own function, such as an LSTM's bias, then runs
+# when it is called even inside `jax.jit`, as our initializers do. A layer that was created during
+# an installation may be built after it.
 runs_functions_eagerly = False
 
 # Keras's class → ours.
@@ -54,11 +54,11 @@ def put_hook() -> None:
 
 
 def as_ours(initializer: Any, theirs: type | None = None) -> Any:
-    """Return our initializer with the arguments of one of Keras's; any other as it is.
+    """Convert an initializer of Keras to ours with the same arguments; return others unchanged.
 
     Args:
         initializer: Any initializer.
-        theirs: The class of Keras that it is an instance of; None for exactly its own class.
+        theirs: The Keras class of which it is an instance; None: exactly its own class.
     """
     theirs = theirs or type(initializer)
     if theirs not in _OURS:
@@ -68,7 +68,7 @@ def as_ours(initializer: Any, theirs: type | None = None) -> Any:
 
 
 def _record(original: Callable[..., None]) -> Callable[..., None]:
-    """Let variables be recorded while a model is built: Keras forgets their initializers."""
+    """Record variables while a model is built: Keras does not keep their initializers."""
 
     @functools.wraps(original)
     def initialize(self: Any, initializer: Any, *arguments: Any, **keywords: Any) -> None:
@@ -79,7 +79,7 @@ def _record(original: Callable[..., None]) -> Callable[..., None]:
             return original(self, initializer, *arguments, **keywords)
         if isinstance(initializer, str):
             initializer = keras.initializers.get(initializer)
-        # Ours take a layout, so that not even the zeros are made whole.
+        # Ours accept a layout, so not even the zeros are made whole.
         blank = _now(initializer) if _is_plain_function(initializer) else as_ours(initializer)
         original(self, blank, *arguments, **keywords)
         building.note(self, initializer)
@@ -94,7 +94,7 @@ def _is_plain_function(initializer: Any) -> bool:
 
 
 def _now(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a layer's own function, that joins what initializers give, run when it is called."""
+    """Make a layer's own function, which joins values of initializers, run when it is called."""
 
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
@@ -105,7 +105,7 @@ def _now(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _delegate(theirs: Any) -> None:
-    """Let a class of Keras have the values of ours where names decide the seed."""
+    """Make a class of Keras use our values while names decide the seed."""
     original = theirs.__call__
 
     @functools.wraps(original)
@@ -118,7 +118,7 @@ def _delegate(theirs: Any) -> None:
 
 
 def _keep(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Let a configuration hold the initializer itself: not every one can be saved."""
+    """Make configurations hold the initializer itself: some initializers cannot be saved."""
 
     @functools.wraps(original)
     def serialize(initializer: Any) -> Any:

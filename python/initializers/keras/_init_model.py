@@ -1,4 +1,4 @@
-"""A whole model by rules, every variable by its name."""
+"""Initializes a whole model by rules, every variable by its name."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ def init_model(
     *,
     partial: bool = False,
 ) -> keras.Layer:
-    """Give every weight of a model its first value again, by its name and rules.
+    """Initialize every weight of a model by rules and its name.
 
-    The layers' own initializers are not used: see `seed_model` for those. The values of a
-    variable depend on `seed`, its name, its shape and what `rules` say, and are the same on every
-    backend, device and layout. Names are those of `name_variables`.
+    The layers' own initializers are not used; for those see `seed_model`. The values of a variable
+    depend on `seed`, its name, its shape and its rule, and are the same on every backend, device
+    and layout. Names are those of `name_variables`.
 
     Args:
-        model: A built model or layer; or a function without arguments that returns one, whose
-            initializers draw nothing.
+        model: A built model or layer; or a function without arguments that returns one. The
+            initializers of that model draw nothing.
         rules: A `Recipe`; a mapping from patterns of names to an initializer, a `Rule`, or None for
-            a variable that keeps its value; a list of such pairs and of `Rule`s with patterns, of
-            which the first that matches counts, as of a mapping; a function of a variable's name
-            and shape that returns an initializer, a `Rule` or None; or an object with such a
-            method `choose`. Fans are counted by Keras's convention, (*kernel, inputs, outputs),
-            unless a rule or the recipe states another `convention`. A variable has the dtype that
-            it has, whatever a rule says.
-        seed: An integer in `[-2**127, 2**127)`; it wins over the seed of a `Recipe`, which None
-            leaves in force. A variable's is `fold_in(seed, name)`.
-        partial: Whether the model is a part of a larger one, so that rules may match nothing in it.
+            variables that keep their values; a list of such pairs and of `Rule`s with patterns; a
+            function of a variable's name and shape that returns an initializer, a `Rule` or None;
+            or an object with such a method `choose`. In a mapping or list, the first pattern that
+            matches a name applies. Fans are counted in Keras's convention, (*kernel, inputs,
+            outputs), unless a rule or the recipe states another `convention`. Variables keep their
+            dtypes, whatever a rule says.
+        seed: An integer in `[-2**127, 2**127)`, which replaces the seed of a `Recipe`; None: the
+            seed of the `Recipe`. The seed of a variable is `fold_in(seed, name)`.
+        partial: Whether the model is part of a larger one: rules may then match nothing in it.
 
     Returns:
         The model.
 
     Raises:
-        TypeError: If an argument has a wrong type, or the function returns no model.
-        ValueError: If the model is not built, a variable cannot be filled, `rules` have nothing for
-            it, or a rule that is not optional matches no variable. No variable is changed then.
+        TypeError: If an argument has a wrong type, or the function does not return a model.
+        ValueError: If the model is not built, a variable cannot be filled or has no rule, or a rule
+            that is not optional matches no variable. No variable is changed then.
 
     Examples:
         >>> import keras
@@ -77,9 +77,10 @@ def init_model(
 
 
 def _plan(name: str, variable: Any, rule: Rule, seed: int) -> Callable[[], Any]:
-    """Return what makes the value of a variable; foreign code makes its value now.
+    """Return a function that makes the value of a variable.
 
-    It may yet fail or return a wrong shape, which must be known before any variable is changed.
+    Foreign code is called now, as it may fail or return a wrong shape: errors must come before any
+    variable is changed.
     """
     shape = tuple(variable.shape)
     try:

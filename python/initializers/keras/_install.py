@@ -1,4 +1,4 @@
-"""Names in Keras that mean the initializers of this package."""
+"""`install`: makes names in Keras mean the initializers of this package."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _theirs = keras.src.initializers.get
 
 
 def get(identifier: Any) -> Any:
-    """Return the initializer that `identifier` means: names mean this package's.
+    """Return the initializer of `identifier`. Names mean this package's initializers.
 
     Args:
-        identifier: A name, such as `"he_normal"`; or anything else that `keras.initializers.get`
-            takes, which does with it what it always does: a configuration gives the class it names,
-            ours (`"initializers>HeNormal"`) or Keras's.
+        identifier: A name, such as `"he_normal"`; or any other argument of
+            `keras.initializers.get`, with the same result: a configuration gives the class that it
+            names, ours (`"initializers>HeNormal"`) or Keras's.
 
     Returns:
         The initializer, or None for None.
 
     Raises:
-        ValueError: If `identifier` means no initializer.
+        ValueError: If `identifier` does not mean an initializer.
 
     Examples:
         >>> get("he_normal")
@@ -47,8 +47,8 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     """Return the initializer of a configuration, as `keras.initializers.deserialize` does.
 
     Args:
-        config: What `serialize` returned; or a name, which means this package's initializer.
-        custom_objects: Classes and functions that are not registered, by their names.
+        config: The result of `serialize`, or a name, which means this package's initializer.
+        custom_objects: Classes and functions that are not registered, by name.
 
     Returns:
         The initializer.
@@ -68,7 +68,7 @@ def _is_our_name(identifier: Any) -> bool:
 
 
 class _Installation(AbstractContextManager[None]):
-    """Undoes an installation at the end of a `with` block, unless it was there before."""
+    """Undoes an installation at the end of a `with` block, unless it existed before."""
 
     def __init__(self, was_installed: bool) -> None:
         self._was_installed = was_installed
@@ -79,16 +79,16 @@ class _Installation(AbstractContextManager[None]):
 
 
 def install() -> AbstractContextManager[None]:
-    """Let names, and so the defaults of every Keras layer, mean the initializers of this package.
+    """Make names, and so the defaults of all Keras layers, mean the initializers of this package.
 
-    From now on in all threads, or inside a `with` block. `Dense(8)` and
-    `Dense(8, kernel_initializer="he_normal")` get ours; their seeds come from
-    `keras.utils.set_random_seed`, as those of Keras's do.
+    It applies to all threads from now on, or inside a `with` block. `Dense(8)` and
+    `Dense(8, kernel_initializer="he_normal")` get our initializers, with seeds from
+    `keras.utils.set_random_seed`, as Keras's initializers.
 
-    One rule decides: a name means ours, whoever asks for it: your code, a layer that is made again
-    by `from_config`, `clone_model` or `model_from_json`, or a file that is loaded. Objects, classes
-    and configurations stay what they are. Keras's layers write configurations into files, so the
-    initializers in a saved model stay Keras's.
+    A name always means ours: in your code, in a layer that `from_config`, `clone_model` or
+    `model_from_json` creates again, or in a file. Objects, classes and configurations are not
+    affected. Keras's layers write configurations into files, so the initializers in a saved model
+    stay Keras's.
 
     Examples:
         >>> import keras
@@ -107,7 +107,7 @@ def install() -> AbstractContextManager[None]:
 
 
 def uninstall() -> None:
-    """Let names mean Keras's initializers again."""
+    """Make names mean Keras's initializers again."""
     for module in _MODULES:
         if module.get is get:
             module.get = _theirs

@@ -1,4 +1,4 @@
-"""The names of a model's variables, which neither the process nor the backend changes."""
+"""Names of a model's variables that depend neither on the process nor on the backend."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ T = TypeVar("T")
 
 
 def name_variables(model: keras.Layer) -> dict[str, Any]:
-    """Return the weights of a model or layer by names that depend on its structure alone.
+    """Return the weights of a model or layer by names that depend only on its structure.
 
-    A name is the path from the model, which is not in it, down to the variable: `"block/dense#1/
-    kernel"`. A layer's part is its given name; for one that Keras made up, such as `dense_7`, just
-    `dense`. What repeats inside one parent gets `#1`, `#2`, … in the order in which the parent
-    tracks it. A shared layer has the name of the place where it is met first.
+    A name is the path from the model (not included) to the variable: `"block/dense#1/kernel"`. A
+    layer appears under its given name; automatic names such as `dense_7` become `dense`. Repeated
+    names inside one parent get `#1`, `#2`, … in the order in which the parent tracks them. A shared
+    layer has its first name.
 
     Raises:
         TypeError: If `model` is not a Keras layer or model.
-        ValueError: If it has not been built, and so has no variables yet.
+        ValueError: If it was not built, so it has no variables yet.
 
     Examples:
         >>> import keras
@@ -61,13 +61,13 @@ def list_values(model: keras.Layer) -> Iterator[tuple[str, Any]]:
 
 
 def label_variables(layer: Any) -> dict[str, Any]:
-    """Return a layer's own variables, without those of layers inside it, by labels that differ."""
+    """Return a layer's own variables, without those of inner layers, by unique labels."""
     variables = (*layer._trainable_variables, *layer._non_trainable_variables)
     return dict(_number((_label_variable(each), each) for each in variables))
 
 
 def walk_layers(layer: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a layer and all below it, each once, with the names that its variables begin with."""
+    """Yield a layer and all layers below it, each once, with the prefix of its variables' names."""
     yield from _walk(layer, "", {id(layer)})
 
 
@@ -80,7 +80,7 @@ def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
 
 
 def _number(labeled: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    """Yield what is labeled with labels that differ."""
+    """Yield labeled objects with unique labels."""
     counts: Counter[str] = Counter()
     for label, thing in labeled:
         count = counts[label]
@@ -91,12 +91,12 @@ def _number(labeled: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
 def _label_layer(layer: Any) -> str:
     """Return a layer's name without the number that counts the process's layers."""
     name, automatic = layer.name, to_snake_case(type(layer).__name__)
-    # `Bidirectional` makes two such names out of one.
+    # `Bidirectional` derives two names from one automatic name.
     match = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(automatic)})(?:_\d+)?", name)
     return match[1] if match else name
 
 
 def _label_variable(variable: Any) -> str:
-    # JAX's variables have a class of another name.
+    # On the JAX backend the class of variables has another name.
     is_automatic = re.fullmatch(r"(jax_|nnx_)?variable(_\d+)?", variable.name)
     return "variable" if is_automatic else variable.name

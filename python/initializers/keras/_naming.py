@@ -1,4 +1,4 @@
-"""The state of a call of `seed_model` or `init_model`, which initializers and variables read."""
+"""The state of a call of `seed_model` or `init_model`. Initializers and variables read it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Draws:
 
 
 class Building:
-    """Records the variables that a model makes; initializers give zeros meanwhile.
+    """Records the variables that a model creates. Meanwhile initializers return zeros.
 
     Attributes:
-        keeps_initializers: Whether configurations hold initializers themselves, not dicts.
+        keeps_initializers: Whether configurations hold initializers themselves instead of dicts.
     """
 
     def __init__(self, keeps_initializers: bool = False) -> None:
         self.keeps_initializers = keeps_initializers
-        # The variable is kept too: an id could be used again.
+        # The variable is kept too: otherwise its id could be reused.
         self._made: dict[int, tuple[Any, Callable[..., Any] | None]] = {}
 
     def note(self, variable: Any, initializer: Any) -> None:
-        """Record a variable and its initializer, or None if it was made from a value."""
+        """Record a variable and its initializer; None if it was created from a value."""
         self._made[id(variable)] = variable, initializer if callable(initializer) else None
 
     def __contains__(self, variable: Any) -> bool:
@@ -52,7 +52,7 @@ class Building:
         return self._made[id(variable)][1]
 
 
-# None: initializers use their own seeds, and variables are Keras's.
+# None: no call is active. Initializers use their own seeds, and variables are Keras's.
 current: ContextVar[Draws | Building | None] = ContextVar("current", default=None)
 
 

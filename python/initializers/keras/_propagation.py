@@ -23,7 +23,7 @@ from ._init_model import init_model
 from ._names import walk_layers
 
 _layers = keras.layers
-# These call the layers inside step by step, which would be many passes.
+# These layers call their inner layers step by step, which would be many passes.
 _STEPPED = (_layers.RNN, _layers.TimeDistributed)
 _lock = threading.RLock()
 
@@ -31,7 +31,7 @@ _lock = threading.RLock()
 def measure_model(
     model: Any, inputs: Any, loss: Any, rules: ResolvedRules | None, seed: int, training: bool
 ) -> list[Call]:
-    """Return the passes through the layers of a Keras model, which stays as it is.
+    """Return the passes through the layers of a Keras model, without changing it.
 
     See `initializers.propagate`.
     """
@@ -85,7 +85,7 @@ def measure_model(
 
 @contextmanager
 def _values_kept(model: Any) -> Iterator[None]:
-    """Give all variables of a model back their values: statistics, seeds, and weights."""
+    """Restore the values of all variables of a model: statistics, seeds and weights."""
     before = [(each, np.array(keras.ops.convert_to_numpy(each.value))) for each in model.variables]
     try:
         yield
@@ -96,7 +96,7 @@ def _values_kept(model: Any) -> Iterator[None]:
 
 @contextmanager
 def _tapped(names: dict[int, str], passes: Any) -> Iterator[None]:
-    """Let the calls of a model's layers in this thread be recorded."""
+    """Record the calls of a model's layers in this thread."""
     original = _layers.Layer.__call__
     thread = threading.get_ident()
     stepped: list[int] = []
@@ -127,7 +127,7 @@ def _convert(value: Any) -> Any:
 
 
 def _guess_inputs(model: Any, seed: int) -> Any:
-    """Return a batch of the shapes that a model says it takes."""
+    """Return a batch of the input shapes that a model declares."""
     tensors = getattr(model, "inputs", None)
     if not tensors:
         raise ask_for_inputs(model, "inputs=(64, 32, 32, 3)")

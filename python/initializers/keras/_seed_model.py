@@ -1,4 +1,4 @@
-"""A whole model from one seed, every variable by its name."""
+"""Initializes a whole model from one seed, every variable by its name."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ def seed_model(
 def seed_model(
     model: keras.Layer | Callable[[], keras.Layer], seed: int, *, report: bool = False
 ) -> keras.Layer | tuple[keras.Layer, list[str]]:
-    """Initialize every weight of a model from one seed and the weight's own name.
+    """Initialize every weight of a model by its own initializer, from one seed and its name.
 
-    The k-th draw of a variable takes the seed `fold_in(seed, name)` if k is 0, and else
-    `fold_in(seed, name, k)`, with the names of `name_variables`. So the values depend neither on
-    the backend, nor on what else the process has built, nor on the order of building; a layer more
-    changes no layer that was given a name; and layers that share an initializer, or whose
-    initializers share a seed, differ. Initializers of this package and of Keras are drawn so,
-    with the values of this package; also those that a function calls.
+    The k-th draw of a variable uses the seed `fold_in(seed, name)` if k is 0, else
+    `fold_in(seed, name, k)`, with the names of `name_variables`. So the values do not depend on the
+    backend, on other models of the process or on the order of building. An additional layer does
+    not change layers with given names. Layers that share an initializer, or whose initializers
+    share a seed, get different values. This covers initializers of this package and of Keras, also
+    those that a function calls; all use this package's values.
 
-    Several threads may call this at once, each with a model of its own.
+    Several threads may call this at the same time, each with its own model.
 
     Args:
         model: A function without arguments that returns a model or layer: no value is drawn while
-            it runs, and each just once afterwards. Or a built model or layer; each layer with
-            weights is then made a second time from its configuration, to find its initializers.
+            it runs, and each value once afterwards. Or a built model or layer: each layer with
+            weights is then created a second time from its configuration, to find its initializers.
         seed: An integer in `[-2**127, 2**127)`.
-        report: Whether to return the names of the unseeded variables too.
+        report: Whether to also return the names of the variables that were not seeded.
 
     Returns:
-        The model. With `report=True` the model and a list of names: the variables that kept their
+        The model. With `report=True`, the model and the names of the variables that kept their
         values, because no initializer of this package or of Keras makes them.
 
     Raises:
-        TypeError: If an argument has a wrong type, or the function returns no model.
-        ValueError: If the model is not built, a layer of a built model cannot be made again, or
+        TypeError: If an argument has a wrong type, or the function does not return a model.
+        ValueError: If the model is not built, a layer of a built model cannot be created again, or
             `seed` is out of range. No variable is changed then.
 
     Examples:
@@ -83,9 +83,9 @@ def seed_model(
 
 
 def build(model: keras.Layer | Callable[[], keras.Layer]) -> tuple[keras.Layer, Building]:
-    """Return the model, or the one that a function builds, and the variables made meanwhile.
+    """Return the model, or the one that a function builds, and the variables created meanwhile.
 
-    Variables that this function's call makes hold zeros where an initializer makes their value.
+    Variables created by the function hold zeros if an initializer makes their values.
     """
     building = Building()
     if isinstance(model, keras.Layer):
@@ -101,7 +101,7 @@ def build(model: keras.Layer | Callable[[], keras.Layer]) -> tuple[keras.Layer, 
 
 
 def _add_missing(building: Building, model: keras.Layer) -> None:
-    """Find the initializers of variables that were made before the call."""
+    """Find the initializers of variables that were created before the call."""
     owned = [(layer, label_variables(layer)) for _, layer in walk_layers(model)]
     missing = {id(v): v for _, own in owned for v in own.values() if v not in building}
     for layer, own in owned:
@@ -139,9 +139,9 @@ def _make_again(layer: keras.Layer) -> tuple[Building, Any]:
 
 
 def _read_config(layer: keras.Layer) -> dict[str, Any]:
-    """Return a layer's configuration without Keras's own keys that its constructor does not take.
+    """Return a layer's configuration without the Keras keys that its constructor does not accept.
 
-    They do not matter here: layers of one's own are often written without `**kwargs`.
+    Custom layers are often written without `**kwargs`. Those keys do not matter here.
     """
     parameters = inspect.signature(type(layer)).parameters.values()
     taken = {each.name for each in parameters}
@@ -152,7 +152,7 @@ def _read_config(layer: keras.Layer) -> dict[str, Any]:
 
 
 def _draw(variable: Any, building: Building, draws: Draws) -> bool:
-    """Assign a variable its value, and return whether it has one by name."""
+    """Assign a variable its value; return whether its initializer draws by name."""
     initializer = as_ours(building[variable])
     if initializer is None:
         return False

@@ -1,4 +1,4 @@
-"""Keras's seed generators as a source of seeds: read, written and copied."""
+"""Keras's seed generators as seeds: reads, advances and copies them."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ KerasGenerator = keras.random.SeedGenerator
 
 
 class KerasDraws(SeedGenerator):
-    """Draws from a generator of Keras: its state [s, c] means stream c of the seed s."""
+    """Draws from a Keras generator: its state [s, c] means stream c of the seed s."""
 
     def __init__(self, generator: Any) -> None:
         super().__init__(0)
         self._generator = generator
 
     def next(self) -> tuple[int, int]:
-        """Return the seed and the stream of one more draw, and count it there.
+        """Return the seed and the stream of the next draw, and advance Keras's generator.
 
         Raises:
-            ValueError: If the state has no value yet, in a function that is being compiled.
+            ValueError: If the state has no value yet, in a function that is compiled.
         """
         state = self._generator.state
         with _outside_of_graphs():
             seed, stream = self._read(state)
-            # As its own `next` does, but without the backend: JAX's could be laying out a tensor.
+            # Like its own `next`, but without the backend, where JAX may be distributing a tensor.
             state.assign(np.array([seed, stream + 1], state.dtype))
         return int(seed) % 2**32, int(stream) % 2**32
 
     def _read(self, state: Any) -> Any:
         try:
             words = read(state.value)
-        except TypeError:  # of JAX, about what it traces
+        except TypeError:  # JAX's error for traced values
             words = np.empty(0)
-        if words.shape != (2,):  # TensorFlow has not run what makes it
+        if words.shape != (2,):  # TensorFlow has not computed the state yet
             raise ValueError(
                 "`seed` must be a generator whose state is known while a function is compiled: "
                 "make it outside of the function, or take it for initializers only; "
@@ -58,7 +58,7 @@ def _outside_of_graphs() -> Any:
 
 
 def check_keras_seed(seed: object) -> Any:
-    """Return the integer or generator, ours or Keras's, that a `seed` argument means."""
+    """Return the integer or generator (ours or Keras's) of a `seed` argument."""
     if isinstance(seed, KerasGenerator):
         return seed
     if isinstance(seed, dict):
@@ -77,17 +77,17 @@ def serialize_keras_seed(seed: Any) -> Any:
 
 
 def is_long(seed: Any) -> bool:
-    """Whether a seed is an integer that Keras's own initializers fail on: not in [0, 2**32)."""
+    """Return whether a seed is an integer outside [0, 2**32): Keras's initializers fail on it."""
     return isinstance(seed, int) and not 0 <= seed < 2**32
 
 
 def freeze_generator(generator: Any) -> tuple[dict[str, Any], list[int]]:
-    """Return what a copy or pickle can hold of a generator of Keras, which holds a module."""
+    """Return the configuration and state of a Keras generator: itself it cannot be pickled."""
     return generator.get_config(), read(generator.state.value).tolist()
 
 
 def thaw_generator(frozen: tuple[dict[str, Any], list[int]]) -> Any:
-    """Return a new generator, where the frozen one stood."""
+    """Return a new Keras generator with the configuration and state of `frozen`."""
     config, state = frozen
     generator = KerasGenerator.from_config(config)
     generator.state.assign(np.array(state, generator.state.dtype))

@@ -1,4 +1,4 @@
-"""Tensors laid out over devices, on the JAX backend: each block is made on its own."""
+"""Tensors distributed over devices on the JAX backend: each block is made separately."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .._memory.allocation import allocate_aligned
 
 
 def make_sharded(write: Writer, shape: Shape, dtype: DType, layout: Any, zeros: bool) -> Any:
-    """Return the tensor whose blocks `write` writes, each distinct one once.
+    """Return the tensor whose blocks `write` writes, each distinct block once.
 
-    One block is in memory at a time, beside what has gone to the devices.
+    One block is in memory at a time, beside the blocks on the devices.
     """
     sharding = to_concrete(layout)
     devices: dict[tuple[Shape, Shape], list[Any]] = {}
@@ -26,21 +26,22 @@ def make_sharded(write: Writer, shape: Shape, dtype: DType, layout: Any, zeros: 
         devices.setdefault(check_index(index, shape), []).append(device)
     parts = {}
     for (start, extent), owners in devices.items():
-        # A copy on each device: what they shared, none could free or reuse.
+        # A copy on each device: no device could free or reuse shared memory.
         block = allocate_aligned(extent, dtype, zeros=zeros, shared=False)
         write(block, start)
         for device in owners:
             parts[device] = jax.device_put(block, device)
             parts[device].block_until_ready()
         del block
-        gc.collect(0)  # JAX lets go of what it has copied only now
+        gc.collect(0)  # JAX frees the copied memory only now
     return jax.make_array_from_single_device_arrays(shape, sharding, list(parts.values()))
 
 
 def to_concrete(layout: Any) -> Any:
-    """Return the sharding over devices that a layout means.
+    """Return the sharding over devices of a layout.
 
-    Keras passes a `NamedSharding` over a mesh without devices: they are those of the mesh in use.
+    Keras passes a `NamedSharding` over a mesh without devices. The devices are those of the current
+    mesh.
     """
     sharding = layout
     if isinstance(layout, keras.distribution.TensorLayout):

@@ -1,4 +1,4 @@
-"""How an array becomes a tensor of Keras's backend: without a copy where the backend can."""
+"""Converts arrays to tensors of Keras's backend, without a copy if the backend supports it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _as_it_is(function: F) -> F:
     return function
 
 
-# Values are made now, not when a function that is being compiled will run: for JAX in a scope, for
-# PyTorch and TensorFlow by what the compiler must not look into.
+# Makes values now, not when a compiled function runs: for JAX a scope, for PyTorch and TensorFlow a
+# function that the compiler does not trace.
 eagerly: Callable[[], AbstractContextManager[Any]] = nullcontext
 untraced: Callable[[F], F] = _as_it_is
 
@@ -46,7 +46,7 @@ elif BACKEND == "torch":
         wanted = to_torch_dtype(dtype.name)
         if dtype.raw is None:
             tensor = torch.from_numpy(array).to(wanted)
-        else:  # PyTorch has the type, but does not know that of `ml_dtypes`
+        else:  # PyTorch has the dtype, but does not accept that of `ml_dtypes`
             tensor = torch.from_numpy(array.view(f"i{array.itemsize}")).view(wanted)
         return tensor.to(get_device())
 
@@ -59,12 +59,12 @@ elif BACKEND == "tensorflow":
         """Return a tensor that may share the memory of `array`."""
         if dtype.name not in _SHARED or not tf.executing_eagerly():
             return tf.convert_to_tensor(array)
-        # `convert_to_tensor` would copy it twice; `identity` brings it to the device in use.
+        # `convert_to_tensor` would copy twice. `identity` moves the tensor to the current device.
         raw = array if dtype.raw is None else array.view(dtype.raw)
         tensor = tf.identity(tf.experimental.dlpack.from_dlpack(raw.__dlpack__()))
         return tensor if dtype.raw is None else tf.bitcast(tensor, dtype.name)
 
-    # Dtypes that DLPack or `bitcast` knows.
+    # Dtypes that DLPack or `bitcast` supports.
     _SHARED = ("float32", "float64", "float16", "bfloat16")
 
 else:
@@ -75,7 +75,7 @@ else:
 
 
 def on_meta_device() -> bool:
-    """Whether tensors have a shape and no values now, as under `keras.device("meta")`."""
+    """Return whether new tensors have no values, as under `keras.device("meta")`."""
     return BACKEND == "torch" and str(get_device()) == "meta"
 
 

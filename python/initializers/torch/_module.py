@@ -57,15 +57,15 @@ def init_module_(
     Args:
         module: The module.
         rules: A `Recipe`; a mapping from patterns of names to an initializer, a `Rule`, or None for
-            a parameter that keeps its values; a list of such pairs and of `Rule`s with patterns,
-            of which the first that matches counts, as of a mapping; a function of a parameter's
-            name and shape that returns an initializer, a `Rule` or None; or an object with such a
-            method `choose`. Fans are counted by torch's convention, (outputs, inputs, *kernel),
-            unless a rule or the recipe states another `convention`. A parameter has the dtype that
-            it has, whatever a rule says.
-        seed: An integer in `[-2**127, 2**127)`; it wins over the seed of a `Recipe`, which None
-            leaves in force. A parameter's is `fold_in(seed, name)`.
-        device: Where what is on meta is made; None for the mesh's device of a `DTensor`, else the
+            parameters that keep their values; a list of such pairs and of `Rule`s with patterns; a
+            function of a parameter's name and shape that returns an initializer, a `Rule` or None;
+            or an object with such a method `choose`. In a mapping or list, the first pattern that
+            matches a name applies. Fans are counted in torch's convention, (outputs, inputs,
+            *kernel), unless a rule or the recipe states another `convention`. Parameters keep
+            their dtypes, whatever a rule says.
+        seed: An integer in `[-2**127, 2**127)`, which replaces the seed of a `Recipe`; None: the
+            seed of the `Recipe`. The seed of a parameter is `fold_in(seed, name)`.
+        device: The device for tensors on meta; None: the mesh's device for a `DTensor`, else the
             CPU.
         partial: Whether the module is part of a model, such as a pipeline stage: rules may then
             match nothing in it.
