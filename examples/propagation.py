@@ -17,6 +17,14 @@ from initializers import propagate
 
 DEPTH = 30
 
+# A gray that can be read on light and on dark pages; text as text, the same file every time.
+_GRAY = "#7d8590"
+STYLE: Any = {
+    **{f"{key}color": _GRAY for key in ("text.", "axes.edge", "axes.label", "xtick.", "ytick.")},
+    "grid.color": _GRAY,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "initializers",
+}
 # A picture for each activation: the initializers, with what the legend calls them.
 PICTURES: dict[str, dict[str, Any]] = {
     "relu": {
@@ -36,17 +44,19 @@ PICTURES: dict[str, dict[str, Any]] = {
 
 def draw(activation: Any, path: Path) -> None:
     """Draw the scales for one activation, and print what became of them."""
+    import matplotlib
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    axes = figure.subplots(1, 2)
     print(f"{activation}, {DEPTH} layers")
-    for label, initializer in PICTURES[activation].items():
-        result = propagate(initializer, depth=DEPTH, activation=activation)
-        result.plot(axes=axes, label=label)
-        print(f"  {label:<15} {result.verdict}")
-    figure.suptitle(f"{activation}: measured (dots) and by theory (lines)")
-    figure.savefig(path, dpi=80)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.6), layout="constrained")
+        axes = figure.subplots(1, 2)
+        for label, initializer in PICTURES[activation].items():
+            result = propagate(initializer, depth=DEPTH, activation=activation)
+            result.plot(axes=axes, label=label)
+            print(f"  {label:<15} {result.verdict}")
+        figure.suptitle(f"{activation}: measured (dots) and by theory (lines)")
+        figure.savefig(path, transparent=True, metadata={"Date": None})
 
 
 def main() -> None:
@@ -56,7 +66,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for activation in PICTURES:
-        draw(activation, folder / f"propagation-{activation}.png")
+        draw(activation, folder / f"propagation-{activation}.svg")
     print()
     result = propagate("glorot_uniform", depth=12, activation="relu")
     print(result.table(80))

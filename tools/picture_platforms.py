@@ -1,21 +1,21 @@
-"""Draws the table of platforms in `docs/reproducibility.md`: one color for one digest.
+"""Draws the table of platforms in `docs/reproducibility.md`.
 
     python tools/picture_platforms.py
 
-A column of one color is a sampler with the same bits on every processor. Writes
-`docs/assets/platforms.svg`; run it when `make crossarch` has written the table anew.
+A digest is blue if it is that of the first row, and else orange. Writes `platforms-light.svg` and
+`platforms-dark.svg` in `docs/assets`; run it when `make crossarch` has written the table anew.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-
-import matplotlib.pyplot as plt
-from matplotlib.patches import Rectangle
 
 ROOT = Path(__file__).parent.parent
 DIGEST = re.compile(r"`([0-9a-f]{8})`")
+_BLUE, _ORANGE = "#3b6fb6", "#e8710a"
+_TEXT = {"light": "#1f2328", "dark": "#e6edf3"}
 
 
 def read_table() -> list[list[str]]:
@@ -26,31 +26,36 @@ def read_table() -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows if not set("".join(row)) <= set("-: ")]
 
 
-def draw(path: Path) -> None:
-    """Draw the table into a file."""
+def draw(text: str) -> Iterator[str]:
+    """Yield the picture, with headings in a color."""
     heading, *rows = read_table()
     columns = [k for k, name in enumerate(heading) if any(DIGEST.search(row[k]) for row in rows)]
-    plt.rcParams["svg.hashsalt"] = "initializers"  # the same file for the same table
-    plt.rcParams["font.family"] = "sans-serif"
-    figure, axis = plt.subplots(figsize=(8, 0.34 * len(rows) + 0.6), layout="constrained")
+    left, cell, line = 290, 76, 24
+    width, height = left + cell * len(columns), 22 + line * len(rows)
+    yield (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' "
+        f"height='{height}' font-family='system-ui,sans-serif' font-size='12' fill='{text}' "
+        "role='img'><title>The digest of each sampler on each platform</title>"
+    )
+    for x, column in enumerate(columns):
+        middle = left + cell * (x + 0.5)
+        yield f"<text x='{middle}' y='14' text-anchor='middle'>{heading[column]}</text>"
     for y, row in enumerate(rows):
-        axis.text(-0.1, y + 0.5, row[0], ha="right", va="center", fontsize=9)
+        top = 20 + line * y
+        yield f"<text x='{left - 8}' y='{top + 16}' text-anchor='end'>{row[0]}</text>"
         for x, column in enumerate(columns):
             found = DIGEST.search(row[column])
-            color = f"#{found[1][:6]}" if found else "white"
-            box = Rectangle((x + 0.03, y + 0.08), 0.94, 0.84, facecolor=color, edgecolor="#999999")
-            axis.add_patch(box)
-            text = found[1] if found else row[column]
-            dark = sum(int(color[k : k + 2], 16) for k in (1, 3, 5)) < 380 if found else False
-            ink = "white" if dark else "black"
-            axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7, color=ink)
-    for x, column in enumerate(columns):
-        axis.text(x + 0.5, -0.1, heading[column], ha="center", va="bottom", fontsize=9)
-    axis.set_xlim(-2.6, len(columns))
-    axis.set_ylim(len(rows), -0.7)
-    axis.axis("off")
-    figure.savefig(path, metadata={"Date": None})
+            color = _BLUE if found and row[column] == rows[0][column] else _ORANGE
+            yield (
+                f"<rect x='{left + cell * x + 1}' y='{top + 1}' width='{cell - 2}' "
+                f"height='{line - 2}' fill='{color}'/>"
+                f"<text x='{left + cell * (x + 0.5)}' y='{top + 16}' text-anchor='middle' "
+                f"font-size='11' fill='#fff'>{found[1] if found else row[column]}</text>"
+            )
+    yield "</svg>\n"
 
 
 if __name__ == "__main__":
-    draw(ROOT / "docs" / "assets" / "platforms.svg")
+    for theme, color in _TEXT.items():
+        path = ROOT / "docs" / "assets" / f"platforms-{theme}.svg"
+        path.write_text("".join(draw(color)))

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 # More layers than this are numbered, not named.
 _MOST_NAMES = 32
+# Scales below are drawn as arrows at the lower edge: all of them have vanished.
+_FLOOR = 1e-6
+# The lines of several results differ in their dashes too, since theory often coincides.
+_DASHES = ("-", "--", "-.", ":")
+# The least distance of two labels at the ends of lines, in decades.
+_LABEL = 0.4
 
 
 def draw(result: Propagation, path: Any, axes: Any, label: str | None) -> Any:
@@ -54,6 +60,7 @@ def _draw_panel(
 ) -> None:
     places = range(1, len(layers) + 1)
     values = [_on_log_axis(measured(layer)) for layer in layers]
+    dashes = _DASHES[len(axis.lines) // 2 % len(_DASHES)]
     (line,) = axis.plot(places, values, "o", markersize=4, label=label or "measured")
     expected = [_on_log_axis(theory(layer)) for layer in layers]
     if any(map(math.isfinite, expected)):
@@ -61,7 +68,7 @@ def _draw_panel(
         axis.plot(
             places,
             expected,
-            "-",
+            dashes,
             color=line.get_color(),
             alpha=0.6,
             linewidth=1.5,
@@ -75,16 +82,47 @@ def _draw_panel(
     else:
         axis.set_xlabel("layer")
     axis.grid(True, which="major", alpha=0.3)
-    for place, layer in zip(places, layers, strict=True):
-        value = measured(layer)
-        if value is not None and not 0 < value < math.inf:
-            # On the edge of the picture, as a logarithmic axis has no place for it.
-            edge = 0.0 if value == 0 else 1.0
-            axis.plot(
-                place, edge, "x", color=line.get_color(), transform=axis.get_xaxis_transform()
+    edges = [(place, _find_edge(measured(layer))) for place, layer in enumerate(layers, 1)]
+    for marker in ("x", "v"):
+        points = [(place, edge[0]) for place, edge in edges if edge and edge[1] == marker]
+        if points:
+            # On the edge of the picture, as the axis has no place for them.
+            axis.scatter(
+                *zip(*points, strict=True),
+                s=20,
+                marker=marker,
+                color=line.get_color(),
+                transform=axis.get_xaxis_transform(),
+                clip_on=False,
             )
-    axis.legend(fontsize=8)
+    if any(edge and edge[1] == "v" for _, edge in edges):
+        axis.set_ylim(bottom=_FLOOR)
+    if label is None:
+        axis.legend(fontsize=8)
+    else:
+        _write_label(axis, label, values or [math.nan], line.get_color())
+
+
+def _find_edge(value: float | None) -> tuple[float, str] | None:
+    """Return the edge at which a scale is drawn, with its marker; None if inside the picture."""
+    if value is None or _FLOOR <= value < math.inf:
+        return None
+    if 0 < value < _FLOOR:
+        return 0.0, "v"
+    return (0.0 if value == 0 else 1.0), "x"
+
+
+def _write_label(axis: Any, label: str, values: Sequence[float], color: Any) -> None:
+    """Write a label at the end of its dots, below those that stand there already."""
+    last = next((value for value in reversed(values) if math.isfinite(value)), 1.0)
+    if not math.isfinite(values[-1]):
+        last = _FLOOR
+    known = [text.get_position()[1] for text in axis.texts]
+    while any(abs(math.log10(last / other)) < _LABEL for other in known):
+        last /= 10 ** (_LABEL / 4)
+    place = axis.get_yaxis_transform()
+    axis.text(1.02, last, label, color=color, fontsize=8, va="center", transform=place)
 
 
 def _on_log_axis(number: float | None) -> float:
-    return number if number is not None and 0 < number < math.inf else math.nan
+    return number if number is not None and _FLOOR <= number < math.inf else math.nan

@@ -53,4 +53,4 @@ def test_propagation(tmp_path: Path) -> None:
     assert [word for _, word in verdicts] == ["stable", "vanishing"] * 2 + ["stable"] * 3 + [
         "vanishing"
     ]
-    assert len(list(tmp_path.glob("propagation-*.png"))) == 2
+    assert len(list(tmp_path.glob("propagation-*.svg"))) == 2
