@@ -189,7 +189,7 @@ def test_names_of_torch() -> None:
         (
             lambda: Recipe({"b": Constant([1.0, 2.0])}, seed=1).plan({"b": (3,)}),
             ValueError,
-            r"rule 1, 'b': weight 'b' cannot be made",
+            r"rule 1, 'b': weight 'b' cannot be filled",
         ),
     ],
 )
