@@ -173,7 +173,8 @@ def _run(mutant: Mutant, *, build: bool) -> str:
 
 
 def _build_extension() -> bool:
-    if _call(["cargo", "build", "--release", "--locked", "--features", "python"]) != 0:
+    build = ["cargo", "rustc", "--lib", "--crate-type", "cdylib", "--features", "python"]
+    if _call([*build, "--release", "--locked"]) != 0:
         return False
     built = WORK / "build" / "release" / "libinitializers.so"
     shutil.copy2(built, TREE / "python/initializers" / _EXTENSION)
