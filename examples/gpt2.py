@@ -7,6 +7,7 @@ change nothing, and the last line is always the same.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ def main() -> None:
     """Make the weights; print the first of them, the time of two calls and the digest of all."""
     recipe, specs = Recipe.for_model("gpt2", layers=12, seed=SEED), model_specs("gpt2")
 
-    weights, seconds = {}, []
+    weights: dict[str, Any] = {}
+    seconds = []
     for _ in range(2):  # the first call also starts threads and asks the system for memory
         weights.clear()
         start = time.perf_counter()
