@@ -77,41 +77,52 @@ pub(crate) fn fill_part<T: Element>(
     // Values that are not rounded are computed in `out`: they need room for one group only.
     let groups = out.len().div_ceil(GROUP);
     let rounds = T::as_compute(&mut []).is_none();
-    if groups <= 1 {
-        Passes::<T, 1, 1>::new(kernel, seed, width).fill(block, offset, out);
+    let fill = if groups <= 1 {
+        fill_with_room::<T, 1, 1>
     } else if groups <= SHORT_PART_GROUPS {
-        Passes::<T, SHORT_PART_GROUPS, SHORT_PART_GROUPS>::new(kernel, seed, width).fill(block, offset, out);
+        fill_with_room::<T, SHORT_PART_GROUPS, SHORT_PART_GROUPS>
     } else if rounds {
-        Passes::<T, GROUPS_PER_PASS, GROUPS_PER_PASS>::new(kernel, seed, width).fill(block, offset, out);
+        fill_with_room::<T, GROUPS_PER_PASS, GROUPS_PER_PASS>
     } else if groups <= MEDIUM_PART_GROUPS {
-        Passes::<T, GROUPS_PER_PASS, 1>::new(kernel, seed, width).fill(block, offset, out);
+        fill_with_room::<T, GROUPS_PER_PASS, 1>
     } else {
-        Passes::<T, GROUPS_PER_LONG_PASS, 1>::new(kernel, seed, width).fill(block, offset, out);
-    }
+        fill_with_room::<T, GROUPS_PER_LONG_PASS, 1>
+    };
+    fill(kernel, seed, block, offset, out, width);
 }
 
-/// The passes, with room for the words of `WORDS` groups and for the values of `VALUES` groups.
+/// Fills `out`, with room for the words of `WORDS` groups and for the values of `VALUES` groups.
 ///
 /// The room is cleared for each part of a tensor, which takes as long as computing a few elements: short parts use less.
-struct Passes<'a, T: Element, const WORDS: usize, const VALUES: usize> {
+#[inline(never)] // a stack frame for each size of room, not one with all of them
+fn fill_with_room<T: Element, const WORDS: usize, const VALUES: usize>(
+    kernel: &dyn Kernel<T::Compute>,
+    seed: Seed,
+    block: &Block,
+    offset: u64,
+    out: &mut [T],
+    width: Width,
+) {
+    let words = &mut [[bytemuck::Zeroable::zeroed(); GROUP]; WORDS];
+    let values = &mut [[T::Compute::default(); GROUP]; VALUES];
+    Passes::<T> { width, kernel, blocks: seed.blocks(), words, values, kept: None }.fill(block, offset, out);
+}
+
+/// The passes and their room.
+struct Passes<'a, T: Element> {
     width: Width,
     kernel: &'a dyn Kernel<T::Compute>,
     blocks: ChaCha8,
-    words: [[WordOf<T>; GROUP]; WORDS],
+    words: &'a mut [[WordOf<T>; GROUP]],
     /// Values that are not computed in the output itself: those to be rounded, and groups of which only a part is needed.
-    values: [[T::Compute; GROUP]; VALUES],
+    values: &'a mut [[T::Compute; GROUP]],
     /// The group in `values` of which only a part was needed: the next short run often begins in it.
     kept: Option<u64>,
 }
 
-impl<'a, T: Element, const WORDS: usize, const VALUES: usize> Passes<'a, T, WORDS, VALUES> {
-    fn new(kernel: &'a dyn Kernel<T::Compute>, seed: Seed, width: Width) -> Self {
-        let words = [[bytemuck::Zeroable::zeroed(); GROUP]; WORDS];
-        let values = [[T::Compute::default(); GROUP]; VALUES];
-        Self { width, kernel, blocks: seed.blocks(), words, values, kept: None }
-    }
-
+impl<T: Element> Passes<'_, T> {
     /// Fills `out` with the elements of `block` from number `offset` on.
+    #[inline(never)] // once for each element type, not for each size of room
     fn fill(&mut self, block: &Block, offset: u64, mut out: &mut [T]) {
         for (start, count) in block.runs(offset..offset + out.len() as u64) {
             let (run, rest) = out.split_at_mut(count);
@@ -124,17 +135,17 @@ impl<'a, T: Element, const WORDS: usize, const VALUES: usize> Passes<'a, T, WORD
     fn fill_run(&mut self, mut start: u64, mut out: &mut [T]) {
         while !out.is_empty() {
             let (group, skip) = (start / GROUP as u64, (start % GROUP as u64) as usize);
-            let whole = if skip == 0 { (out.len() / GROUP).min(WORDS) } else { 0 };
+            let whole = if skip == 0 { (out.len() / GROUP).min(self.words.len()) } else { 0 };
             let count = if whole > 0 { whole * GROUP } else { out.len().min(GROUP - skip) };
             let (part, rest) = out.split_at_mut(count);
             if whole > 0
                 && let Some(part) = T::as_compute(part)
             {
-                make(self.width, self.kernel, &mut self.blocks, group, &mut self.words, part.as_chunks_mut().0);
+                make(self.width, self.kernel, &mut self.blocks, group, self.words, part.as_chunks_mut().0);
             } else {
                 if whole > 0 || self.kept != Some(group) {
                     let values = &mut self.values[..whole.max(1)];
-                    make(self.width, self.kernel, &mut self.blocks, group, &mut self.words, values);
+                    make(self.width, self.kernel, &mut self.blocks, group, self.words, values);
                     self.kept = (whole == 0).then_some(group);
                 }
                 self.round(skip, part);
