@@ -7,12 +7,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import initializers
 from initializers.keras import name_variables
 
 BACKEND = keras.backend.backend()
+
+# Processes of their own take most of the time, and go by the same code on every backend.
+once = pytest.mark.skipif(BACKEND != "jax", reason="on JAX only: the backend makes no difference")
 
 if BACKEND == "tensorflow":  # two devices, for strategies; before anything uses the first
     import tensorflow as tf

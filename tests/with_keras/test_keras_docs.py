@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from keras_models import BACKEND
+from keras_models import BACKEND, once
 
 from pages import ROOT, read_blocks, run_foreign_blocks
 
@@ -22,6 +21,7 @@ def test_python_blocks_of_the_page() -> None:
             exec(compile(block, "keras.md", "exec"), names)
 
 
+@once
 def test_blocks_of_other_pages() -> None:
     run_foreign_blocks("keras")
 
@@ -38,9 +38,9 @@ def test_by_name() -> None:
     assert "one layer more: dense/kernel, dense/bias changed, 33 did not" in output
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="takes long; once is enough")
+@once
 def test_training(tmp_path: Path) -> None:
-    output = run("keras_training.py", "--seeds", "3", "--plot", str(tmp_path / "curves.png"))
+    output = run("keras_training.py", "--seeds", "1", "--plot", str(tmp_path / "curves.png"))
     rows = re.findall(
         r"^(CNN|LSTM) +(here|Keras's) +mean ([\d.]+) \(wanted ([\d.]+)\)", output, re.M
     )
