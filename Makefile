@@ -15,7 +15,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 # In two processes; what goes by the clock runs alone.
 PYTEST := -m pytest -n 2
 
-.PHONY: help demo test quick lint audit rust lapack python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
+.PHONY: help demo test quick lint audit rust python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short dependencies torch-zoo jax-peers format clean
 
@@ -25,7 +25,7 @@ help: ## list the commands
 demo: $(BIN)/.built ## initialize GPT-2's 124 million weights from one seed
 	@$(BIN)/python examples/gpt2.py
 
-test: lint audit rust crossarch-short battery-short lapack python torch jax keras docs wheel ## everything that must pass before a change lands
+test: lint audit rust crossarch-short battery-short python torch jax keras docs wheel ## everything that must pass before a change lands
 
 # Each part tells how long it took. Commands are joined by `&&`: `set -e` does nothing on the left of `||`. A comma would
 # end the argument.
@@ -58,13 +58,14 @@ lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(PYRIGHT) $(BIN)/python $(PLAIN_EXAMPLES) tests/typing/plain.py && \
 	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)
 
-rust: ## tests of the crate, without Python
-	$(call timed,rust,cargo test --locked --release --features recipe)
+# The oracle of orthogonal matrices is a feature of the same build: without OpenBLAS its tests are left out.
+OPENBLAS = $(shell pkg-config --exists openblas && echo ,lapack)
 
-lapack: ## orthogonal matrices against LAPACK, where OpenBLAS is installed
-	$(call timed,lapack,\
-	if pkg-config --exists openblas; then cargo test --locked --release --features lapack --test lapack; \
-	else echo "left out: it needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
+rust: ## tests of the crate, without Python; against LAPACK where OpenBLAS is installed
+	$(call timed,rust,\
+	cargo test --locked --features recipe$(OPENBLAS) && \
+	if test -z "$(OPENBLAS)"; then \
+	echo "left out: LAPACK needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
 
 python: $(DEV) ## tests of the package
 	$(call timed,python,\
