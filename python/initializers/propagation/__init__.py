@@ -1,4 +1,4 @@
-"""How activations and gradients change their scale from layer to layer before training.
+"""The scales of activations and gradients from layer to layer, before training.
 
 The picture that people make by hand to find a bad initialization: Glorot & Bengio (2010),
 Understanding the difficulty of training deep feedforward neural networks; He et al. (2015), Delving
@@ -42,40 +42,40 @@ def propagate(
 ) -> Propagation:
     """Measure the scales of activations and gradients in every layer of a model, beside theory.
 
-    One batch goes through the model and its gradient comes back. The model stays as it is: weights,
-    gradients, running statistics and mode, on errors too. While the model itself is called, the
-    random states of Python, NumPy and torch are saved and put back, so that what another thread
-    draws from them in that time is drawn again later; a recipe alone touches none. `print` the
-    result for a table, `plot` it for a picture, or ask for its `verdict`.
+    One batch goes through the model, and its gradient comes back. The model does not change, also
+    on errors: weights, gradients, running statistics and mode stay. During the call of the model,
+    the random states of Python, NumPy and torch are saved and restored; so another thread that
+    draws from them meanwhile draws the same numbers again later. A recipe alone does not touch
+    them. `print` the result for a table, `plot` it for a picture, or read its `verdict`.
 
     Theory covers dense and convolutional layers, normalizations, dropout, embeddings, elementwise
-    activations and sums, also those that no layer stands for; elsewhere it goes on from what was
-    measured. It does not see where a value is used otherwise as well (joined, multiplied).
+    activations and sums, also those without a layer of their own. Elsewhere it continues from the
+    measured scales. It does not see other uses of a value (concatenation, multiplication).
 
     Args:
         model: A Keras model or layer, a torch module, a Flax module (linen, with its variables as
             `module.bind(variables)`, or nnx) or an Equinox module (called on one example at a
             time). Or rules (see `rules`), an initializer, its name or configuration: this is
             tried in a plain stack of dense layers without biases, on NumPy.
-        inputs: What the model is called with: an array, a tuple of positional arguments or a dict
-            of keyword arguments, the batch first. A tuple of integers is the shape of a
+        inputs: The model's arguments: an array, a tuple of positional arguments or a dict of
+            keyword arguments, with the batch as first axis. A tuple of integers is the shape of a
             standard-normal batch. None: such a batch of the model's own input shape, if it is
             known; unknown dimensions are 32, and integers are drawn for an embedding.
         loss: A function of the model's output that returns a scalar of its framework. None: the sum
             of all outputs, each times a standard-normal number, so that the gradients of the
             outputs have the scale 1.
-        rules: What the weights are made by first, as the adapters take it: a `Recipe`, a mapping
+        rules: Rules that initialize the weights first, as for the adapters: a `Recipe`, a mapping
             from patterns of names to initializers, a list of `Rule`s with patterns, or a function
-            of name and shape; here also an initializer for all matrices and kernels, which then are
-            those of the mapping `{"*": initializer}`, while vectors stay as they are. None: the
-            weights that the model has.
-        seed: An integer in `[-2**127, 2**127)`, for inputs, the loss, dropout and the weights;
-            those by a `Recipe` take its own, and Keras's dropout layers their own generators.
+            of name and shape. Here also an initializer for all matrices and kernels, as in the
+            mapping `{"*": initializer}`; vectors then keep their values. None: the model's current
+            weights.
+        seed: An integer in `[-2**127, 2**127)`, for inputs, the loss, dropout and the weights. A
+            `Recipe` uses its own seed, and Keras's dropout layers use their own generators.
         training: Whether the model runs as in training: with dropout, normalized by the batch.
-        widths: Of the stack: the number of units in its input and in every layer; or a sequence,
+        widths: For the stack: the number of units in its input and in every layer; or a sequence,
             the input's first.
-        depth: Of the stack: the number of layers, if `widths` is one number.
-        activation: Of the stack: `"linear"`, `"relu"`, `"leaky_relu"`, `"tanh"`, `"sigmoid"`,
+        depth: For the stack: the number of layers, if `widths` is one number.
+        activation: For the stack: `"linear"`, `"relu"`, `"leaky_relu"`, `"tanh"`, `"sigmoid"`,
             `"gelu"`, `"silu"`, `"elu"`, `"selu"`, `"softplus"`, `"softsign"`, `"relu6"`,
             `"hard_tanh"` or `"mish"`.
 
@@ -149,7 +149,7 @@ def _is_recipe(thing: object) -> bool:
 
 
 def _make_rules(rules: Any, seed: int) -> ResolvedRules:
-    """Return the rules, or those by which one initializer makes all matrices.
+    """Return the rules, or rules that apply one initializer to all matrices.
 
     Initializers by name draw no seed from `random`, since every weight gets its own.
     """

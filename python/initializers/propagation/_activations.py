@@ -1,4 +1,4 @@
-"""Elementwise nonlinearities: recognized, and their effect on the scale of a signal."""
+"""Recognizes elementwise nonlinearities, and computes their effect on the scale of a signal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FUNCTIONS: dict[str, Function] = {
     "mish": lambda x: x * np.tanh(_softplus(x)),
 }
 
-# Where the derivative is under a twentieth of its largest value, by the output.
+# For outputs: whether the derivative is less than a twentieth of its largest value.
 _SATURATED: dict[str, Callable[[Vector], NDArray[np.bool_]]] = {
     "tanh": lambda y: 1 - y * y < 0.05,
     "sigmoid": lambda y: 4 * y * (1 - y) < 0.05,
@@ -55,7 +55,7 @@ _SATURATED: dict[str, Callable[[Vector], NDArray[np.bool_]]] = {
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function, by name; the slopes are those of one that is linear on each side."""
+    """An elementwise function by name. `slopes` describes one that is linear on each side of 0."""
 
     name: str
     slopes: tuple[float, float] | None = None  # of positive and of negative inputs
@@ -67,10 +67,10 @@ class Activation:
         return np.where(x > 0, self.slopes[0] * x, self.slopes[1] * x)
 
 
-# The midpoints of cells: none of them is at 0, where some functions have no derivative.
+# The number of cells. Their midpoints avoid 0, where some functions have no derivative.
 _CELLS = 4000
 _Z: Vector = np.linspace(-8.5, 8.5, 2 * _CELLS + 1)[1::2]
-# Inputs where functions bend, which a wide Gaussian needs besides.
+# Additional inputs where functions bend, for wide Gaussians.
 _BENDS: Vector = np.linspace(-20.0, 20.0, 2 * _CELLS + 1)[1::2]
 _WIDE = 2.0
 
@@ -133,12 +133,12 @@ def saturated(name: str, outputs: Vector) -> float | None:
     return None if is_flat is None or not outputs.size else float(is_flat(outputs).mean())
 
 
-# So many places are compared first, at which all functions are tabulated.
+# The number of positions that are compared first. All functions are tabulated there.
 HEAD = 32
 
 
 def tabulate(x: Vector) -> NDArray[np.float64]:
-    """Return all functions at the first places of a sample, one a row."""
+    """Return all functions at the first positions of a sample, one function per row."""
     with np.errstate(all="ignore"):
         return np.stack([function(x[:HEAD]) for function in FUNCTIONS.values()])
 
@@ -146,12 +146,12 @@ def tabulate(x: Vector) -> NDArray[np.float64]:
 def recognize(
     x: Vector, table: NDArray[np.float64], y: Vector, tolerance: float
 ) -> Activation | None:
-    """Return the activation that makes `y` of `x`, or None.
+    """Return the activation that maps `x` to `y`, or None.
 
     Args:
         x: A sample of inputs, some of them not 0.
-        table: What `tabulate` gives for it.
-        y: The outputs at the same places.
+        table: The result of `tabulate` for `x`.
+        y: The outputs at the same positions.
         tolerance: The largest difference, relative to the root mean square of `y`.
     """
     bound = tolerance * math.sqrt(float(np.mean(y * y)))
@@ -163,14 +163,14 @@ def recognize(
     for candidate in (fitted, *map(Activation, names)):
         with np.errstate(all="ignore"):
             error = float(np.abs(candidate(x) - y).max())
-        # The simpler ones come first: a later one must be clearly better.
+        # Simpler functions come first. A later one must be clearly better.
         if error <= bound and (chosen is None or error < 0.3 * best):
             best, chosen = error, candidate
     return chosen
 
 
 def recognize_dropout(x: Vector, y: Vector, tolerance: float) -> float | None:
-    """Return by what dropout scaled what it kept of `x`, if `y` is that, or None."""
+    """Return the factor by which dropout scaled the kept elements, if `y` is such an `x`."""
     kept = y != 0
     if not 8 <= kept.sum() < np.count_nonzero(x):
         return None

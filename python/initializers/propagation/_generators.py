@@ -1,4 +1,4 @@
-"""The generators of Python and NumPy, from which a model may draw when it is called."""
+"""Saves and restores the random states of Python and NumPy, from which a model may draw."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 @contextmanager
 def generators_kept() -> Iterator[None]:
-    """Put their states back after a model's own call, and after nothing longer than that.
+    """Restore the random states after the call of a model.
 
-    Other threads draw from them too: what they draw in that time, they draw again later.
+    Use it around nothing longer: other threads draw from these generators too, and draw the same
+    numbers again afterwards.
     """
     state, numpy_state = random.getstate(), np.random.get_state()
     try:

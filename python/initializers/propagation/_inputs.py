@@ -1,4 +1,4 @@
-"""Inputs of a model: given, or standard normal of the right shape."""
+"""Inputs of a model: given ones, or standard-normal ones of the right shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPEN = 32
 
 
 def make_normal(shape: tuple[int, ...], seed: int, *name: str | int) -> NDArray[np.float64]:
-    """Return standard-normal values, which belong to the seed and the name."""
+    """Return standard-normal values for a seed and a name."""
     values = RandomNormal(stddev=1.0, seed=fold_in(seed, "propagate", *name))(shape)
     return values.astype(np.float64)
 
@@ -26,15 +26,15 @@ def make_normal(shape: tuple[int, ...], seed: int, *name: str | int) -> NDArray[
 def make_batch(
     shape: tuple[int | None, ...], seed: int, place: int = 0, below: int | None = None
 ) -> NDArray[Any]:
-    """Return a batch of inputs of one example's shape, where None is 32.
+    """Return a batch of inputs for the shape of one example; None in the shape means 32.
 
-    There are 256 examples, or fewer, but 8 at least, if they have over 4096 elements together.
+    The batch has 256 examples; fewer, but at least 8, if they would exceed 4096 elements.
 
     Args:
         shape: The shape without the batch.
         seed: The seed.
-        place: Which input of the model it is.
-        below: If given, the batch is of integers in [0, below).
+        place: The number of the input among the model's inputs.
+        below: If given, the batch holds integers in [0, below).
     """
     extent = tuple(OPEN if size is None else size for size in shape)
     count = max(8, min(256, (1 << 20) // max(math.prod(extent), 1)))
@@ -48,12 +48,12 @@ def make_batch(
 def split_inputs(
     inputs: Any, seed: int, convert: Callable[[Any], Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the positional and the keyword arguments that `inputs` means.
+    """Return the positional and keyword arguments of `inputs`.
 
     Args:
         inputs: An array, a tuple of arguments, a dict of them, or a shape.
         seed: The seed of a batch of that shape.
-        convert: What makes an argument of the framework's.
+        convert: Converts an argument to the framework.
     """
     if isinstance(inputs, dict):
         return (), {name: convert(value) for name, value in inputs.items()}

@@ -1,4 +1,4 @@
-"""Statistics of the arrays that pass through a model, whatever framework made them."""
+"""Statistics of the arrays that pass through a model, for all frameworks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._activations import Moments, Vector
 
-# So many places of an array are kept, to recognize it by.
+# The number of elements that are kept to recognize an array.
 _SAMPLE = 4096
 _PIECE = 1 << 20
 
@@ -22,8 +22,8 @@ class Value:
 
     Attributes:
         shape: Its shape, the batch first.
-        mean: The mean of its elements, of which infinite ones make it infinite, NaN make it NaN.
-        rms: The root of their mean square.
+        mean: The mean of its elements; infinite or NaN if an element is.
+        rms: The root mean square of its elements.
         dead: The fraction of units (elements of one example) that are 0 in every example.
         bad: The fraction of elements that are infinite or NaN.
         sample: Elements at equal distances, at most 4096.
@@ -78,13 +78,13 @@ def rms_of(*arrays: NDArray[Any]) -> float:
 
 
 def mean_square(array: NDArray[Any] | None) -> float:
-    """Return the mean of the squares of an array; 0 of none."""
+    """Return the mean square of an array; 0 for None."""
     rms = 0.0 if array is None else rms_of(array)
     return rms * rms
 
 
 def _moments(flat: NDArray[Any]) -> tuple[float, float, float]:
-    """Return mean, root mean square and the fraction of what is not finite, in pieces."""
+    """Return the mean, the root mean square and the fraction of elements that are not finite."""
     if not flat.size:
         return 0.0, 0.0, 0.0
     total = squares = peak = 0.0
@@ -96,7 +96,7 @@ def _moments(flat: NDArray[Any]) -> tuple[float, float, float]:
             largest = float(np.abs(piece).max())
             if largest == 0:
                 continue
-            # Divided by the largest element, squares neither overflow nor vanish.
+            # Scaled by the largest element, squares neither overflow nor underflow.
             scale = largest if largest < math.inf else 1.0
             total += float(piece.sum())
             square = float(np.square(piece / scale).sum())
@@ -107,7 +107,7 @@ def _moments(flat: NDArray[Any]) -> tuple[float, float, float]:
 
 
 def precision_of(dtype: np.dtype[Any]) -> float:
-    """Return the distance from 1 to the next number of a dtype of floats; 0 of others."""
+    """Return the distance from 1 to the next number of a float dtype; 0 for other dtypes."""
     if dtype.kind in "biu":
         return 0.0
     if dtype.kind == "f":

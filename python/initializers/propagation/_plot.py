@@ -23,7 +23,7 @@ _LABEL = 0.4
 
 
 def draw(result: Propagation, path: Any, axes: Any, label: str | None) -> Any:
-    """Draw a result, see `Propagation.plot`."""
+    """Draw a result; see `Propagation.plot`."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -1,4 +1,4 @@
-"""The result: the scales of every layer, and a verdict in words."""
+"""The result of `propagate`: the scales of every layer, and a verdict in words."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Layer:
         mean: The mean of its output.
         std: The standard deviation of its output.
         rms: The root mean square of its output.
-        theory: What theory expects of `rms`.
+        theory: The `rms` that theory expects.
         ratio: `rms` over that of the first layer.
         gradient: The scale of the loss's gradient with respect to the output.
-        gradient_theory: What theory expects of `gradient`.
+        gradient_theory: The `gradient` that theory expects.
         weight_gradient: The scale of the loss's gradient with respect to the layer's weights.
         dead: The fraction of units in [0, 1] that are 0 in every example of the batch, after the
             activation that follows.
@@ -79,7 +79,7 @@ class Propagation:
 
     Attributes:
         layers: The layers, in the order in which they were passed through.
-        loss: Of what the gradients are, in words; None if there are none.
+        loss: What is differentiated, in words; None if there are no gradients.
     """
 
     layers: tuple[Layer, ...]
@@ -107,13 +107,13 @@ class Propagation:
         raise KeyError(f"no layer is named {key!r}{hint(key, names)}")
 
     def select(self, pattern: str) -> Propagation:
-        """Return only the layers with a name or a type that fits a pattern (`*`, `?`, `[abc]`).
+        """Return only the layers whose name or type matches a pattern (`*`, `?`, `[abc]`).
 
         Ratios stay those to the first layer of the model.
 
         Raises:
             TypeError: If `pattern` is not a string.
-            ValueError: If no layer fits.
+            ValueError: If no layer matches.
         """
         if not isinstance(pattern, str):
             raise TypeError(f"`pattern` must be a string, received: {show(pattern)}")
@@ -240,7 +240,7 @@ class Propagation:
 def summarize(
     calls: Sequence[Call], loss: str | None, output_gradient: float | None
 ) -> Propagation:
-    """Return what was found, from the passes through layers in the order in which they ended."""
+    """Return the result for the passes through layers, in the order in which they ended."""
     rows = follow(calls, output_gradient)
     first = rows[0][0].output.rms if rows else 0.0
     return Propagation(tuple(_make_layer(call, node, first) for call, node in rows), loss)

@@ -1,4 +1,4 @@
-"""A plain deep stack of dense layers in NumPy, in which a recipe is tried without a framework."""
+"""A plain deep stack of dense layers in NumPy, to try a recipe without a framework."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def pass_through(
 ) -> list[Call]:
     """Return the passes through a stack, which is computed in float64.
 
-    Weight matrices have the names `layers/0/kernel` and so on, and the shape (inputs, outputs); of
-    a recipe with torch's convention `layers.0.weight`, (outputs, inputs).
+    Weight matrices have the names `layers/0/kernel` and so on, and the shape (inputs, outputs); in
+    torch's convention `layers.0.weight` and (outputs, inputs).
 
     Args:
-        rules: What fills the matrices.
+        rules: The rules for the matrices.
         convention: `"torch"` or another.
         inputs: Of shape (batch, widths[0]).
         widths: The width of the input and of every layer.
-        activation: What is applied in every layer.
+        activation: The activation of every layer.
         back: The gradient with respect to the last output.
     """
     function = FUNCTIONS[activation]

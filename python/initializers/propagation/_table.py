@@ -23,7 +23,7 @@ _NARROWEST_BAR = 11
 
 
 def draw_table(result: Propagation, width: object, ascii: bool | None) -> str:
-    """Return the table, see `Propagation.table`."""
+    """Return the table; see `Propagation.table`."""
     if width is None:
         columns = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
     else:
@@ -31,7 +31,7 @@ def draw_table(result: Propagation, width: object, ascii: bool | None) -> str:
     plain = _lacks_blocks() if ascii is None else ascii
     layers = result.layers
     has_gradients = result.loss is not None
-    # The narrow columns that a wide terminal has room for.
+    # Additional narrow columns, if the terminal is wide enough.
     extras = _choose_extras(layers, columns, has_gradients)
     scales = [_Scale(layers, "activations", lambda row: row.rms, lambda row: row.theory)]
     if has_gradients:

@@ -1,4 +1,4 @@
-"""How many places of a kernel meet the input, where a convolution pads it with zeros."""
+"""Counts the kernel positions that meet the input if a convolution pads it with zeros."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def count_taps(
     before: Sequence[int],
     dilation: Sequence[int],
 ) -> float:
-    """Return the mean over all outputs of the number of kernel places inside the input.
+    """Return the number of kernel positions inside the input, averaged over all outputs.
 
     Without padding it is the kernel's size. All arguments have one entry for each spatial axis.
 

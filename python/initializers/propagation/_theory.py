@@ -3,13 +3,12 @@
 Forward, a layer y = Wx + b with independent weights of mean 0 has E[y²] = fan_in · E[w²] · E[x²] +
 E[b²]; backward, E[g_x²] = fan_out · E[w²] · E[g_y²] (Glorot & Bengio, 2010, equations 5 and 6; He
 et al., 2015, equations 7 and 13). An activation between them multiplies by its own integrals (see
-`_activations`). What a sum adds is taken as independent; gradients that come together as well.
+`_activations`). Theory treats the terms of a sum as independent, and gradients that meet too.
 
-Which value goes where is seen from the values alone: an array that equals an earlier one, an
-activation of one, one with some elements dropped, or the sum of two, is taken for that. So
-activations and residual sums count that no layer of the framework stands for. A value that was made
-in another way starts anew with the scale that it was measured to have, and gradients start anew at
-whatever might have gone into it.
+The values alone show the flow: an array that equals an earlier one, an activation of one, one with
+some elements dropped, or the sum of two, is treated as such. So activations and residual sums count
+even without a layer. Any other value starts again with its measured scale, and gradients start
+again at every value that may have contributed to it.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from ._activations import (
 )
 from ._measure import Value
 
-# A value is looked for among so many earlier ones of its size.
+# The number of earlier values of the same size among which a value is searched.
 _POOL = 16
 
 
@@ -45,11 +44,11 @@ class Effect:
     """How a layer with known weights changes the scale of a signal.
 
     Attributes:
-        gain: E[y²] / E[x²] without the offset: fan_in · E[w²] of a linear layer. Of a layer that
+        gain: E[y²] / E[x²] without the offset: fan_in · E[w²] for a linear layer. For a layer that
             `normalizes`: the mean square of its scale.
-        offset: What is added to E[y²]: the mean square of the bias.
-        activation: A name in `FUNCTIONS`, of what the layer applies to y.
-        normalizes: Whether the signal is first brought to mean 0 and variance 1.
+        offset: The term that is added to E[y²]: the mean square of the bias.
+        activation: The activation that the layer applies to y, a name in `FUNCTIONS`.
+        normalizes: Whether the signal is first normalized to mean 0 and variance 1.
     """
 
     gain: float
@@ -64,10 +63,10 @@ class Pass:
 
     Attributes:
         key: The adapter's key of the layer.
-        is_leaf: Whether there were no passes through others within.
-        keywords: The arguments by name with which it was called.
-        inputs: The arrays that went in.
-        output: The array that came out.
+        is_leaf: Whether there were no passes through inner layers.
+        keywords: The keyword arguments of the call.
+        inputs: The input arrays.
+        output: The output array.
         gradient: The root mean square of the gradient with respect to it.
     """
 
@@ -81,18 +80,18 @@ class Pass:
 
 @dataclass(eq=False)
 class Call:
-    """One pass through a layer, as an adapter saw it.
+    """One pass through a layer, as an adapter recorded it.
 
     Attributes:
         name: The layer's name in the model.
         type: The layer's class.
-        inputs: What went in, where it is known.
-        output: What came out.
-        effect: What theory knows of the layer, or None.
+        inputs: The inputs, if they are known.
+        output: The output.
+        effect: The effect of the layer; None if theory does not cover it.
         is_leaf: Whether there are no layers inside.
         is_weighted: Whether it has matrices or kernels of its own.
         gradient: The root mean square of the gradient with respect to the output.
-        weight_gradient: That of the gradient with respect to its weights.
+        weight_gradient: The root mean square of the gradient with respect to its weights.
     """
 
     name: str
@@ -108,19 +107,19 @@ class Call:
 
 @dataclass(eq=False)
 class Node:
-    """A value in the model, and where it goes.
+    """A value in the model, and its uses.
 
     Attributes:
-        value: What was measured.
-        moments: What theory expects, or what was measured where it expects nothing.
-        is_known: Whether `moments` are theory's.
-        targets: The values that are made of it, and how the square of the gradient changes on the
-            way back.
-        is_used_otherwise: Whether it also goes where theory does not follow.
+        value: The measured statistics.
+        moments: The moments that theory expects, or the measured ones if it expects none.
+        is_known: Whether `moments` come from theory.
+        targets: The values computed from it, and the factors by which the squared gradient changes
+            on the way back.
+        is_used_otherwise: Whether it also has uses that theory does not follow.
         gradient: The measured root mean square of the gradient.
-        gradient_square: What theory expects of its square.
-        activation: What makes it of an earlier value, if that is an activation.
-        follower: The activation that is applied to it next, and what that gives.
+        gradient_square: The square of the gradient that theory expects.
+        activation: The activation that computes it from an earlier value, if there is one.
+        follower: The activation that is applied to it next, and the result.
     """
 
     value: Value
@@ -142,9 +141,9 @@ class Node:
 
 
 def follow(calls: Iterable[Call], output_gradient: float | None) -> list[tuple[Call, Node]]:
-    """Return each call with the value that it gave, in order, with what theory expects of it.
+    """Return each call with the node of its output, in order.
 
-    Calls come in the order in which they ended. One that only hands on a value is left out.
+    Calls come in the order in which they ended. A call that only passes a value on is left out.
 
     Args:
         calls: The passes through layers.
@@ -165,7 +164,7 @@ def follow(calls: Iterable[Call], output_gradient: float | None) -> list[tuple[C
 
 
 def _gradient_of(node: Node) -> float:
-    """Return the square of a gradient that theory goes on from; NaN if there is none."""
+    """Return the squared gradient from which theory continues; NaN if there is none."""
     if node.gradient_square is not None:
         return node.gradient_square
     return math.nan if node.gradient is None else node.gradient * node.gradient
@@ -176,7 +175,7 @@ class _Graph:
         self.nodes: list[Node] = []
 
     def add(self, call: Call) -> Node | None:
-        """Add what a call gave; return None if that was there before."""
+        """Add the output of a call; return None if it exists already."""
         if call.is_leaf and call.effect is not None and call.inputs:
             node = self._follow_effect(call.effect, self._find_input(call.inputs[0]), call.output)
         else:
@@ -193,9 +192,9 @@ class _Graph:
         return node
 
     def _find_input(self, value: Value) -> Node:
-        """Return the node of what went into a layer.
+        """Return the node of a layer's input.
 
-        If it was made in a way that is not seen, then of any earlier values of its size.
+        If its origin is not seen, any earlier values of its size may have contributed.
         """
         known = len(self.nodes)
         node = self._find(value)
@@ -223,7 +222,7 @@ class _Graph:
         return node
 
     def _find(self, value: Value) -> Node:
-        """Return the node of a value: one that is there, or else a new one, joined to others."""
+        """Return the node of a value: an existing one, or a new one that is joined to others."""
         alike = self._pool(value)
         for node in alike:
             if np.array_equal(node.sample, value.sample):
@@ -268,7 +267,7 @@ class _Graph:
         return node
 
     def _find_sum(self, pool: Sequence[Node], value: Value, tolerance: float) -> Node | None:
-        """Return the node of a value that is the sum of two, with an activation of one or of it."""
+        """Return the node of a sum of two values, with an activation of a term or of the sum."""
         y, bound = value.sample, tolerance * value.rms
         for one, other in permutations(pool, 2):
             rest = y[:HEAD] - one.sample[:HEAD]
@@ -300,18 +299,18 @@ _RELU = Activation("relu", (1.0, 0.0))
 
 
 def _derive(value: Value, sample: Vector) -> Value:
-    """Return what is known of an array of which there is a sample only."""
+    """Return the statistics of an array from a sample."""
     mean, rms = float(sample.mean()), math.sqrt(float(np.mean(sample * sample)))
     return replace(value, mean=mean, rms=rms, dead=0.0, sample=sample)
 
 
 def _is_distinct(sample: Vector) -> bool:
-    """Return whether a sample says enough for other values to be made of it."""
+    """Return whether a sample is distinctive enough to recognize values computed from it."""
     head = sample[:HEAD]
     finite = bool(np.isfinite(sample).all())
     return finite and np.unique(head[head != 0]).size >= 8
 
 
 def _is_telling(sample: Vector) -> bool:
-    """Return whether a sample says enough to know what it was made of."""
+    """Return whether a sample is distinctive enough to recognize its origin."""
     return bool(np.isfinite(sample).all()) and bool((sample != sample[:1]).any())
