@@ -1,4 +1,4 @@
-"""Histograms made of text, for terminals."""
+"""Text histograms for terminals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bars(counts: Distribution, width: int, rows: int = 17, law: Law | None = Non
         counts: The distribution.
         width: The number of columns.
         rows: The number of bins.
-        law: Where it is given, `│` marks the counts that it expects.
+        law: If given, `│` marks the counts that it expects.
     """
     edges = linear_edges(counts, rows)
     parts = split(counts, edges)

@@ -1,4 +1,4 @@
-"""Exact distributions: what theory says of an initializer's values, and how far counts are off."""
+"""Exact distributions of initializers' values, and the distance of counts from them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Law:
     """A distribution of real numbers.
 
     Attributes:
-        name: What it is, in words.
+        name: Its name in words.
         mean: Its mean.
         std: Its standard deviation.
         min: The lower end of its support.
         max: The upper end.
         excess_kurtosis: 0 for the normal law; NaN for a constant.
-        cdf: Its distribution function, of arrays; None for a constant.
+        cdf: Its distribution function, for arrays; None for a constant.
     """
 
     name: str
@@ -62,7 +62,7 @@ def normal(mean: float, std: float) -> Law:
 
 
 def truncated_normal(mean: float, std: float, lower: float = -2.0, upper: float = 2.0) -> Law:
-    """Return the normal law of `mean` and `std` between bounds in units of `std`.
+    """Return the normal law with `mean` and `std`, truncated to bounds in units of `std`.
 
     The moments about `mean` follow from integration by parts: with the density φ and m_k the k-th
     moment, m_k = (k - 1) m_{k-2} - (upper^(k-1) φ(upper) - lower^(k-1) φ(lower)) / Z.
@@ -96,19 +96,19 @@ def truncated_normal(mean: float, std: float, lower: float = -2.0, upper: float 
 
 
 def constant(value: float) -> Law:
-    """Return the law of one value."""
+    """Return the law of a constant."""
     return Law("constant", value, 0.0, value, value, math.nan, None)
 
 
 def distance(law: Law, counts: Distribution) -> float:
     """Return the greatest difference between the distribution functions, at the counts' edges.
 
-    That is Kolmogorov's and Smirnov's statistic, in [0, 1], as far as the edges show it.
+    This is the Kolmogorov-Smirnov statistic, in [0, 1], at the resolution of the edges.
     """
     assert law.cdf is not None
     cumulated = counts.cumulate()
     edges = counts.edges
-    # Between distant edges, such as those of float8, nothing is known; at them it is exact.
+    # The counts are exact at the edges. Between distant edges (float8) nothing is known.
     empirical = cumulated / cumulated[-1]
     inner = slice(1, -1) if edges.size > 2 else slice(None)
     return float(np.abs(empirical - law.cdf(edges))[inner].max())

@@ -1,4 +1,4 @@
-"""Matrices and kernels with a structure that their values alone do not show."""
+"""Recognizes the structure of matrices and kernels: identity, Dirac, orthogonal."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .._arguments.shapes import Array, Shape
 from .statistics import ROUNDING_UNITS, Statistics
 from .text import number
 
-# Columns that are compared: orthogonal ones are so in any number.
+# The number of columns that are compared. Any subset of orthogonal columns is orthogonal.
 _COLUMNS = 32
-# Rows that are read at once.
+# The number of rows that are read at once.
 _ROWS = 1 << 16
-# How far cosines may be from 0, and squares of lengths from one another, in wider types. The cosine
-# of two random columns of n elements is about 1/√n.
+# Tolerance in wide dtypes for cosines (from 0) and squared lengths (from each other). The cosine of
+# two random columns of n elements is about 1/√n.
 _FLATNESS = 1e-4
 
 
 def recognize(
     found: Statistics, shape: Shape, dtype: str, read: Callable[[], Array | None]
 ) -> tuple[str, str] | None:
-    """Return the name and the reason of an identity, Dirac or orthogonal tensor, or None."""
+    """Return the name of an identity, Dirac or orthogonal tensor and the reason, or None."""
     if len(shape) < 2 or found.count < 4:
         return None
     kind = look_up(dtype).kind
@@ -62,7 +62,7 @@ def _recognize_delta(array: Array, dtype: str, nonzero: int) -> tuple[str, str] 
 
 
 def _centres(array: Array) -> list[Array]:
-    """Return the matrix at the center of a kernel: of Keras's convention, then of PyTorch's."""
+    """Return the matrix at the center of a kernel, in Keras's and in PyTorch's convention."""
     if array.ndim == 2:
         return [array]
     if array.ndim > 5:
@@ -106,7 +106,7 @@ def _measure_columns(matrix: Array, dtype: str) -> tuple[str, str] | None:
     if not 0 < length < math.inf:
         return None
     deviation = float(np.abs(gram / length**2 - np.eye(columns)).max())
-    # In low precision every product has its rounding errors, which average out.
+    # In low precision every product has rounding errors, which average out.
     limit = min(6 * unit, 0.75) / math.sqrt(longer) if unit else _FLATNESS
     if deviation > min(limit, 0.75 / math.sqrt(longer)):
         return None

@@ -1,7 +1,7 @@
-"""Which initializer a tensor looks like, and the statistics that decide it.
+"""Guesses the initializer of a tensor from its statistics.
 
-Nothing here is certain: a distribution is accepted where the counts do not contradict it, a scale
-where the standard deviation agrees within its sampling error, and both are said.
+Nothing here is certain. A distribution is accepted if the counts do not contradict it, a scale if
+the standard deviation agrees within its sampling error. The guess names both reasons.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from . import laws, matrices
 from .statistics import ROUNDING_UNITS, Distribution, Statistics
 from .text import number
 
-# Fewer values tell no distribution from another.
+# Fewer values cannot distinguish distributions.
 _FEWEST = 30
 # Bound of √n · distance: 1 of 10,000 tensors of the right law exceeds it (Kolmogorov, 1933).
 _FARTHEST = 2.225
-# Distance that is tolerated for any n, by the bytes of the dtype. Rounding shifts the moments from
-# which the law is computed, and so does a scale that was applied after rounding.
+# Bytes of the dtype → distance that is tolerated for any n. Rounding, and a scale applied after
+# rounding, shift the moments from which the law is computed.
 _DISTANCE_OFF = {1: 0.015}
 _DISTANCE_OFF_OTHERWISE = 0.002
-# Number of names that are listed where several agree.
+# The most names that are listed if several agree.
 _MOST_NAMES = 4
 # Tolerance of a standard deviation, in standard errors.
 _ERRORS = 4.0
@@ -34,11 +34,11 @@ _ERRORS = 4.0
 
 @dataclass(frozen=True)
 class Guess:
-    """The initializer that a tensor looks like.
+    """The probable initializer of a tensor.
 
     Attributes:
         name: An initializer, or `"none known"`.
-        because: The statistics that decide it, in words.
+        because: The decisive statistics, in words.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Guess:
 def recognize(
     found: Statistics, shape: Shape, dtype: str, read: Callable[[], Array | None]
 ) -> Guess:
-    """Return what a tensor looks like.
+    """Return the probable initializer of a tensor.
 
     Args:
         found: Its statistics.
         shape: Its shape.
         dtype: The name of its dtype.
-        read: Returns the tensor, or a memory map of it, or None where it cannot be had at once.
+        read: Returns the tensor, a memory map of it, or None if it is too large.
     """
     if not found.count:
         return Guess("none known", "it has no elements")
@@ -90,7 +90,7 @@ class _Fit:
 
     @property
     def distribution(self) -> str:
-        """Its name as an argument of `VarianceScaling`."""
+        """The name of the family as an argument of `VarianceScaling`."""
         return "untruncated_normal" if self.family == "normal" else self.family
 
 
@@ -121,7 +121,7 @@ def _fit(
     for family, law, reach in candidates:
         if farthest > reach * slack:
             continue
-        # So many of n normal values are expected to lie farther out.
+        # The expected number of normal values among n that lie farther out.
         if family == "normal" and n * math.erfc(farthest * slack / math.sqrt(2)) > 7:
             continue
         excess = abs(found.excess_kurtosis - law.excess_kurtosis)
@@ -161,7 +161,7 @@ class _Scale:
     formula: str
 
 
-# By family: name, scale, mode, remark. The first that agrees counts.
+# Family → name, scale, mode, remark. The first that agrees is reported.
 _KNOWN = {
     "truncated_normal": [
         ("he_normal", 2.0, "fan_in", ""),
@@ -183,7 +183,7 @@ _KNOWN = {
 
 
 def _scales(fit: _Fit, shape: Shape) -> Iterator[_Scale]:
-    """Yield the known scales for a shape, by Keras's convention and then by PyTorch's."""
+    """Yield the known scales for a shape, in Keras's convention and then in PyTorch's."""
     if len(shape) < 2 or fit.mean != 0:
         return
     keras = fans_of(shape, None, None)
@@ -191,7 +191,7 @@ def _scales(fit: _Fit, shape: Shape) -> Iterator[_Scale]:
     layouts = [(keras, "layout (in, out)"), (torch, "layout (out, in)")]
     if keras == torch:
         layouts = [(keras, "either layout")]
-    # The outputs of a matrix are the inputs of the other layout.
+    # For a matrix, fan_out is the fan_in of the other convention.
     for mode in ("fan_in", "fan_out") if len(shape) > 2 else ("fan_in",):
         for fans, layout in layouts:
             for name, scale, of, remark in _KNOWN[fit.family]:
@@ -213,13 +213,13 @@ def _agrees(found: Statistics, std: float, dtype: str) -> bool:
 
 
 def _relative_error(found: Statistics, dtype: str) -> float:
-    """Return by how much a standard deviation may be off: its sampling error, and rounding."""
+    """Return the relative error of a standard deviation from sampling and rounding."""
     spread = math.sqrt(max(found.excess_kurtosis + 2, 0.1) / (4 * found.finite))
     return _ERRORS * spread + _rounding(dtype)
 
 
 def _rounding(dtype: str) -> float:
-    """Return a bound of what rounding does to the standard deviation of a random tensor."""
+    """Return a bound of the relative error of the standard deviation from rounding."""
     return {1: 0.03, 2: 5e-4}.get(look_up(dtype).numpy.itemsize, 1e-6)
 
 
@@ -238,7 +238,7 @@ def _plain_name(fit: _Fit, found: Statistics, dtype: str) -> str:
 def _round_within(value: float, tolerance: float) -> float:
     """Return a number of one digit within a relative tolerance, or of two within a thousandth.
 
-    With more digits, or a larger tolerance for two, a match by chance would be nearly certain.
+    With more digits, or a larger tolerance for two, matches by chance would be nearly certain.
     """
     for digits, most in ((0, tolerance), (1, min(tolerance, 1e-3))):
         rounded = float(f"{value:.{digits}e}")
@@ -248,7 +248,7 @@ def _round_within(value: float, tolerance: float) -> float:
 
 
 def _recognize_sparse(found: Statistics, counts: Distribution, dtype: str) -> Guess:
-    """Look at what is not zero, or give up."""
+    """Recognize the elements that are not zero, or give up."""
     because = (
         f"std {number(found.std, 4)}, kurtosis {number(found.excess_kurtosis, 3)} fit no uniform, "
         "normal or truncated normal law"
@@ -256,7 +256,7 @@ def _recognize_sparse(found: Statistics, counts: Distribution, dtype: str) -> Gu
     rest = round(found.count * (1 - found.zeros))
     if found.zeros < 0.05 or rest < _FEWEST:
         return Guess("none known", because)
-    # Zeros add nothing to the sums of powers.
+    # Zeros do not contribute to the sums of powers.
     mean = found.mean * found.count / rest
     square = (found.std**2 + found.mean**2) * found.count / rest - mean**2
     std = math.sqrt(max(square, 0.0))

@@ -1,9 +1,9 @@
 """Statistics of a tensor of any size, block by block in bounded memory.
 
-Types of 8 and 16 bits are counted by their bit patterns: all statistics are exact then. Of wider
-floats the moments are merged block by block (Pébay, 2008, Formulas for robust, one-pass parallel
+Dtypes of 8 and 16 bits are counted by bit pattern: all their statistics are exact. For wider floats
+the moments are merged block by block (Pébay, 2008, Formulas for robust, one-pass parallel
 computation of covariances and arbitrary-order statistical moments), and the distribution is counted
-in bins of the upper 16 bits of float32, 128 to a power of two.
+in bins of the upper 16 bits of float32, 128 per power of two.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from .._threads import get_num_threads
 
 Floats: TypeAlias = NDArray[np.float64]
 
-# Elements of a block: its float64 copies stay in a processor's cache.
+# Elements of a block. Its float64 copies fit into a processor's cache.
 BLOCK = 1 << 18
 _PATTERNS = 1 << 16
-# Bytes of a type → its rounding unit: of float8_e5m2 and of bfloat16, the coarser of each size.
+# Bytes of a dtype → rounding unit of the coarser dtype of that size: float8_e5m2, bfloat16.
 ROUNDING_UNITS = {1: 2.0**-3, 2: 2.0**-8}
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """How many values lie between edges; those of a rounded type are midpoints between values."""
+    """Counts of values between edges. For rounded dtypes the edges are midpoints between values."""
 
     edges: Floats
     counts: NDArray[np.int64]
 
     def cumulate(self) -> NDArray[np.int64]:
-        """Return how many values are below each edge."""
+        """Return the number of values below each edge."""
         return np.concatenate(([0], np.cumsum(self.counts)))
 
     def split(self, edges: Floats) -> Floats:
@@ -48,10 +48,10 @@ class Distribution:
         return np.diff(np.interp(edges, self.edges, self.cumulate().astype(np.float64)))
 
     def without_zeros(self, zeros: int) -> Distribution:
-        """Return the counts without so many zeros, which are in the bin at 0 or above it."""
+        """Return the counts without `zeros` zeros, which are in the bin at 0 or above it."""
         counts = self.counts.copy()
         place = int(np.searchsorted(self.edges, 0.0, side="right")) - 1
-        for bin in (place, place - 1):  # those of a negative sign are in a bin of their own
+        for bin in (place, place - 1):  # -0.0 may have its own bin
             if 0 <= bin < counts.size:
                 taken = min(zeros, int(counts[bin]))
                 counts[bin] -= taken
@@ -61,20 +61,20 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Statistics of a tensor; its moments are those of the finite values.
+    """Statistics of a tensor. Moments are computed from the finite values.
 
     Attributes:
         count: The number of elements.
         mean: The mean.
-        std: The standard deviation, the root of the mean square from the mean.
+        std: The standard deviation: the root mean square of the differences from the mean.
         min: The least finite value.
         max: The greatest finite value.
         excess_kurtosis: The fourth standardized moment less 3: 0 for normal values, -1.2 for
-            uniform ones; NaN where all values are one.
+            uniform ones; NaN if all values are equal.
         zeros: The fraction of elements that are zero.
         nan: The number of NaNs.
         infinite: The number of infinities.
-        distribution: The counts of finite values, or None for types that are no floats.
+        distribution: The counts of finite values; None for dtypes other than floats.
     """
 
     count: int
@@ -107,7 +107,7 @@ def measure(blocks: Iterable[Array], dtype: str) -> Statistics:
         dtype: The name of their dtype.
     """
     if _is_small(dtype):
-        # Counting holds the interpreter's lock: threads would only get into each other's way.
+        # Counting holds the interpreter's lock, so threads would only slow each other down.
         patterns = _Patterns(dtype)
         for block in blocks:
             patterns.look(block)
@@ -124,7 +124,7 @@ def _is_small(dtype: str) -> bool:
 
 
 def _map_in_order(look: Any, blocks: Iterable[Array]) -> Iterator[Any]:
-    """Yield results in the order of the blocks, with a few of them under way at a time."""
+    """Yield results in the order of the blocks, computing a few at the same time."""
     threads = get_num_threads()
     remaining = iter(blocks)
     if threads == 1:
@@ -225,10 +225,10 @@ class _Moments:
         edges, order = _bins()
         counts = self._counts[order]
         if int(counts.sum()) != self._moments[0]:
-            return None  # a float64 beyond float32
+            return None  # a float64 beyond the range of float32
         first, last = np.flatnonzero(counts)[[0, -1]]
         edges = edges[first : last + 2].copy()
-        # The outermost bins end where the values do.
+        # The outermost bins end at the extreme values.
         edges[0], edges[-1] = max(edges[0], self._min), min(edges[-1], self._max)
         return Distribution(edges, counts[first : last + 1])
 
@@ -248,7 +248,7 @@ _Sums: TypeAlias = "tuple[int, float, float, float, float]"
 
 
 def _moments_of(values: Floats, counts: NDArray[np.int64] | None = None) -> _Sums:
-    """Return the count, the mean, and the sums of powers 2 to 4 of what is off the mean."""
+    """Return the count, the mean, and the sums of the 2nd to 4th powers of the deviations."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if counts is not None:
             n = int(counts.sum())

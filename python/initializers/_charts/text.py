@@ -9,7 +9,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def align(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> list[str]:
-    """Return a line for each row; the cells of the columns `right` end together."""
+    """Return a line for each row; the columns `right` are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -21,7 +21,7 @@ def align(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> li
 
 
 def draw_bar(eighths: int) -> str:
-    """Return a bar whose length is given in eighths of a character."""
+    """Return a bar with a length in eighths of a character."""
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
@@ -33,7 +33,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def flow(parts: list[str], width: int) -> list[str]:
-    """Return lines of parts, none of which is broken."""
+    """Return lines of parts, breaking only between parts."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + 2 + len(part) <= width:

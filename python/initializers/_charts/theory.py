@@ -1,4 +1,4 @@
-"""The distribution of the values of an initializer of this package, by theory."""
+"""The theoretical distribution of the values of this package's initializers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .laws import Law
 
 
 def theory(initializer: Any, shape: Shape) -> Law | None:
-    """Return the law of each element of a tensor of this shape, or None where none is known here.
+    """Return the law of each element of a tensor of this shape, or None if it is not known.
 
-    The elements of an orthogonal matrix are those of random unit vectors of n elements, n being the
-    longer side, times the gain: of variance 1/n and excess kurtosis -6/(n + 2).
+    Elements of an orthogonal matrix are distributed like those of random unit vectors with n
+    elements (the longer side), times the gain: variance 1/n, excess kurtosis -6/(n + 2).
     """
     if isinstance(initializer, Zeros):
         return laws.constant(0.0)
@@ -54,14 +54,14 @@ def _orthogonal(initializer: Orthogonal, shape: Shape) -> Law:
 
 
 def singular_value(initializer: Any) -> float | None:
-    """Return what all singular values are of an initializer's matrices, if they are all one."""
+    """Return the singular value of an initializer's matrices if all are equal, else None."""
     if isinstance(initializer, Orthogonal) and initializer.axis == -1:
         return initializer.gain
     return None
 
 
 def p_value(distance: float, n: int) -> float:
-    """Return the chance that n values of the right law are off as far as `distance`, or farther.
+    """Return the probability that n values of the law have at least this distance.
 
     Kolmogorov (1933): the limit of many values.
     """
