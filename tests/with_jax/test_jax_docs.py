@@ -10,8 +10,9 @@ import initializers.jax
 from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
 
 
-def test_page() -> None:
-    run_page(ROOT / "docs" / "jax.md")
+@pytest.mark.parametrize("name", ["jax", "jax-inside-jit"])
+def test_page(name: str) -> None:
+    run_page(ROOT / "docs" / f"{name}.md")
 
 
 @pytest.mark.parametrize("framework", ["jax", "sklearn"])

@@ -52,6 +52,12 @@ FACTORIES: list[tuple[Any, Initializer]] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the host make the values under jit; `test_jax_native.py` has the other way."""
+    monkeypatch.setenv("INITIALIZERS_JAX", "callback")
+
+
 def same(array: Any, expected: Any) -> bool:
     values = np.asarray(array)
     return bool(values.dtype == expected.dtype) and values.tobytes() == expected.tobytes()

@@ -23,6 +23,11 @@ SHAPE = (64, 32)
 RULES = {"*bias": "zeros", "*kernel": "he_normal"}
 
 
+@pytest.fixture(autouse=True)
+def native(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INITIALIZERS_JAX", "native")
+
+
 def make_mesh(kind: AxisType) -> Mesh:
     return jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind, kind))
 

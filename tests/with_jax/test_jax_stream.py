@@ -41,8 +41,9 @@ def plan(law: str, shape: Any, dtype: str, seed: int = 42) -> tuple[Fill, Target
     fill = plan_fill(initializer, shape, look_up(dtype))
     found = fill.write.describe()  # type: ignore[attr-defined]
     assert found[0] == law
-    words = np.array([seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)], np.uint32)
-    return fill, Target(law, dtype, shape), pack_arguments(words, 0, found[1])
+    words = [seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)]
+    target = Target(law, dtype, shape)
+    return fill, target, pack_arguments(target, words, 0, found[1])
 
 
 def count_differences(made: Any, fill: Fill, start: Any) -> int:
@@ -135,7 +136,6 @@ def test_places_in_a_grid_of_blocks() -> None:
 
 
 def test_streams_of_generators() -> None:
-    words = np.array([42, 0, 0, 0], np.uint32)
     place = locate((200,), (200,), [None])
     target = Target("normal", "float32", (200,))
     made = jax.jit(lambda arguments: make_block(target, (200,), place, arguments))
@@ -143,7 +143,7 @@ def test_streams_of_generators() -> None:
         fill, _, _ = plan("normal", (200,), "float32")
         fill.write.stream = stream  # type: ignore[attr-defined]
         found = fill.write.describe()  # type: ignore[attr-defined]
-        arguments = pack_arguments(words, stream, found[1])
+        arguments = pack_arguments(target, [42, 0, 0, 0], stream, found[1])
         assert count_differences(made(arguments), fill, (0,)) == 0
 
 
@@ -154,7 +154,7 @@ def test_batches(shape: Any) -> None:
     )
     target = Target("normal", "float32", shape)
     place = locate(shape, shape, [None, None])
-    batch = jnp.stack(arguments).reshape(2, 3, -1)
+    batch = np.stack(arguments).reshape(2, 3, -1)
     made = jax.jit(lambda batch: make_blocks(target, shape, place, batch))(batch)
     assert made.shape == (2, 3, *shape)
     for fill, one in zip(fills, made.reshape(6, *shape), strict=True):

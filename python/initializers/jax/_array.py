@@ -18,6 +18,8 @@ from .._arguments.shapes import Array, Shape, check_shape
 from .._classes.constants import Constant, Ones, Zeros
 from .._filling import AnyFill, plan_fill
 from .._memory.allocation import allocate_aligned
+from ._native import draw, draw_block, find_draw, make_arguments
+from ._stream.block import Target
 
 # Makes the initializer of a tensor of some shape, with some seed.
 # Returns the initializer for a shape and a seed.
@@ -51,12 +53,16 @@ def make_array(
         return (array * jnp.asarray(factor, wide)).astype(kind.numpy)
     if isinstance(words, jax.core.Tracer) or is_compiling():
         initializer = maker(shape, 0)
-        plan_fill(initializer, shape, kind)  # errors are raised now, not when the program runs
+        fill = plan_fill(initializer, shape, kind)  # raises errors now, not as the program runs
         if isinstance(initializer, (Zeros, Ones, Constant)):
             # Operations of JAX: as an array, the values would be a constant of the program.
             own = np.shape(getattr(initializer, "value", 0))
             return broadcast(initializer(own, kind.numpy), shape, kind, out_sharding)
-        return _trace(maker, words, shape, kind, out_sharding)
+        found = find_draw(fill)
+        if found is not None:
+            arguments = make_arguments(found, words)
+            return trace_draw(found[0], arguments, out_sharding)
+        return _trace_callback(maker, words, shape, kind, out_sharding)
     fill = plan_fill(maker(shape, to_seed(words)), shape, kind)
     if out_sharding is None:
         return place_whole(fill, shape, kind)
@@ -195,7 +201,19 @@ def make_blocks(fill: AnyFill, shape: Shape, kind: DType, sharding: Sharding) ->
     return jax.make_array_from_callback(shape, sharding, make, dtype=kind.numpy)
 
 
-def _trace(maker: Maker, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
+def trace_draw(target: Target, arguments: Any, out_sharding: Any) -> Any:
+    """Return a traced array whose values the compiled program makes, each device its block."""
+    if out_sharding is None:
+        return _unmap(lambda arguments: draw(target, arguments), arguments)
+
+    def make(arguments: Any, places: list[Any], extent: Shape) -> Any:
+        indices = [None if isinstance(place, int) else place for place in places]
+        return draw_block(target, extent, indices, arguments)
+
+    return _trace_blocks(make, arguments, target.shape, out_sharding)
+
+
+def _trace_callback(maker: Maker, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
     """Return what calls us when the compiled program runs, once for each device's block."""
     if out_sharding is None:
         return _trace_whole(maker, words, shape, kind)
@@ -247,15 +265,19 @@ def _trace_whole(maker: Maker, words: Any, shape: Shape, kind: DType) -> Any:
         # mesh refuse it ("Cannot convert GSPMDSharding"): the barrier ends what it infers.
         return jax.lax.optimization_barrier(array)
 
+    return _unmap(jax.jit(make), words)  # one program, even where operations run one at a time
+
+
+def _unmap(make: Any, operand: Any) -> Any:
+    """Return `make(operand)`; inside a `shard_map` over some axes, with the others manual too."""
     mesh = jax.sharding.get_abstract_mesh()
     axes = zip(mesh.axis_names, mesh.axis_types, strict=True)
     free = {name for name, axis_type in axes if axis_type != AxisType.Manual}
     if free and len(free) < len(mesh.axis_names):
-        # Inside a `shard_map` over some axes: callbacks need the others to be manual too.
+        # Neither callbacks nor the partitioner work where only some axes are manual.
         spec = PartitionSpec()
-        inner = jax.shard_map(make, axis_names=free, in_specs=spec, out_specs=spec, check_vma=False)
-        return inner(words)
-    return jax.jit(make)(words)  # one program, even where operations are run one at a time
+        make = jax.shard_map(make, axis_names=free, in_specs=spec, out_specs=spec, check_vma=False)
+    return make(operand)
 
 
 def _call_back(

@@ -8,8 +8,8 @@ Each returns `init(key, shape, dtype, out_sharding=None)`:
 - `dtype` is one of the float dtypes; None means that given to the factory, or else JAX's default.
 - `out_sharding` is a sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh. Each
   process makes the blocks of its own devices only, also inside `jax.jit`. Without it the array is
-  whole on every device of the mesh that is set, or on one device; inside `jax.jit`, the host makes
-  it for one device, which sends it to the others.
+  whole on every device of the mesh that is set, or on one device; inside `jax.jit`, each device
+  makes its elements of whatever sharding the program gives the array.
 
 Scales (`scale`, `stddev`) and the `value` of `constant` may be traced numbers: the values are then
 multiplied inside the program, in float32 or wider, and rounded to the dtype after that. Such

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import zlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from numpy.typing import NDArray
 
+from ... import _core
 from ..._arguments.shapes import Shape
 from .exact import round_to, to_float
 from .laws import make_values
@@ -21,11 +25,12 @@ PIECE = 1 << 16
 # A row of consecutive elements is this long at most: places in it are of 32 bits.
 _LONGEST = 1 << 30
 
-# Where a draw's arguments stand in its one array of uint32; the law's parameters are the bits of
-# float32 numbers.
+# Where a draw's arguments stand in its one array of uint32. The identity tells draws apart in the
+# text of a program, where JAX's caches look. The law's parameters are the bits of float32 numbers.
 SEED = slice(0, 4)
 STREAM = slice(4, 6)
-PARAMETERS = slice(6, None)
+IDENTITY = slice(6, 7)
+PARAMETERS = slice(7, None)
 
 
 class Target(NamedTuple):
@@ -54,16 +59,20 @@ class Place(NamedTuple):
     alignment: int
 
 
-def pack_arguments(seed: Any, stream: int, parameters: list[float]) -> Any:
+def pack_arguments(
+    target: Target, seed: Sequence[int], stream: int, parameters: Sequence[float]
+) -> NDArray[np.uint32]:
     """Return the arguments of a draw.
 
     Args:
-        seed: The four words of the seed, little-endian, uint32.
+        target: The tensor.
+        seed: The four words of the seed, little-endian.
         stream: The stream id, in [0, 2^64).
         parameters: Those of the law, which are float32 numbers.
     """
-    halves = np.array([stream & 0xFFFFFFFF, stream >> 32], np.uint32)
-    return jnp.concatenate([seed, halves, np.array(parameters, np.float32).view(np.uint32)])
+    identity = zlib.crc32(repr((_core.__version__, *target)).encode())
+    numbers = np.array([*seed, stream & 0xFFFFFFFF, stream >> 32, identity], np.uint32)
+    return np.concatenate([numbers, np.array(parameters, np.float32).view(np.uint32)])
 
 
 ORIGIN = Place(widen(0), GROUP)
@@ -103,6 +112,8 @@ def make_blocks(target: Target, extent: Shape, place: Place, arguments: Any) -> 
     if arguments.ndim == 1:
         return make_block(target, extent, place, arguments)
     batch = arguments.shape[:-1]
+    if 0 in batch:
+        return jnp.zeros((*batch, *extent), target.dtype)
     count, at_once = math.prod(batch), max(1, PIECE // math.prod(extent))
     flat = arguments.reshape(count, -1)
     if count <= at_once:
@@ -187,7 +198,7 @@ def _words_of(arguments: Any, number: Wide, width: int, alignment: int) -> Any:
     first = shift_right(number, 6)
     each = add(
         Wide(first.low[:, None], first.high[:, None]),
-        Wide(lax.iota(np.uint32, groups), np.uint32(0)),
+        Wide(lax.iota(np.uint32, groups)[None], np.uint32(0)),
     )
     return make_words(arguments[SEED], arguments[STREAM], Wide(each.low.ravel(), each.high.ravel()))
 

@@ -26,7 +26,7 @@ def make_words(seed: Any, stream: Any, group: Wide) -> Any:
         group: The numbers of the groups.
     """
     first = shift_left(group, 2)
-    number = first.low[:, None] | lax.iota(np.uint32, 4)
+    number = first.low[:, None] | lax.iota(np.uint32, 4)[None]
     high = jnp.broadcast_to(first.high[:, None], number.shape)
     return _make_blocks(seed, stream, number.ravel(), high.ravel()).T.reshape(-1, GROUP)
 
