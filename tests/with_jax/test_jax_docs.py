@@ -10,9 +10,9 @@ import initializers.jax
 from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
 
 
-@pytest.mark.parametrize("name", ["jax", "jax-inside-jit"])
+@pytest.mark.parametrize("name", ["jax.md", "jax-inside-jit.md"])
 def test_page(name: str) -> None:
-    run_page(ROOT / "docs" / f"{name}.md")
+    run_page(ROOT / "docs" / name)
 
 
 @pytest.mark.parametrize("framework", ["jax", "sklearn"])

@@ -23,7 +23,7 @@ from initializers import (
     TruncatedNormal,
     VarianceScaling,
 )
-from initializers.jax import _array
+from initializers.jax import _places
 
 jax.config.update("jax_num_cpu_devices", 8)
 
@@ -118,8 +118,8 @@ def test_each_distinct_block_is_made_once_and_not_shared(monkeypatch: pytest.Mon
         made.append((start, extent))
         return make_block(fill, kind, start, extent)
 
-    make_block = _array._make_block
-    monkeypatch.setattr(_array, "_make_block", make)
+    make_block = _places.make_block
+    monkeypatch.setattr(_places, "make_block", make)
     place = NamedSharding(make_mesh((4, 2)), P("x"))
     array = ours.he_normal()(1, (8, 3), out_sharding=place)
     assert sorted(made) == [((row, 0), (2, 3)) for row in (0, 2, 4, 6)]

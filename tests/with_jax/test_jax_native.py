@@ -273,3 +273,75 @@ def test_libraries_of_layers(make: Any) -> None:
     compiled = jax.jit(make, out_shardings=place).lower(KEY).compile()
     assert same(compiled(KEY), np.asarray(make(KEY)))
     check_program(compiled.as_text() or "")
+
+
+TREE = {
+    "embed": jax.ShapeDtypeStruct((16, 8), "float32"),
+    "layers": {"kernel": jax.ShapeDtypeStruct((4, 8, 24), "bfloat16")},
+    "torch": jax.ShapeDtypeStruct((24, 8), "float32"),
+    "norm": {
+        "scale": jax.ShapeDtypeStruct((8,), "float32"),
+        "bias": jax.ShapeDtypeStruct((8,), "float32"),
+    },
+    "square": jax.ShapeDtypeStruct((8, 8), "float32"),
+    "kept": jax.ShapeDtypeStruct((3,), "float32"),
+    "empty": jax.ShapeDtypeStruct((0, 8), "float32"),
+}
+RULES = {
+    "embed": "normal",
+    "layers/*": ours.Rule("he_normal", stack=1),
+    "torch": ours.Rule("glorot_uniform", convention="torch"),
+    "*scale": "ones",
+    "*bias": "zeros",
+    "square": "orthogonal",
+    "kept": None,
+    "empty": "normal",
+}
+SPLIT = {"embed": P("x", "y"), "layers": P("x", None, "y"), "torch": P("y", "x"), "square": P("x")}
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_trees(sharded: bool) -> None:
+    mesh = jax.make_mesh((4, 2), ("x", "y"))
+    split = {name: NamedSharding(mesh, SPLIT.get(name, P())) for name in TREE}
+    places = split if sharded else None
+
+    def make() -> Any:
+        return {**ours.init_tree(TREE, RULES, 7, places), "kept": None}
+
+    expected = {**ours.init_tree(TREE, RULES, 7, places), "kept": None}
+    made = jax.jit(make)()
+    same_leaves = jax.tree.map(lambda a, b: same(a, np.asarray(b)), made, expected)
+    assert all(jax.tree.leaves(same_leaves)), same_leaves
+    if sharded:
+        assert made["layers"]["kernel"].sharding.is_equivalent_to(split["layers"], 3)
+    shapes = jax.eval_shape(make)
+    assert jax.tree.map(lambda leaf: leaf.shape, shapes) == jax.tree.map(
+        lambda leaf: leaf.shape, made
+    )
+
+
+def test_trees_that_jit_places() -> None:
+    mesh = jax.make_mesh((4, 2), ("x", "y"))
+    tree = {name: TREE[name] for name in ("layers", "torch")}
+    rules = {name: RULES[name] for name in ("layers/*", "torch")}
+    places = {name: NamedSharding(mesh, SPLIT[name]) for name in tree}
+    compiled = (
+        jax.jit(lambda: ours.init_tree(tree, rules, 7), out_shardings=places).lower().compile()
+    )
+    expected = ours.init_tree(tree, rules, 7)
+    for name, made in compiled().items():
+        assert all(
+            map(same, jax.tree.leaves(made), map(np.asarray, jax.tree.leaves(expected[name])))
+        )
+    check_program(compiled.as_text() or "", (24, 8))
+    assert len(compiled.as_text() or "") < 1_000_000
+
+
+def test_trees_inside_nnx_jit() -> None:
+    state = nnx.state(nnx.eval_shape(lambda: Layer(nnx.Rngs(0))))
+    rules = {"*kernel": "he_normal", "*bias": "zeros"}
+    made = nnx.jit(lambda: ours.init_tree(state, rules, 7))()
+    expected = ours.init_tree(state, rules, 7)
+    kernel, plain = (each["dense"]["kernel"].get_value() for each in (made, expected))
+    assert same(kernel, np.asarray(plain))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import linen, nnx
+from flax import linen
 
 import initializers.jax
 from initializers import HeNormal, Recipe, VarianceScaling, fold_in, propagate
@@ -93,18 +93,6 @@ def test_trees_without_arrays() -> None:
     for tree in ({"a": (3, 3)}, {}, None, 3, "text"):
         with pytest.raises(TypeError, match=r"must have an array or a jax\.ShapeDtypeStruct as a"):
             init_tree(tree, {"*": "ones"}, 1)
-
-
-def test_inside_a_compiled_function() -> None:
-    tree = {"a": S((3, 3), "float32")}
-
-    def make() -> Any:
-        return init_tree(tree, {"*": "ones"}, 1)
-
-    for call in (jax.jit(make), lambda: jax.eval_shape(make), lambda: nnx.jit(make)()):
-        with pytest.raises(TypeError, match=r"must be called outside of functions that JAX traces"):
-            call()
-    assert make()["a"].shape == (3, 3)
 
 
 def test_scanned_layers() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import initializers.jax as ours
 from initializers.jax import _selftest
+from initializers.jax._stream.block import make_block
 
 SMALL = 1 << 10
 
@@ -20,7 +21,7 @@ SMALL = 1 << 10
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the results in a folder of the test's own, of tests of few values."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(_selftest.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("INITIALIZERS_JAX", raising=False)
     monkeypatch.setattr(_selftest, "_known", {})
     monkeypatch.setattr(_selftest, "VALUES", 2 * SMALL)
@@ -50,10 +51,9 @@ def test_laws_pass(law: str, folder: Path) -> None:
 
 
 def test_a_wrong_bit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = _selftest.make_block
 
     def spoil(target: Any, extent: Any, place: Any, arguments: Any) -> Any:
-        return make(target, extent, place, arguments).at[-1].multiply(1.0000001)
+        return make_block(target, extent, place, arguments).at[-1].multiply(1.0000001)
 
     monkeypatch.setattr(_selftest, "make_block", spoil)
     assert not _selftest.test_law("normal")

@@ -38,7 +38,8 @@ from .._classes.convolution_kernels import DeltaOrthogonal
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._classes.orthogonal import Orthogonal
 from .._classes.variance_scaling import VarianceScaling
-from ._array import Maker, broadcast, look_up_canonical, make_array
+from ._array import Maker, look_up_canonical, make_array
+from ._traced import broadcast
 
 Axes: TypeAlias = "int | Sequence[int]"
 

@@ -101,18 +101,19 @@ def _operation(target: Target, batch: int) -> Callable[[Any], Any]:
 
     operation = custom_vmap(call)
 
-    @operation.def_vmap
+    @operation.def_vmap  # type: ignore[untyped-decorator]
     def _batch(size: int, batched: Any, arguments: Any) -> Any:
         return _operation(target, batch + 1)(arguments), True
 
     # One program, even where operations are run one at a time.
-    return jax.jit(operation)
+    compiled: Callable[[Any], Any] = jax.jit(operation)
+    return compiled
 
 
 def _partition(target: Target, batch: int) -> Any:
     """Return the operation that XLA's partitioner splits."""
 
-    @custom_partitioning
+    @custom_partitioning  # type: ignore[untyped-decorator]
     def partitioned(arguments: Any) -> Any:
         return make_blocks(target, target.shape, ORIGIN, arguments)
 

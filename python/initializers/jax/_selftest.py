@@ -28,8 +28,9 @@ from .._arguments.dtypes import look_up
 from .._classes.base import ArrayInitializer
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._filling import plan_fill
-from ._stream.block import GROUP, Place, Target, make_block, pack_arguments
+from ._stream.block import Place, Target, make_block, pack_arguments
 from ._stream.wide import Wide, widen
+from ._stream.words import GROUP
 
 # A digest of few values would do little: some errors of compilers change 7 of 2^24.
 VALUES = 1 << 24
@@ -61,15 +62,17 @@ def is_exact_here(law: str) -> bool:
         if key not in _known:
             digest = hashlib.sha256(environment.encode()).hexdigest()[:32]
             path = folder / f"jax-{law}-{digest}.json"
-            found = _read(path, environment)
-            if found is None:
+            exact, problem = _read(path, environment), "their values differ from the core's"
+            if exact is None:
                 found = _test_in_thread(law)
                 if isinstance(found, bool):
                     _write(path, environment, found)
-            if found is not True:
-                problem = "their values differ from the core's" if found is False else found
+                else:
+                    problem = found
+                exact = found is True
+            if not exact:
                 _warn(law, problem)
-            _known[key] = found is True
+            _known[key] = exact
         return _known[key]
 
 

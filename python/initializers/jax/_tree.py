@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec, Sharding
+from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
 from .._arguments.checks import show
 from .._arguments.conventions import KERAS, TORCH
@@ -17,7 +17,8 @@ from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
 from ..recipe import Rule
 from ..recipe._resolve import ResolvedRules, RulesLike
-from ._array import check_sharding, is_compiling, make_blocks, place_whole
+from ._places import check_sharding, is_compiling, make_blocks, place_whole
+from ._traced import trace_fill
 
 
 def init_tree(
@@ -34,7 +35,8 @@ def init_tree(
     `equinox.filter_eval_shape`: no array need exist before. A name is the path in the tree with
     `/` between its parts, such as `params/Dense_0/kernel`; boxes of Flax (`nnx.Variable`,
     `nn.Partitioned`) are no part of it. The values of a leaf depend on `seed`, its name, its global
-    shape and what `rules` say. Each process makes the blocks of its own devices only.
+    shape and what `rules` say. Each process makes the blocks of its own devices only. Inside
+    `jax.jit`, the compiled program makes the values, as those of the factories.
 
     Args:
         tree: A tree of arrays or `jax.ShapeDtypeStruct`s. Other leaves are kept.
@@ -59,8 +61,7 @@ def init_tree(
         The tree with arrays in place of the leaves that `rules` chose for.
 
     Raises:
-        TypeError: If an argument has a wrong type, no leaf is an array or `ShapeDtypeStruct`, or
-            the call is traced (as inside `jax.jit`).
+        TypeError: If an argument has a wrong type, or no leaf is an array or `ShapeDtypeStruct`.
         ValueError: If a leaf cannot be filled, `rules` have nothing for it, two leaves have one
             name, or a rule that is not optional matches no leaf. No array has been made then.
 
@@ -70,12 +71,6 @@ def init_tree(
         >>> init_tree(shapes, {"*": "he_normal"}, seed=1)["dense"]["kernel"].shape
         (3, 2)
     """
-    if is_compiling():
-        raise TypeError(
-            "`init_tree` must be called outside of functions that JAX traces (jax.jit, "
-            "jax.eval_shape), whose programs would hold all weights as constants; received a call "
-            "inside one: give what it returns to the function as an argument"
-        )
     chosen = ResolvedRules(rules, seed)
     leaves, structure = jax.tree.flatten(tree)
     places = _spread(shardings, tree, len(leaves))
@@ -115,7 +110,11 @@ def _plan(
     try:
         kind = look_up(leaf.dtype)
         fill = rule.plan_fill(seed, name, shape, kind)
-        place = getattr(leaf, "sharding", None) if place is None else place
+        compiling = is_compiling()
+        if place is None:
+            place = getattr(leaf, "sharding", None)
+            if compiling and not (isinstance(place, NamedSharding) and place.mesh.axis_names):
+                place = None  # of an array of one device, or of no mesh: the program places it
         sharding = None if place is None else check_sharding(place, shape)
     except (TypeError, ValueError) as error:
         hint = ""
@@ -123,6 +122,8 @@ def _plan(
             # The keys and counters of dropout, most likely.
             hint = " (to split off what is no weight: `nnx.split(model, nnx.Param, ...)`)"
         raise type(error)(f"leaf {name!r} cannot be filled: {error}{hint}") from None
+    if compiling:
+        return lambda: trace_fill(fill, shape, kind, sharding)
     if sharding is None:
         return lambda: place_whole(fill, shape, kind)
     return lambda: make_blocks(fill, shape, kind, sharding)
