@@ -1,11 +1,11 @@
-"""Rate and memory of writing a checkpoint, against other bytes written the same way.
+"""Rate and memory of writing a checkpoint, compared with other bytes written the same way.
 
-Five writers in turn, in each round: zeros; bytes without pattern, made beforehand; the latter
-without direct writes, through the system's cache; the model, by `initializers.checkpoint.write`;
-and the same by `safetensors`, from arrays in memory. The first three are written by the same code
-with the same buffers, and synced at the end: they cost what the disk costs. (Many virtual disks do
-not store zeros, and so write these faster than any weights.) Each writer has a process of its own,
-which tells its peak memory. The last model is then verified.
+Each round runs five writers in turn: zeros; random bytes, made beforehand; the same bytes through
+the system's cache instead of direct writes; the model, by `initializers.checkpoint.write`; and the
+model by `safetensors`, from arrays in memory. The first three use the code and buffers of `write`,
+and sync at the end: they measure the disk. (Many virtual disks do not store zeros, and so write
+them faster than any weights.) Each writer runs in its own process, which reports its peak memory.
+The last model is then verified.
 
     python benches/checkpoint.py [--model llama-3.2-1b] [--rounds 5] [--folder .] [--once]
 """
@@ -39,13 +39,13 @@ MODEL = "model.safetensors"
 
 def recipe_of(name: str) -> Recipe:
     """Return the published recipe of a model."""
-    make: Any = Recipe.for_model  # whose names type checkers know
+    make: Any = Recipe.for_model  # its overloads accept only known names
     recipe: Recipe = make(name.split("-")[0], seed=2024)
     return recipe
 
 
 def write_bytes(path: Path, size: int, random: bool) -> None:
-    """Write zeros, or random bytes that are made before the clock starts."""
+    """Write zeros, or random bytes, which are made before the clock starts."""
     source = np.zeros(BUFFER * 4, np.uint8)
     if random:
         source[:] = np.random.default_rng(1).integers(0, 256, source.size, np.uint8)
@@ -57,7 +57,7 @@ def write_bytes(path: Path, size: int, random: bool) -> None:
             length = min(BUFFER, size - low)
             first = (
                 low // 4096 % (BUFFER * 3)
-            )  # the blocks differ: some disks store equal ones once
+            )  # different blocks: some disks store equal blocks only once
             appender.reserve(length)[:] = source[first : first + length]
         appender.finish()
         appender.close()
@@ -76,13 +76,13 @@ def write_by_library(name: Any, path: Path) -> None:
 
 
 def report(start: float) -> None:
-    """Print the time since `start`, and the most memory that was resident."""
+    """Print the time since `start`, and the peak resident memory."""
     seconds = time.perf_counter() - start
     print(seconds, peak())
 
 
 def peak() -> int:
-    """Return the most bytes that this process has had resident."""
+    """Return this process's peak resident memory in bytes."""
     with open("/proc/self/status", encoding="ascii") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
 
@@ -119,7 +119,7 @@ def measure(writer: str, name: str, folder: Path) -> tuple[float, int]:
     """Return seconds and peak memory of a writer in a process of its own."""
     if writer != "verify":
         (folder / MODEL).unlink(missing_ok=True)
-        os.sync()  # what was written and deleted before is not this writer's to wait for
+        os.sync()  # this writer must not wait for earlier writes and deletions
     command = [sys.executable, __file__, "--model", name, "--folder", str(folder), "--run", writer]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds, memory = result.stdout.split()

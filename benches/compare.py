@@ -1,9 +1,9 @@
-"""Time and memory of this package against its peers, measured in turn in one run.
+"""Time and memory of this package and its peers, measured in turn in one run.
 
-Every peer is a process of its own, in the environment that has it, so that libraries which cannot
-be installed together are still compared: each makes a few tensors, then the next peer does, and
-so on. Times of one machine say little; the ratios are what counts. "fresh" includes allocating the
-array and the page faults of touching it first, "warm" fills one array again and again.
+Every peer runs in its own process and environment, so libraries that cannot be installed together
+can be compared: each makes a few tensors, then the next peer does, and so on. Compare the ratios;
+times of one machine say little. "fresh" includes allocating the array and the page faults of its
+first use; "warm" fills one array repeatedly.
 
 Prints tables, writes `target/bench/compare.json`, and pictures into docs/assets/. A part of the run
 replaces that part of an earlier one.
@@ -28,10 +28,10 @@ ROOT = Path(__file__).parents[1]
 LARGE = 1 << 24
 OURS = "initializers"
 PARTS = ("main", "one thread", "dtypes", "sizes", "process")
-# Seconds between two turns: some peers' threads spin for a while after their work is done.
+# Seconds between two turns, because the threads of some peers spin for a while after their work.
 _PAUSE = 0.1
 
-# Where a peer is looked for, and what installs it.
+# Peer → the environment that has it, and the command that installs it.
 ENVIRONMENTS = {
     OURS: (".venv", "make demo"),
     "numpy": (".venv", "make demo"),
@@ -46,7 +46,7 @@ ENVIRONMENTS = {
 
 
 class Case(NamedTuple):
-    """What is made: the row of the table."""
+    """What is measured: one row of the table."""
 
     sampler: str
     dtype: str

@@ -24,7 +24,7 @@ _AT_LEAST = (
     ("he_normal", "float32", True, "jax", "float32", True, 30),
     ("normal", "bfloat16", False, "torch", "bfloat16", False, 9),
 )
-# A new float32 array takes at most so many times as long as `np.full` for one.
+# Sampler → the most time that a new float32 array may take, as a multiple of `np.full`.
 _AT_MOST = {"uniform": 1.1, "normal": 1.4, "truncated": 1.3, "he_normal": 1.3}
 # Figures of the process.
 _PROCESS = {
@@ -36,7 +36,7 @@ _PROCESS = {
 
 
 def print_goals(results: dict[str, Any]) -> None:
-    """Print a row for each goal whose two figures are there."""
+    """Print a row for each goal for which both figures were measured."""
     if "main" in results:
         times = {
             (r["sampler"], r["dtype"], r["fresh"], peer): statistics.median(seconds)
@@ -74,7 +74,7 @@ def print_goals(results: dict[str, Any]) -> None:
 
 
 def _touching(times: dict[tuple[str, str, bool, str], float], sampler: str) -> float:
-    """Return how much longer a new array takes than a warm one."""
+    """Return the additional time of a new array compared with a warm one."""
     fresh, warm = (times[sampler, "float32", state, "initializers"] for state in (True, False))
     return fresh - warm
 

@@ -1,4 +1,4 @@
-"""On a GPU: the same bits as on the CPU, and how fast.
+"""Compares values of a GPU with those of the CPU, bit by bit, and measures their speed.
 
 Compares the bytes of 2^30 elements of every sampler and dtype with those that the CPU makes, and of
 2^32 + 64 elements of one, whose offsets need 33 bits; then times the samplers beside torch's own
@@ -28,7 +28,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "gpu.md"
 DEVICE = "cuda"
 SEED = 2026
 ROUNDS = 20
-# Compared in blocks, so that the CPU needs little memory.
+# Elements of a block: values are compared in blocks, which bounds the CPU's memory.
 BLOCK = 1 << 26
 
 DTYPES = ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "float64")
@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("make gpu needs a GPU that torch can use (torch.cuda.is_available() is False)")
-    # A kernel that cannot be used would let the CPU be compared with itself.
+    # Without a usable kernel, the CPU would be compared with itself.
     warnings.simplefilter("error", RuntimeWarning)
     count = 1 << 22 if options.quick else options.elements
     machine = describe_machine()
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def describe_machine() -> str:
-    """Return what ran: the GPU, and the versions."""
+    """Return the GPU's name and the versions of the software."""
     import triton
 
     return (
@@ -75,7 +75,7 @@ def describe_machine() -> str:
 
 
 def compare_all(count: int, quick: bool) -> tuple[bool, str]:
-    """Return whether all bytes are the CPU's, and the table."""
+    """Return whether all bytes equal the CPU's, and the table."""
     rows = ["| sampler | " + " | ".join(DTYPES) + " |", "|---" * (len(DTYPES) + 1) + "|"]
     same = True
     for name, initializer in SAMPLERS.items():
@@ -101,7 +101,7 @@ def compare_all(count: int, quick: bool) -> tuple[bool, str]:
 
 
 def compare(initializer: Any, dtype: str, count: int) -> int:
-    """Return how many elements of a tensor made on the GPU are not the CPU's."""
+    """Return the number of elements that differ between the GPU and the CPU."""
     made = fill_(torch.empty(count, dtype=getattr(torch, dtype), device=DEVICE), initializer)
     differing = 0
     for low in range(0, count, BLOCK):
@@ -191,7 +191,7 @@ def time_in_turns(calls: list[Callable[[], Any]]) -> list[float]:
 
 
 def write_table(name: str, text: str) -> None:
-    """Put a text between the page's marks for it."""
+    """Replace the text between the page's marks `name`."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
     _, found, after = rest.partition(end)

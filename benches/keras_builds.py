@@ -1,8 +1,8 @@
-"""Time that building a model spends in initializers: this package's against Keras's own.
+"""Time that building a model spends in initializers, ours and Keras's own.
 
-Run once for each backend (`KERAS_BACKEND`). A model is built twice with each kind, in turn: the
-first build is a rehearsal, the second counts. The time of a call ends when its tensor is there.
-The first is printed beside it: its memory is new to the process, and it compiles what it needs.
+Run once for each backend (`KERAS_BACKEND`). A model is built twice with each kind, in turn. The
+second build is the result. The first is printed beside it: it uses new memory and compiles
+functions. The time of a call ends when its tensor is complete.
 """
 
 from __future__ import annotations

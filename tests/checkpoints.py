@@ -1,4 +1,4 @@
-"""The model and the recipe that the tests of checkpoints write, in pieces that are small."""
+"""The model and the recipe of the checkpoint tests, written in small pieces."""
 
 from __future__ import annotations
 
@@ -131,9 +131,9 @@ def is_readable(path: Path) -> bool:
 
 
 def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = False) -> None:
-    """Write, and kill this process at the call of a function of ours with that number.
+    """Write a checkpoint, and kill this process at call number `kill_at` of our file functions.
 
-    Without a kill, the number of calls is printed.
+    With 0, print the number of calls instead.
     """
     import signal
     import threading
@@ -146,7 +146,7 @@ def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = Fal
 
     def count(frame: Any, event: str, argument: Any) -> None:
         nonlocal calls
-        # Both before and after everything that the files and their names see.
+        # Counts calls and returns: before and after every change of a file or a name.
         if frame.f_code.co_filename in ours:
             calls += 1
             if calls == kill_at:

@@ -17,12 +17,12 @@ from initializers._classes import registry
 # These run in the environment of their framework: `make torch`, `make jax`, `make keras`.
 collect_ignore = [f"with_{name}" for name in ("jax", "keras", "torch") if find_spec(name) is None]
 
-# A shell that starts a job in the background lets it ignore Ctrl-C, and all that it starts.
+# A background job of a shell ignores Ctrl-C, and so do its children. Tests of interruption need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run again, up to three times, what goes by the clock."""
+    """Rerun tests that measure time, up to three times."""
     for item in items:
         if item.get_closest_marker("clock"):
             item.add_marker(pytest.mark.flaky(reruns=3))
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def fresh_registry() -> Iterator[None]:
-    """Forget, after the test, what it registered."""
+    """Remove what the test registered."""
     objects, keys = dict(registry._objects), dict(registry._keys)
     yield
     registry._objects.clear()
@@ -41,7 +41,7 @@ def fresh_registry() -> Iterator[None]:
 
 @pytest.fixture
 def settings_restored() -> Iterator[None]:
-    """Give back the threads and the instruction set."""
+    """Restore the number of threads and the instruction set after the test."""
     threads = _core.get_num_threads()
     yield
     _core.set_num_threads(threads)
@@ -59,7 +59,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Call the command line, where no terminal is and tables have 100 columns."""
+    """Call the command line without a terminal, with tables of 100 columns."""
     from commands import Command  # not in the environments of the frameworks
 
     monkeypatch.setenv("COLUMNS", "100")
@@ -70,7 +70,7 @@ if os.environ.get("KERAS_BACKEND") == "numpy":
 
     @pytest.fixture(autouse=True)
     def uninitialized_inputs() -> Iterator[None]:
-        """Let layers compute with whatever the memory holds.
+        """Ignore NumPy's warnings: layers compute with uninitialized memory.
 
         To infer shapes, Keras's NumPy backend calls a layer on `numpy.empty` arrays; where their
         bytes happen to be NaN or large, NumPy warns. (`MALLOC_PERTURB_=128` makes it happen.)
