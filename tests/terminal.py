@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
 class Screen(NamedTuple):
-    """What a command left.
+    """The output of a command.
 
     Attributes:
         status: Its exit status.

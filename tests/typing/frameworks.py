@@ -1,4 +1,4 @@
-"""What type checkers know of the adapters: read by basedpyright where JAX and Keras are installed.
+"""Types of the adapters: read by basedpyright where JAX and Keras are installed.
 
 A line with `# type: ignore` is an error that it must find: an unused one is an error itself.
 """

@@ -1,4 +1,4 @@
-"""What type checkers know of the package: read by mypy and basedpyright, never run.
+"""Types of the package, with expected errors: read by mypy and basedpyright, never run.
 
 A line with `# type: ignore` is an error that both must find: an unused one is an error itself.
 """

@@ -111,7 +111,7 @@ class Initializer:
         ]
 
 
-# What `get` accepts: a name, a configuration, a class, any callable `(shape, dtype)`, or an array.
+# Accepted by `get`: a name, a configuration, a class, any callable `(shape, dtype)`, or an array.
 InitializerLike: TypeAlias = str | dict[str, Any] | Callable[..., Any] | NDArray[Any] | np.generic
 
 

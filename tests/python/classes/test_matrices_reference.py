@@ -105,7 +105,7 @@ def test_orthogonalize(dtype: str, shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("compute", [np.float32, np.float64])
 def test_the_product_without_fusing(compute: Any) -> None:
-    """What NumPy gives for the same reflectors one by one, in f64."""
+    """Return NumPy's product of the same reflectors, one by one, in f64."""
     q = initializers.Orthogonal(seed=8)((300, 200), compute)
     name, expected = np.dtype(compute).name, np.eye(300, 200)
     for k in reversed(range(200)):

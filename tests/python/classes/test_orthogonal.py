@@ -36,7 +36,7 @@ def error_of(q: NDArray[Any]) -> float:
 
 
 def run(code: str) -> float:
-    """What a fresh interpreter prints."""
+    """Return the output of a fresh interpreter."""
     return float(subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True))
 
 
@@ -95,7 +95,7 @@ def test_gain_and_flattening() -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 8])
 def test_haar(n: int) -> None:
-    """Of first elements, eigenvalues and determinants, against theory and SciPy's own matrices."""
+    """First elements, eigenvalues and determinants agree with theory and with SciPy's matrices."""
     count = 6000
     q = np.array([Orthogonal(seed=seed)((n, n), "float64") for seed in range(count)])
     law = stats.beta(0.5, (n - 1) / 2)

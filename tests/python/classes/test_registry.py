@@ -350,7 +350,7 @@ def test_a_subclass_of_a_built_in_is_not_the_built_in() -> None:
     ],
 )
 def test_names_of_torch(name: str, expected: VarianceScaling) -> None:
-    """Of `torch.nn.init`, by default: the normal ones are not truncated."""
+    """They mean the defaults of `torch.nn.init`, whose normal values are not truncated."""
     values = expected.with_seed(3)((7, 5))
     made: Any = get(name)
     assert same_bits(made.with_seed(3)((7, 5)), values)

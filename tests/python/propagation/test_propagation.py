@@ -1,4 +1,4 @@
-"""What `propagate` finds in a plain stack, and what theory expects of single layers."""
+"""`propagate` in a plain stack, and the theory of single layers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_theory_is_the_mean_over_seeds() -> None:
 
 
 def test_glorot_halves_the_variance_at_relu() -> None:
-    """Of He et al. (2015): what Glorot's initialization loses in every layer."""
+    """Glorot's initialization loses half of the variance in every layer (He et al., 2015)."""
     result = propagate("glorot_uniform", depth=30)
     assert result.verdict.startswith("vanishing: ")
     assert result.activation_change is not None

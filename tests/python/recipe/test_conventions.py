@@ -95,7 +95,7 @@ def test_plain_shapes_need_a_convention_where_values_depend_on_it(
 @pytest.mark.parametrize("law", WITHOUT_LAYOUT)
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4), (3, 3)])
 def test_what_has_no_layout_needs_none(law: str, shape: tuple[int, ...]) -> None:
-    """Of a rectangular identity too: its transpose is the identity of the transposed shape."""
+    """The transpose of a rectangular identity is the identity of the transposed shape."""
     values = make(law, shape)
     assert same_bits(values, make(law, shape, convention="torch"))
     assert same_bits(values, make(law, shape, convention="keras"))

@@ -1,4 +1,4 @@
-"""What the adapters share: rules by name, and memory of any strides."""
+"""Code that the adapters share: rules by name, and memory of any strides."""
 
 from __future__ import annotations
 
