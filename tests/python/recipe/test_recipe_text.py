@@ -84,7 +84,7 @@ LINES = {"pattern": "a", "initializer": "ones", "comment": "\n# x\u2028y\n"}
 SIGNS = {"pattern": '"\\\n\x7f\x80\u2028', "initializer": "ones", "comment": "[[rules]]"}
 
 SIMPLE = """\
-# The weights of a small model.
+# Of a small model.
 # Two lines.
 seed = 7
 
