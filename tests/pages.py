@@ -20,7 +20,7 @@ GPT2 = "c4031cb44022f27db52bfc32008f0a9f15714f87b290a3b3596695017e8f113c"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 # Pages that run whole in the environment of their framework.
-OWN_PAGES = ("capture", "jax", "jax-inside-jit", "keras", "torch", "sharded")
+OWN_PAGES = ("jax", "jax-inside-jit", "keras", "torch", "sharded")
 # Frameworks that a block of any page may import, one each; scikit-learn's run where JAX's do.
 FRAMEWORKS = ("jax", "keras", "sklearn", "torch")
 

@@ -9,20 +9,12 @@ from pathlib import Path
 import pytest
 
 import initializers.torch
-from pages import ROOT, read_blocks, run_docstrings, run_example, run_foreign_blocks, run_page
+from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
 
 
-@pytest.mark.parametrize("page", ["capture.md", "torch.md", "sharded.md"])
+@pytest.mark.parametrize("page", ["torch.md", "sharded.md"])
 def test_pages(page: str) -> None:
     run_page(ROOT / "docs" / page)
-
-
-def test_captured_recipe_on_its_page() -> None:
-    page = ROOT / "docs" / "capture.md"
-    names: dict[str, object] = {"__name__": "capture"}
-    exec(read_blocks(page)[0].replace("print(", "text = ("), names)
-    (shown,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
-    assert names["text"] == shown
 
 
 def test_blocks_of_other_pages() -> None:
@@ -34,7 +26,7 @@ def test_docstrings() -> None:
 
 
 def test_every_name_is_on_the_page() -> None:
-    page = "".join((ROOT / "docs" / each).read_text() for each in ("capture.md", "torch.md"))
+    page = (ROOT / "docs" / "torch.md").read_text()
     for name in initializers.torch.__all__:
         assert re.search(rf"\b{name}\b", page) or name == "calculate_gain", name
 
