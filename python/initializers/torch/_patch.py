@@ -22,6 +22,7 @@ from ._fill import active
 from ._intercept import intercept
 from ._tensor import is_abstract
 
+
 @contextmanager
 def patch(seed: int) -> Iterator[None]:
     """Make code that draws initial weights from torch use this package's values.
