@@ -225,11 +225,11 @@ $(UV):
 $(BIN)/.python: | $(UV)
 	@echo "creating a virtual environment in $(VENV)"
 	@$(UV) venv --quiet --clear --seed --python .uv/bin/python $(VENV)
-	@$(UV) pip install --quiet --python $(BIN)/python --group build
+	@$(UV) pip install --quiet --python $(BIN)/python --group build -r pyproject.toml
 	@touch $@
 
 $(BIN)/.environment: pyproject.toml | $(BIN)/.python
-	$(UV) pip install --quiet --python $(BIN)/python --group dev
+	$(UV) pip install --quiet --python $(BIN)/python --group tools
 	touch $@
 
 # A terminal shows cargo's progress.
