@@ -234,7 +234,7 @@ $(BIN)/.environment: pyproject.toml | $(BIN)/.python
 
 # A terminal shows cargo's progress.
 $(BIN)/.built: $(BIN)/.python Cargo.toml Cargo.lock $(shell find src -name '*.rs')
-	@echo "compiling the Rust core, about a minute"
+	@echo "compiling the Rust core, one to two minutes"
 	@$(BIN)/maturin develop --release --locked $(shell test -t 2 || echo --quiet)
 	@touch $@
 
