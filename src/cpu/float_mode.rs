@@ -31,9 +31,9 @@ mod register {
 
     pub(super) fn write(value: u64) {
         let value = value as u32;
-        // SAFETY: of memory and registers: the instruction reads 4 bytes at the address of `value`, a local of that size, and
+        // SAFETY: memory and registers: the instruction reads 4 bytes at the address of `value`, a local of that size, and
         // no reserved bit is set in it, which would be a fault: callers pass `STANDARD`, what `read` gave, or `DEFINED` bits.
-        // Of the mode: `asm!` promises the compiler that MXCSR is on exit what it was on entry, but for its flags. To set
+        // The mode: `asm!` promises the compiler that MXCSR is on exit what it was on entry, but for its flags. To set
         // `STANDARD` breaks the letter of that promise and establishes what it stands for, since compiled code assumes the
         // standard mode; to give a thread its other mode back leaves it as it came, outside the rules before and after.
         // Nothing in the language keeps the compiler from moving arithmetic across the instruction. In practice it does not:
@@ -62,9 +62,9 @@ mod register {
     }
 
     pub(super) fn write(value: u64) {
-        // SAFETY: every privilege can write the register, and no memory is touched. Of the mode, what is said of x86 above:
-        // the language promises nothing about code that changes it; a call that is not inlined stands between it and what
-        // computes, and tests compare bits.
+        // SAFETY: every privilege can write the register, and no memory is touched. The mode: as on
+        // x86 above, the language promises nothing about code that changes it; a call that is not inlined stands between it
+        // and what computes, and tests compare bits.
         unsafe { asm!("msr fpcr, {}", in(reg) value, options(nostack)) };
     }
 }

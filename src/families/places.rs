@@ -64,8 +64,8 @@ impl FillElements for Identity {
 
 /// A convolution kernel that passes its input through, group by group. The seed does not matter.
 ///
-/// Of a kernel (*kernel, inputs, outputs) with 1 to 3 spatial dimensions, output i of a group is input i of the group: 1 at
-/// the center, place k // 2 of k, and 0 elsewhere. S. Zagoruyko and N. Komodakis (2017), DiracNets.
+/// The kernel has the shape (*kernel, inputs, outputs), with 1 to 3 spatial dimensions. Output i of a group is input i of the
+/// group: 1 at the center, place k // 2 of k, and 0 elsewhere. S. Zagoruyko and N. Komodakis (2017), DiracNets.
 ///
 /// ```
 /// use initializers::{Dirac, Fill};

@@ -100,7 +100,7 @@ impl FillElements for Sparse {
             for ((row, word), words) in (0..rows).zip(&mut column_words).zip(words.chunks_exact(width as usize)) {
                 *word = [words[column as usize].into(), row];
             }
-            // Of words that are equal the lower rows come first.
+            // Equal words are ordered by row.
             let words = &mut column_words[..];
             let chosen = if count < rows { words.select_nth_unstable(count as usize).0 } else { words };
             for row in chosen.iter().map(|word| word[1]).filter(|row| (first_row..first_row + height).contains(row)) {

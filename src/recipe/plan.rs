@@ -20,7 +20,7 @@ use ndarray::Axis;
 /// Bytes that are made and hashed at once.
 const PIECE_BYTES: u64 = 16 << 20;
 
-/// What is known of a weight of a model: its shape, and perhaps its dtype and convention.
+/// A weight of a model before it is initialized: its shape, and perhaps its dtype and convention.
 ///
 /// ```
 /// use initializers::{Convention, Dtype, Spec};
@@ -295,7 +295,7 @@ impl Plan {
     /// it takes little memory.
     ///
     /// # Errors
-    /// Those of [`Weight::fill`].
+    /// The errors of [`Weight::fill`].
     ///
     /// ```
     /// use initializers::{Recipe, Spec};

@@ -157,7 +157,7 @@ def _split_by_axes(
 
 def _split_by_table(target: Target, batch: int, result: Any) -> tuple[Mesh, Callable[[Any], Any]]:
     """Return a mesh of one axis; what makes a device's block, by its number there, of all keys."""
-    # Of a shape that every sharding divides: the index of each device's block along each axis.
+    # Indices of each device's block along each axis, of a shape that every sharding divides.
     large = tuple(result.sharding.num_devices for _ in result.shape)
     blocks = result.sharding.devices_indices_map(large)
     mesh = Mesh(np.array(list(blocks)), ("devices",))
