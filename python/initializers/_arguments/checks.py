@@ -138,6 +138,17 @@ def check_nonnegative(argument: str, value: object) -> float:
     return check_real_where(argument, value, ">= 0", lambda number: number >= 0)
 
 
+def check_count(argument: str, value: object) -> int:
+    """Return `value` as a Python integer >= 1."""
+    number = to_integer(value)
+    wanted = f"`{argument}` must be an integer >= 1, received: {show(value)}"
+    if number is None:
+        raise TypeError(wanted)
+    if number < 1:
+        raise ValueError(wanted)
+    return number
+
+
 def check_bool(argument: str, value: object) -> bool:
     """Return `value` if it is True or False."""
     if not isinstance(value, bool):

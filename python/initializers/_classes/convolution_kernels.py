@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arguments.checks import check_real, show, to_integer
+from .._arguments.checks import check_count, check_real, show
 from .._arguments.dtypes import DType
 from .._arguments.seeds import fold_in
 from .._arguments.shapes import Array, Shape
@@ -210,11 +210,7 @@ class Dirac(ArrayInitializer):
     groups: int
 
     def __init__(self, groups: int = 1) -> None:
-        number = to_integer(groups)
-        if number is None:
-            raise TypeError(f"`groups` must be an integer >= 1, received: {show(groups)}")
-        if number < 1:
-            raise ValueError(f"`groups` must be an integer >= 1, received: {show(groups)}")
+        number = check_count("groups", groups)
         if number >= 2**63:  # Python refuses to print very long integers
             raise ValueError(f"`groups` must be an integer < 2**63, received: {show(groups)}")
         self._keep(groups=number)

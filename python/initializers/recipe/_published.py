@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .._arguments.checks import check_name, show, to_integer
+from .._arguments.checks import check_count, check_name
 from .._classes.constants import Constant, Ones, Zeros
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._classes.orthogonal import Orthogonal
@@ -131,7 +131,7 @@ zero_init_residual=True, whose classifier is torch's default instead."""
 
 
 def _resnet(layers: int = 50, names: str = "torchvision") -> dict[str, Any]:
-    is_bottleneck = _check_positive("layers", layers) >= 50
+    is_bottleneck = check_count("layers", layers) >= 50
     kernels = VarianceScaling(2.0, "fan_out", "untruncated_normal")
     if check_name("names", names, ("keras", "torchvision")) == "keras":
         return {
@@ -167,8 +167,8 @@ def _resnet(layers: int = 50, names: str = "torchvision") -> dict[str, Any]:
 
 
 def _t5(width: int = 512, head_width: int = 64) -> dict[str, Any]:
-    _check_positive("width", width)
-    _check_positive("head_width", head_width)
+    check_count("width", width)
+    check_count("head_width", head_width)
     return {
         "comment": """\
 T5, in the names of Hugging Face's transformers: normal of variance 1 / fan_in; embeddings of
@@ -221,20 +221,10 @@ keras.layers, the defaults of the constructors; keras.applications, ConvNeXt's L
 
 
 def _scale_to_depth(pattern: str, layers: int, regex: bool = False) -> Rule:
-    _check_positive("layers", layers)
+    check_count("layers", layers)
     stddev = _STDDEV / math.sqrt(2 * layers)
     comment = f"stddev = {_STDDEV} / sqrt(2 * layers), layers = {layers}"
     return Rule(RandomNormal(stddev=stddev), pattern, regex=regex, comment=comment)
-
-
-def _check_positive(argument: str, value: object) -> int:
-    number = to_integer(value)
-    wanted = f"`{argument}` must be an integer >= 1, received: {show(value)}"
-    if number is None:
-        raise TypeError(wanted)
-    if number < 1:
-        raise ValueError(wanted)
-    return number
 
 
 def list_recipes() -> list[str]:

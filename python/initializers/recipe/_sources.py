@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from .._arguments.checks import check_name, show, to_integer
+from .._arguments.checks import check_count, check_name, show
 from .._arguments.conventions import KERAS, TORCH, check_convention
 from .._arguments.specs import Spec
 from .._arguments.types import Convention
@@ -100,12 +100,7 @@ def _repeat_layers(
     name: str, specs: Mapping[str, Spec], layers: object
 ) -> Iterator[tuple[str, Spec]]:
     """Yield the weights of a model of so many layers, all like its first."""
-    count = to_integer(layers)
-    wanted = f"`layers` must be an integer >= 1, received: {show(layers)}"
-    if count is None:
-        raise TypeError(wanted)
-    if count < 1:
-        raise ValueError(wanted)
+    count = check_count("layers", layers)
     first = {each: spec for each, spec in specs.items() if _number_of(each) == "0"}
     if not first:
         raise ValueError(
