@@ -28,15 +28,20 @@ class Screen(NamedTuple):
     piped: str
 
 
-def run_in_terminal(*arguments: object, columns: int = 80, pipe: bool = False) -> Screen:
-    """Run the command line in a terminal; with `pipe`, only its standard error is one."""
+def run_in_terminal(
+    *arguments: object, columns: int = 80, pipe: bool = False, variable: str = "IGNORED"
+) -> Screen:
+    """Run the command line in a terminal; with `pipe`, only its standard error is one.
+
+    The environment variable `variable` is set.
+    """
     main, side = pty.openpty()
     kept = {key: os.environ[key] for key in os.environ if key not in ("NO_COLOR", "COLUMNS")}
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "initializers", *map(str, arguments)],
         stdout=subprocess.PIPE if pipe else side,
         stderr=side,
-        env={**kept, "TERM": "xterm-256color", "COLUMNS": str(columns)},
+        env={**kept, "TERM": "xterm-256color", "COLUMNS": str(columns), variable: "1"},
     )
     os.close(side)
     written = b""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -18,6 +16,7 @@ from commands import Command, run_process
 from initializers import cli
 from initializers.cli import _output
 from initializers.cli._command import Command as Described
+from terminal import run_in_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -125,27 +124,12 @@ def test_output_is_plain_and_quiet_where_nobody_looks(tmp_path: Path) -> None:
     assert "\x1b" not in result.output
 
 
-@pytest.mark.parametrize("variable", ["", "NO_COLOR"])
+@pytest.mark.parametrize("variable", ["IGNORED", "NO_COLOR"])
 def test_a_terminal_gets_colors_unless_it_wants_none(variable: str) -> None:
-    environment = {key: os.environ[key] for key in os.environ if key != "NO_COLOR"}
-    environment |= {"TERM": "xterm-256color", "COLUMNS": "80", variable or "IGNORED": "1"}
-    main, side = pty.openpty()
-    command = [sys.executable, "-W", "error", "-m", "initializers", "show", "he_normal"]
-    process = subprocess.Popen(command, stdout=side, stderr=side, env=environment)
-    os.close(side)
-    output = b""
-    while True:
-        try:
-            part = os.read(main, 65536)
-        except OSError:  # the other side is closed
-            break
-        if not part:
-            break
-        output += part
-    os.close(main)
-    assert process.wait() == 0
-    assert ("\x1b[36m" in output.decode()) == (not variable)
-    assert "HeNormal(seed=0)" in output.decode()
+    screen = run_in_terminal("show", "he_normal", variable=variable)
+    assert screen.status == 0
+    assert ("\x1b[36m" in screen.written) == (variable != "NO_COLOR")
+    assert "HeNormal(seed=0)" in screen.written
 
 
 def test_a_narrow_encoding_is_no_error() -> None:
