@@ -1,4 +1,4 @@
-"""Sections 11 and 12 of docs/stream.md in plain NumPy, from that page alone: slow, for small sizes.
+"""Sections 8 and 9 of docs/stream.md in plain NumPy, from that page alone: slow, for small sizes.
 
 NumPy has no fused multiply-add. Here it is made of ordinary operations that leave nothing out:
 S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums", 2008.

@@ -1,7 +1,7 @@
 /* The stream, version 1, in C99: written from docs/stream.md alone, with the coefficients of the page's tables.
 
    Compile with -ffp-contract=off: nothing is fused but what the page calls fma. Of the C library it calls sqrt, fma,
-   ldexp, ilogb and rint, all of them exact; with a wrong fma, such as mingw's, only section 11 differs. check.c compares
+   ldexp, ilogb and rint, all of them exact; with a wrong fma, such as mingw's, only section 8 differs. check.c compares
    it with the vectors. The numbers in comments are the page's sections. */
 #include <math.h>
 #include <stdint.h>
@@ -94,7 +94,7 @@ static u32 word(const Key *key, u64 block, int place) {
 static u32 w32(const Key *key, u64 i) { return word(key, i / 16, i % 16); }
 static u64 w64(const Key *key, u64 i) { return word(key, i / 8, 2 * (i % 8)) | (u64)word(key, i / 8, 2 * (i % 8) + 1) << 32; }
 
-/* 4 Normal */
+/* 5 Normal */
 static float normal32(const Key *key, u64 i) {
     u64 group = i / 64 * 64, j = i % 32;
     u32 R = w32(key, group + j), A = w32(key, group + 32 + j);
@@ -131,7 +131,7 @@ static double normal64(const Key *key, u64 i) {
     return i % 64 < 32 ? r * c : r * s;
 }
 
-/* 5 Truncated normal */
+/* 6 Truncated normal */
 static double central(double q) {
     double r = f64(0x3fc71eb851eb851f) - q * q;
     return q * poly64(4, 'A', 0, 7, r) / poly64(4, 'B', 0, 7, r);
@@ -177,7 +177,7 @@ static double inverse(double u, double alpha, double beta) {
     return z < alpha ? alpha : z > beta ? beta : z;
 }
 
-/* 2 to 6: one element, in the computing type. A bound of f32 is a float's value. */
+/* 3 to 6: one element, in the computing type. A bound of f32 is a float's value. */
 typedef struct { const char *dtype; int is_wide, digits, fraction, bias; } Type;
 static const Type types[] = {{"float64", 1, 16, 52, 1023}, {"float32", 0, 8, 23, 127}, {"float16", 0, 4, 10, 15},
     {"bfloat16", 0, 4, 7, 127}, {"float8_e4m3fn", 0, 2, 3, 7}, {"float8_e5m2", 0, 2, 2, 15}};
@@ -220,7 +220,7 @@ static u64 element(const Type *type, const Key *key, u64 i, int is_uniform, cons
     return high == 0 ? (1ull << (4 * type->digits - 1)) | 1 : high > 0 ? last - 1 : last + 1;
 }
 
-/* 8 Seeds by name: BLAKE2b of data shorter than 2^20 bytes */
+/* 2 Seeds by name: BLAKE2b of data shorter than 2^20 bytes */
 static u64 blake2b(const u8 seed[16], const u8 *data, size_t size) {
     static const u64 IV[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
         0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
@@ -255,7 +255,7 @@ static u64 blake2b(const u8 seed[16], const u8 *data, size_t size) {
     return h[0];
 }
 
-/* 10 Digest: SHA-256; its constants are the fractions of roots of primes */
+/* 11 Digest: SHA-256; its constants are the fractions of roots of primes */
 static void sha256(const u8 *data, size_t size, u8 out[32]) {
     u32 K[64], h[8], w[64], s[8];
     for (int n = 2, found = 0; found < 64; n++) {
@@ -287,7 +287,7 @@ static void sha256(const u8 *data, size_t size, u8 out[32]) {
     for (int i = 0; i < 32; i++) out[i] = (u8)(h[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-/* 11 Orthogonal matrices */
+/* 8 Orthogonal matrices */
 static double add_lanes(const double *terms, size_t count, int are_squares) {
     size_t blocks = 0;
     double *sums = malloc((count / 1024 + 1) * sizeof *sums), total;

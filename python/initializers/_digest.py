@@ -18,7 +18,7 @@ def digest(weights: Mapping[str, NDArray[Any]], *, sort: bool = False) -> str:
     """Return the SHA-256 of named weights as 64 hexadecimal digits.
 
     The digest covers names, dtypes, shapes and every bit of the values, and is the same on every
-    machine (`docs/stream.md`, section 10).
+    machine (`docs/stream.md`, section 11).
 
     Args:
         weights: Arrays by name. Their order counts, unless `sort` is True.

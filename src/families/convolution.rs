@@ -1,4 +1,4 @@
-//! Convolution kernels that preserve norms (`docs/stream.md`, section 12).
+//! Convolution kernels that preserve norms (`docs/stream.md`, section 9).
 
 use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;

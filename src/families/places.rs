@@ -1,4 +1,4 @@
-//! Tensors that are a constant at some places and zero elsewhere (`docs/stream.md`, section 12).
+//! Tensors that are a constant at some places and zero elsewhere (`docs/stream.md`, section 9).
 
 use crate::error::{Error, finite};
 use crate::float::element::Element;

@@ -1,4 +1,4 @@
-//! Sparse matrices (`docs/stream.md`, section 12).
+//! Sparse matrices (`docs/stream.md`, section 9).
 
 use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;

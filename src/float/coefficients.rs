@@ -1,7 +1,7 @@
 //! All coefficients of the stream: the tables of `docs/stream.md`, as bits. They are frozen.
 //!
 //! The samplers use them, and so do the GPU kernels, which get them from the extension module. `tools/fit_coefficients.py`
-//! fits those of section 4 for f32, and those of section 5 for ±2.
+//! fits those of section 5 for f32, and those of section 6 for ±2.
 
 const fn singles<const N: usize>(bits: [u32; N]) -> [f32; N] {
     let mut values = [0.0; N];
@@ -23,7 +23,7 @@ const fn doubles<const N: usize>(bits: [u64; N]) -> [f64; N] {
     values
 }
 
-// Section 4, f32.
+// Section 5, f32.
 
 /// ln 2 = HI + LO. HI has few bits, so that its multiples are exact.
 pub(crate) const HI: f32 = f32::from_bits(0x3f318000);
@@ -41,7 +41,7 @@ pub(crate) const S: [f32; 3] = singles([0xc2255ddb, 0x42a32f66, 0xc296e31a]);
 /// The cosine of 2πt after 1, C1 to C4.
 pub(crate) const C: [f32; 4] = singles([0xc19de9e6, 0x4281e0d8, 0xc2aad95b, 0x426a7bf7]);
 
-// Section 4, f64: those of fdlibm (Sun Microsystems, 1993).
+// Section 5, f64: those of fdlibm (Sun Microsystems, 1993).
 
 /// ln 2 = LN2HI + LN2LO.
 pub(crate) const LN2HI: f64 = f64::from_bits(0x3fe62e42fee00000);
@@ -78,7 +78,7 @@ pub(crate) const COS: [f64; 6] = doubles([
     0xbda8fae9be8838d4,
 ]);
 
-// Section 5.
+// Section 6.
 
 /// The quantile between −2 and 2, numerator.
 pub(crate) const P2: [f32; 5] = singles([0x3fffffff, 0x41c224c3, 0x42952a19, 0x42597931, 0x408cd479]);

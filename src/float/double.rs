@@ -1,4 +1,4 @@
-//! The functions of f64 by `+ − × ÷` and the square root in a fixed order (`docs/stream.md`, sections 3 to 6).
+//! The functions of f64 by `+ − × ÷` and the square root in a fixed order (`docs/stream.md`, sections 4 to 6).
 //!
 //! Logarithm, sine and cosine have the forms and coefficients of fdlibm (Sun Microsystems, 1993: `e_log.c`, `k_sin.c`, and `k_cos.c` in the
 //! branch-free form of FreeBSD's msun), never fused, so that every processor gives the same bits.

@@ -1,7 +1,7 @@
 //! The element types of tensors, and the rounding of computed values to them.
 //!
 //! Values of float16, bfloat16 and the two float8 types are f32 values, rounded once, to nearest even, with integer
-//! operations (`docs/stream.md`, section 7). No flag of the processor and no library influences them.
+//! operations (`docs/stream.md`, section 3). No flag of the processor and no library influences them.
 
 use crate::cpu::dispatch::Width;
 use crate::float::float8::{F8E4M3FN, F8E5M2};

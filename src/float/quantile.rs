@@ -1,4 +1,4 @@
-//! The upper tail of the standard normal distribution and its inverse, in f64 (`docs/stream.md`, section 5).
+//! The upper tail of the standard normal distribution and its inverse, in f64 (`docs/stream.md`, section 6).
 
 use crate::cpu::dispatch::{Width, WithVectors};
 use crate::cpu::vectors::Vectors;

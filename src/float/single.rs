@@ -1,4 +1,4 @@
-//! The functions of f32 by `+ − × ÷` and the square root in a fixed order (`docs/stream.md`, sections 3 to 5).
+//! The functions of f32 by `+ − × ÷` and the square root in a fixed order (`docs/stream.md`, sections 4 to 6).
 //!
 //! The coefficients are fitted by `tools/fit_coefficients.py`. Nothing is fused, so that every processor gives the same bits.
 

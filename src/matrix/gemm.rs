@@ -1,4 +1,4 @@
-//! Matrix products whose bits do not depend on how they are divided (`docs/stream.md`, section 11).
+//! Matrix products whose bits do not depend on how they are divided (`docs/stream.md`, section 8).
 //!
 //! Every element of a product has one accumulator. Its terms are added in ascending order, each by one fused
 //! multiply-add. Tiles, vector widths and threads only decide which accumulators are computed together.

@@ -1,4 +1,4 @@
-//! Random orthogonal matrices (`docs/stream.md`, section 11).
+//! Random orthogonal matrices (`docs/stream.md`, section 8).
 
 use crate::cpu::execution::Execution;
 use crate::cpu::float_mode::in_standard_mode;

@@ -1,4 +1,4 @@
-//! The orthogonal factor of a given matrix (`docs/stream.md`, section 11).
+//! The orthogonal factor of a given matrix (`docs/stream.md`, section 8).
 //!
 //! Blocked Householder QR (R. Schreiber and C. Van Loan, 1989), with the products and reflectors of the random matrices.
 //! No bit depends on threads, tiles or vector widths.

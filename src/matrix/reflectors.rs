@@ -1,4 +1,4 @@
-//! Householder reflectors in panels, drawn from the stream (`docs/stream.md`, section 11).
+//! Householder reflectors in panels, drawn from the stream (`docs/stream.md`, section 8).
 //!
 //! G. W. Stewart, "The efficient generation of random orthogonal matrices with an application to condition
 //! estimators", 1980: the reflectors that would triangularize a Gaussian matrix are those of independent Gaussian

@@ -1,4 +1,4 @@
-//! Digests of named weights (`docs/stream.md`, section 10).
+//! Digests of named weights (`docs/stream.md`, section 11).
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,4 +1,4 @@
-//! Normal values by the Box–Muller transform (`docs/stream.md`, section 4).
+//! Normal values by the Box–Muller transform (`docs/stream.md`, section 5).
 //!
 //! G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958. In a group of 64, words j
 //! and 32 + j are the radius and the angle of elements j and 32 + j. So vectors of up to 32 lanes load without a shuffle.

@@ -1,4 +1,4 @@
-//! Truncated normal values (`docs/stream.md`, section 5).
+//! Truncated normal values (`docs/stream.md`, section 6).
 //!
 //! Each value is computed from one word, by inversion. Bounds of ±2 standard deviations use one rational without a
 //! logarithm, other bounds the exact inverse in f64. Bounds that no normal reaches use the normal sampler.

@@ -1,4 +1,4 @@
-//! Uniform values in [minval, maxval) (`docs/stream.md`, section 3).
+//! Uniform values in [minval, maxval) (`docs/stream.md`, section 4).
 
 use crate::cpu::dispatch::Width;
 use crate::error::{Error, finite};

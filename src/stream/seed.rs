@@ -57,7 +57,7 @@ impl Seed {
     /// Returns the seed that belongs to a name under this seed, such as that of one weight of a model.
     ///
     /// It is the seed of `initializers.fold_in` in Python: BLAKE2b of the name, keyed by the seed (`docs/stream.md`,
-    /// section 8). The stream id stays. Two of N names share a seed with a probability of about N²/2^65.
+    /// section 2). The stream id stays. Two of N names share a seed with a probability of about N²/2^65.
     ///
     /// ```
     /// use initializers::Seed;
@@ -156,7 +156,7 @@ from_integer!(i32 u32 i64 u64 i128 usize);
 mod tests {
     use super::*;
 
-    /// The vectors of `docs/stream.md`, section 8.
+    /// The vectors of `docs/stream.md`, section 2.
     #[test]
     fn seeds_by_name_are_those_of_the_stream() {
         assert_eq!(Seed::from(2019).fold_in("encoder.0.weight").value(), 0x7d3494db6e520518);

@@ -231,7 +231,7 @@ fn check_bounds<T: Element>(values: &[T], law: Law, context: impl Fn() -> String
         let [mean, stddev, z] = [mean, stddev, z].map(parameter::<T::Compute>);
         T::round(mean + stddev * z)
     };
-    let reach = if size_of::<T::Compute>() == 4 { 6.67 } else { 8.66 }; // docs/stream.md, section 4
+    let reach = if size_of::<T::Compute>() == 4 { 6.67 } else { 8.66 }; // docs/stream.md, section 5
     let bounds = match law {
         Law::Uniform([a, b]) => [T::round(parameter(a)), T::round(parameter(b))],
         Law::Normal([mean, stddev]) => [at(mean, stddev, -reach), at(mean, stddev, reach)],

@@ -12,7 +12,7 @@ A row of families.csv has a whole tensor. a, b are gain, groups, or sparsity and
 
 vectors.json is for whoever writes the stream again: a few values of every section of the page, one
 vector a line. Integers of more than 53 bits and parameters are strings; `bits` are the elements'
-patterns in hexadecimal. `examples/c/stream.c` reads it.
+patterns in hexadecimal. `examples/c/check.c` reads it.
 
 orthogonal_large.csv is not made here: the reference, which proves the smaller matrices, would take
 too long. It has what the library gave when it was written, and guards it against change.
@@ -155,7 +155,7 @@ def make_orthogonal() -> Iterator[str]:
 
 
 def make_families() -> Iterator[str]:
-    """Yield the rows of families.csv: whole tensors of sections 7 and 12, by their SHA-256."""
+    """Yield the rows of families.csv: whole tensors of sections 7 and 9, by their SHA-256."""
     yield "initializer,dtype,seed,shape,a,b,sha256"
     for dtype, seed in zip(DTYPES, SEEDS, strict=False):
         for name, shape, given in [
@@ -203,9 +203,9 @@ def list_words() -> Iterator[dict[str, Any]]:
 def list_values() -> Iterator[dict[str, Any]]:
     """Sections 3 to 6: each law in f32 and f64, its cases, and elements of the small types."""
     laws: list[tuple[int, str, list[Parameters]]] = [
-        (3, "uniform", [(-0.05, 0.05), (0.1, 0.1000001), (-0.125, 0.0), (3.0, 3.0)]),
-        (4, "normal", [(0.0, 1.0), (1.5, 0.25)]),
-        (5, "truncated_normal", [(0.5, 0.25, *bounds) for bounds in BOUNDS]),
+        (4, "uniform", [(-0.05, 0.05), (0.1, 0.1000001), (-0.125, 0.0), (3.0, 3.0)]),
+        (5, "normal", [(0.0, 1.0), (1.5, 0.25)]),
+        (6, "truncated_normal", [(0.5, 0.25, *bounds) for bounds in BOUNDS]),
     ]
     names = ("minval", "maxval"), ("mean", "stddev", "lower", "upper")
     for section, kind, parameters in laws:
@@ -213,8 +213,8 @@ def list_values() -> Iterator[dict[str, Any]]:
             named = dict(zip(names[kind != "uniform"], map(repr, given), strict=False))
             yield make_vector(section, kind, dtype, named, 2**32 - 3, 8)
     for dtype in list(DTYPES)[2:]:
-        yield make_vector(6, "uniform", dtype, {"minval": "-0.05", "maxval": "0.05"}, 0, 70)
-        yield make_vector(6, "normal", dtype, {"mean": "0.0", "stddev": "0.002"}, 0, 70)
+        yield make_vector(3, "uniform", dtype, {"minval": "-0.05", "maxval": "0.05"}, 0, 70)
+        yield make_vector(3, "normal", dtype, {"mean": "0.0", "stddev": "0.002"}, 0, 70)
 
 
 def make_vector(
@@ -244,7 +244,7 @@ def list_scales() -> Iterator[dict[str, Any]]:
 
 
 def list_seeds() -> Iterator[dict[str, Any]]:
-    """Section 8."""
+    """Section 2."""
     paths: list[tuple[int, tuple[str | int, ...]]] = [
         (0, ("",)),
         (2019, ("encoder.0.weight",)),
@@ -254,26 +254,26 @@ def list_seeds() -> Iterator[dict[str, Any]]:
     for seed, path in paths:
         parts = [part if isinstance(part, str) else {"integer": str(part)} for part in path]
         value = f"{reference.fold_in(seed, *path):016x}"
-        yield {"section": 8, "kind": "fold_in", "seed": str(seed), "path": parts, "bits": value}
+        yield {"section": 2, "kind": "fold_in", "seed": str(seed), "path": parts, "bits": value}
 
 
 def list_others() -> Iterator[dict[str, Any]]:
-    """Sections 9 to 11."""
+    """Sections 8, 10 and 11."""
     for n in (1, 7, 12):
         both = np.concatenate(reference.unit_roots(n))
-        yield {"section": 9, "kind": "roots", "count": n, "bits": write_bits("float64", both)}
+        yield {"section": 10, "kind": "roots", "count": n, "bits": write_bits("float64", both)}
     values = np.array([1.5, -0.25, 0.0, 7.0, -1.0, 0.5], np.float32).reshape(2, 3)
     one = {"name": "dense/kernel", "dtype": "float32", "shape": [2, 3]}
     one["bits"] = write_bits("float32", values.ravel())
     sha256 = reference.digest([("dense/kernel", values)])
-    yield {"section": 10, "kind": "digest", **one, "sha256": sha256}
+    yield {"section": 11, "kind": "digest", **one, "sha256": sha256}
     for dtype, shape in itertools.product(["float32", "float64"], [(3, 2), (2, 3), (70, 67)]):
         values = reference_matrices.orthogonal(dtype, 42, 1, shape, 0.7)
         sizes = {"rows": shape[0], "columns": shape[1], "gain": "0.7"}
         place = {"dtype": dtype, "seed": "42", "stream": "1", **sizes}
         result = {"bits": write_bits(dtype, values.ravel())} if values.size < 9 else {}
         result["sha256"] = digest(dtype, values)
-        yield {"section": 11, "kind": "orthogonal", **place, **result}
+        yield {"section": 8, "kind": "orthogonal", **place, **result}
 
 
 def write_bits(dtype: str, values: Any) -> str:

@@ -2,7 +2,7 @@
 
 Kernels follow Keras's convention: the spatial dimensions, then input and output channels. For
 seeds see `random_base`. Further draws use seeds that `fold_in` derives from the first
-(`docs/stream.md`, section 12).
+(`docs/stream.md`, section 9).
 """
 
 from __future__ import annotations

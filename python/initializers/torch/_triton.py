@@ -154,7 +154,7 @@ def _uniform(w, low, range, last, WIDE: tl.constexpr):
 
 @triton.jit
 def _cell_middle(w, WIDE: tl.constexpr):
-    """The u of section 4, the x of section 5."""
+    """The u of section 5, the x of section 6."""
     if WIDE:
         return (w >> 11).to(tl.float64) * 1.1102230246251565e-16 + 5.551115123125783e-17
     else:

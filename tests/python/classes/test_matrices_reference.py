@@ -195,7 +195,7 @@ def test_zeros_of_orthogonal_factors_are_positive() -> None:
 
 @pytest.mark.parametrize("rows", [2**20 + 1, 2**20 + 2, 2**20 + 70_001, 3 * 2**20 + 5])
 def test_sums_of_more_blocks_than_one_block_holds(rows: int) -> None:
-    """The sum of squares of more than 2^20 terms has a second level of blocks (section 11)."""
+    """The sum of squares of more than 2^20 terms has a second level of blocks (section 8)."""
     x = np.ascontiguousarray(initializers.RandomNormal(stddev=1.0, seed=rows)((rows,), "float64"))
     got = initializers.orthogonalize(x[:, None])[:, 0]
     x = x * 2.0 ** (1 - np.frexp(np.abs(x).max())[1])

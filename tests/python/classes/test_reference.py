@@ -39,7 +39,7 @@ CASES = [
     ("truncated_normal", (0.0, 1.0, 2.0, 2 + 2.0**-20)),
     ("truncated_normal", (0.0, 1.0, -10.0, 3.0)),
     ("truncated_normal", (0.0, 1.0, -9.0, 9.0)),
-    ("truncated_normal", (0.0, 1.0, -7.0, 7.0)),  # of section 4 in f32, by inversion in f64
+    ("truncated_normal", (0.0, 1.0, -7.0, 7.0)),  # of section 5 in f32, by inversion in f64
     ("truncated_normal", (0.0, 1.0, -6.5, 6.67)),
     ("truncated_normal", (0.0, 1.0, -3.0, -0.0)),
     ("truncated_normal", (0.0, 1.0, -1e-3, 2e-3)),
@@ -246,7 +246,7 @@ def test_bounds_around_the_reach_of_the_normal_sampler(dtype: str) -> None:
 
 
 def test_refusals() -> None:
-    """The limits of section 1 and of the bounds of section 5."""
+    """The limits of section 1 and of the bounds of section 6."""
     np.testing.assert_array_equal(
         core_range("normal", "float32", 0, 0, 2**63 - 2, 1, 0.0, 1.0),
         page_range("normal", "float32", 0, 0, 2**63 - 2, 1, 0.0, 1.0),

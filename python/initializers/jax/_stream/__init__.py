@@ -4,7 +4,7 @@ Read these files beside that page: the names are the page's.
 
 - `wide.py`: 64-bit numbers as two of 32 bits, as JAX has no others by default.
 - `words.py`: section 1.
-- `exact.py`: products, quotients and roots that a compiler cannot change; section 6.
-- `laws.py`: sections 3 to 5.
+- `exact.py`: products, quotients and roots that a compiler cannot change; section 3.
+- `laws.py`: sections 4 to 6.
 - `block.py`: any block of a tensor, piece by piece.
 """

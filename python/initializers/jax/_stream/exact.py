@@ -1,4 +1,4 @@
-"""Float operations with the bits of docs/stream.md, whatever a compiler does; section 6.
+"""Float operations with the bits of docs/stream.md, whatever a compiler does; section 3.
 
 XLA contracts `a·b + c` into one fused operation. Barriers (`optimization_barrier`,
 `reduce_precision`) do not stop it: the code generator sees a product and a sum. `seal` does, as it

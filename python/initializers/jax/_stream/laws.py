@@ -1,4 +1,4 @@
-"""Sections 2 to 5 of docs/stream.md in float32: from words to values."""
+"""Sections 3 to 6 of docs/stream.md in float32: from words to values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ P, S, C, P2, Q2 = (_T[name] for name in ("P", "S", "C", "P2", "Q2"))
 # Multiplies, with a result that no compiler fuses with a following addition.
 Product = Callable[[Any, Any], Any]
 
-# Law, as the core names it → whether elements are made from pairs of words (section 4).
+# Law, as the core names it → whether elements are made from pairs of words (section 5).
 LAWS = {"uniform": False, "normal": True, "two_sigma": False}
 
 
@@ -89,7 +89,7 @@ def _to_float(number: Any) -> Any:
 
 
 def _cell_middle(words: Any) -> Any:
-    """The u of section 4, the x of section 5."""
+    """The u of section 5, the x of section 6."""
     return _to_float(words >> np.uint32(1)) * np.float32(2**-31) + np.float32(2**-32)
 
 

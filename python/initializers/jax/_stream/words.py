@@ -10,7 +10,7 @@ from jax import lax
 
 from .wide import Wide, shift_left
 
-# A group of section 4: 64 words, the words of 4 ChaCha blocks.
+# A group of section 5: 64 words, the words of 4 ChaCha blocks.
 GROUP = 64
 
 _CONSTANTS = np.array([0x61707865, 0x3320646E, 0x79622D32, 0x6B206574], np.uint32)
