@@ -203,9 +203,9 @@ def _check_partials(layout: Layout, partials: set[Path]) -> None:
             continue
         if header != headers.get(partial):
             raise ValueError(
-                "`resume` must go on with what was begun: the recipe, the weights or "
-                f"`max_shard_size` differ from those of {str(partial)!r}; without `resume` all is "
-                "written anew"
+                "`resume` must continue the interrupted run, but the recipe, the weights or "
+                f"`max_shard_size` differ from those of {str(partial)!r}; without `resume` all "
+                "files are written anew"
             )
 
 

@@ -1,4 +1,4 @@
-"""A wrong shape, dtype, block or `out` is an error that names it, and changes nothing."""
+"""Wrong shapes, dtypes, blocks and `out` are errors that name the argument; nothing is written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ every_class = pytest.mark.parametrize(
 
 
 def check_call(text: str, error: type[Exception], *args: Any, **kwargs: Any) -> None:
-    """The call of a random initializer fails, and its generator has not moved."""
+    """Check that the call fails and that the initializer's generator has not moved."""
     generator = SeedGenerator(1)
     with pytest.raises(error, match=text):
         HeNormal(seed=generator)(*args, **kwargs)
@@ -72,25 +72,25 @@ def check_call(text: str, error: type[Exception], *args: Any, **kwargs: Any) -> 
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_shapes(shape: Any, error: type[Exception], text: str) -> None:
+def test_bad_shapes_are_refused(shape: Any, error: type[Exception], text: str) -> None:
     check_call(text, error, shape)
     if error is not MemoryError:
         with pytest.raises(error, match=text):
             Zeros()(shape)
 
 
-def test_zeros_that_no_address_space_has() -> None:
+def test_zeros_beyond_the_address_space_are_a_memory_error() -> None:
     with pytest.raises(MemoryError, match=r"of float32: 18\.4 EB are needed"):
         Zeros()((2**62,))
 
 
 @every_class
-def test_shapes_for_every_class(initializer: Any) -> None:
+def test_every_class_refuses_negative_dimensions(initializer: Any) -> None:
     with pytest.raises(ValueError, match=r"dimension 1 of `shape` .*, received: -1"):
         initializer((2, -1))
 
 
-def test_memory_is_refused_promptly_even_where_the_system_promises_it(
+def test_a_tensor_beyond_memory_is_refused_before_it_is_allocated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("initializers._memory.limit.memory_limit", lambda: 2**30)
@@ -117,7 +117,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("initializer", "dtype", "text"), WRONG, ids=lambda x: repr(x)[:40])
 @pytest.mark.parametrize("with_generator", [False, True])
-def test_mistakes_are_found_before_memory_is_asked_for(
+def test_arguments_are_checked_before_memory_is_allocated(
     initializer: Any, dtype: str, text: str, with_generator: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object, **__: object) -> None:
@@ -162,7 +162,7 @@ def test_mistakes_are_found_before_memory_is_asked_for(
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_dtypes(dtype: Any, error: type[Exception], text: str) -> None:
+def test_bad_dtypes_are_refused(dtype: Any, error: type[Exception], text: str) -> None:
     check_call(text, error, (2, 2), dtype)
     with pytest.raises(error, match=text):
         Zeros()((2, 2), dtype)
@@ -170,7 +170,7 @@ def test_dtypes(dtype: Any, error: type[Exception], text: str) -> None:
 
 @pytest.mark.parametrize("dtype", [name for name in NUMBERS if name not in FLOATS] + [int, bool])
 @pytest.mark.parametrize("initializer", [*RANDOM, *ORTHOGONAL, SPARSE], ids=repr)
-def test_random_values_are_floats(initializer: Any, dtype: Any) -> None:
+def test_random_initializers_refuse_other_dtypes_than_floats(initializer: Any, dtype: Any) -> None:
     name = type(initializer).__name__
     with pytest.raises(
         ValueError, match=f"`dtype` must be one of float32, .* for {name}, received"
@@ -204,7 +204,7 @@ def test_random_values_are_floats(initializer: Any, dtype: Any) -> None:
     ],
     ids=str,
 )
-def test_blocks(index: Any, error: type[Exception], text: str) -> None:
+def test_bad_indices_are_refused(index: Any, error: type[Exception], text: str) -> None:
     check_call(text, error, (3, 4), index=index)
     with pytest.raises(error, match=text):
         Identity()((3, 4), index=index)
@@ -257,13 +257,13 @@ def unaligned() -> Any:
     ],
     ids=lambda value: str(value)[:12].replace("\n", " "),
 )
-def test_out(out: Any, dtype: Any, error: type[Exception], text: str) -> None:
+def test_bad_out_is_refused(out: Any, dtype: Any, error: type[Exception], text: str) -> None:
     before = np.array(out)
     check_call(text, error, (3, 4), dtype, out=out)
     assert np.array_equal(out, before)
 
 
-def test_out_has_the_shape_of_the_block() -> None:
+def test_out_must_have_the_shape_of_the_block() -> None:
     out = np.zeros((3, 4), np.float32)
     text = r"`out` must have the shape \(2, 4\), received: an array of shape \(3, 4\)"
     check_call(text, ValueError, (3, 4), index=np.s_[:2, :], out=out)
@@ -278,12 +278,12 @@ def test_out_has_the_shape_of_the_block() -> None:
         ({"a": [0.0]}, "`weights` must map names to NumPy arrays, received: 'a' for list"),
     ],
 )
-def test_digest(weights: Any, text: str) -> None:
+def test_digest_refuses_other_things_than_arrays(weights: Any, text: str) -> None:
     with pytest.raises(TypeError, match=text):
         digest(weights)
 
 
-def test_digest_sorted_by_name() -> None:
+def test_digest_sorts_by_name_on_request() -> None:
     arrays = {name: RandomNormal(seed=i)((2, 3)) for i, name in enumerate(["b", "a", "é", "Z"])}
     backwards = dict(reversed(arrays.items()))
     assert digest(arrays) != digest(backwards)
@@ -295,8 +295,8 @@ def test_digest_sorted_by_name() -> None:
         digest(arrays, sort=1)  # type: ignore[arg-type]
 
 
-def test_hints_for_long_names_take_no_time() -> None:
-    """From an untrusted file, where two names of 32,000 signs took more than a minute."""
+def test_hints_for_long_names_are_fast() -> None:
+    """Names come from untrusted files: two of 32,000 characters took more than a minute before."""
     long, other = "ab" * 16_000, "ba" * 16_000
     assert hint(long, [other]) == ""
     assert hint("he_norml", [other, "he_normal"]) == " (did you mean 'he_normal'?)"

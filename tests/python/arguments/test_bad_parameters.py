@@ -1,4 +1,4 @@
-"""A wrong parameter or seed is an error that names it, and no generator moves."""
+"""Wrong parameters and seeds are errors that name the argument; no generator moves."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ NAN = float("nan")
         (Identity, "gain"),
     ],
 )
-def test_parameters_are_finite_numbers(cls: Any, argument: str, value: Any, error: Any) -> None:
+def test_parameters_must_be_finite_numbers(cls: Any, argument: str, value: Any, error: Any) -> None:
     with pytest.raises(error, match=f"`{argument}` must be a finite number.*, received: "):
         cls(**{argument: value})
 
@@ -88,7 +88,9 @@ def test_parameters_are_finite_numbers(cls: Any, argument: str, value: Any, erro
         (TruncatedNormal, {"bounds": (-INF, -37)}, r"`bounds` must include .*, received: \(-inf"),
     ],
 )
-def test_parameters_out_of_range(cls: Any, arguments: dict[str, Any], text: str) -> None:
+def test_parameters_out_of_range_are_refused(
+    cls: Any, arguments: dict[str, Any], text: str
+) -> None:
     with pytest.raises(ValueError, match=text):
         cls(**arguments)
 
@@ -107,12 +109,14 @@ def test_parameters_out_of_range(cls: Any, arguments: dict[str, Any], text: str)
         (HeNormal, {"input_axes": "0", "output_axes": [1]}, "`input_axes` .*, received: '0'"),
     ],
 )
-def test_parameters_of_another_type(cls: Any, arguments: dict[str, Any], text: str) -> None:
+def test_parameters_of_another_type_are_refused(
+    cls: Any, arguments: dict[str, Any], text: str
+) -> None:
     with pytest.raises(TypeError, match=text):
         cls(**arguments)
 
 
-def test_axes() -> None:
+def test_bad_axes_are_refused() -> None:
     for axes in ({"input_axes": [0]}, {"output_axes": [0]}):
         with pytest.raises(ValueError, match="`input_axes` and `output_axes` must be given togeth"):
             HeNormal(**axes)  # type: ignore[arg-type]
@@ -144,7 +148,7 @@ def test_axes() -> None:
         (lambda seed: VarianceScaling(1e300, seed=seed), "bfloat16", "scale=1e.300"),
     ],
 )
-def test_values_that_overflow_the_dtype(make: Any, dtype: str, received: str) -> None:
+def test_values_that_overflow_the_dtype_are_refused(make: Any, dtype: str, received: str) -> None:
     generator = SeedGenerator(1)
     for shape in ((3, 3), (0, 3)):
         for seed in (1, generator):
@@ -178,7 +182,7 @@ def test_values_that_overflow_the_dtype(make: Any, dtype: str, received: str) ->
     ],
     ids=lambda value: str(value)[:20] if not isinstance(value, int) else "integer",
 )
-def test_seeds(seed: Any, error: type[Exception]) -> None:
+def test_bad_seeds_are_refused(seed: Any, error: type[Exception]) -> None:
     for cls in (RandomNormal, HeNormal):
         with pytest.raises(error, match=r"`(seed|config)`.* must (be|have) .*received: "):
             cls(seed=seed)
@@ -189,7 +193,7 @@ def test_seeds(seed: Any, error: type[Exception]) -> None:
             fold_in(seed, "name")
 
 
-def test_other_arguments() -> None:
+def test_bad_arguments_of_functions_are_refused() -> None:
     with pytest.raises(TypeError, match=r"`seed` must be .*, received: None"):
         HeNormal().with_seed(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="`name` must be a string or None, received: 3"):

@@ -1,4 +1,4 @@
-"""Every way to name a dtype, and how given numbers are rounded to one."""
+"""Every way to name a dtype, and how numbers are rounded to one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from initializers._arguments.dtypes import look_up
 from initializers._memory.exact_cast import cast
 
 
-def test_two_first_users_of_a_dtype_get_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else `out=` of the other object would be refused for the life of the process."""
+def test_threads_that_first_use_a_dtype_share_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise `out=` with the other object would be refused for the life of the process."""
     at_once = threading.Barrier(2)
 
     class Slow(dtypes.DType):
@@ -53,7 +53,7 @@ def test_names_types_and_dtypes_mean_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), PYTHON.items(), ids=str)
-def test_python_types_are_read_as_by_keras(kind: type, name: str) -> None:
+def test_python_types_mean_the_dtypes_of_keras(kind: type, name: str) -> None:
     assert Ones()((2,), kind).dtype == name
     assert Ones()((2,), kind.__name__).dtype == name
 
@@ -72,11 +72,11 @@ def test_python_types_are_read_as_by_keras(kind: type, name: str) -> None:
         ("double", "float64"),
     ],
 )
-def test_codes_of_numpy(code: str, name: str) -> None:
+def test_type_codes_of_numpy_are_accepted(code: str, name: str) -> None:
     assert Ones()((2,), code).dtype == name
 
 
-def test_equal_dtypes_of_other_origin() -> None:
+def test_equal_dtypes_of_another_origin_are_accepted() -> None:
     assert Ones()((2,), np.longlong).dtype == np.int64
     assert Ones()((2,), np.dtype("f4", metadata={"unit": "m"})).dtype == np.float32
     assert RandomNormal()((2,), np.dtype(np.float32).newbyteorder("=")).dtype == np.float32
@@ -92,7 +92,7 @@ def _values_of(name: str) -> Any:
 
 
 def _nearest(x: Fraction, values: Any) -> float:
-    """The value nearest to x >= 0, of two equally near ones that with the even encoding."""
+    """Return the value nearest to x >= 0; a tie goes to the even encoding."""
     above = int(np.searchsorted(values, float(x)))
     around = range(max(above - 2, 0), min(above + 3, len(values)))
     return float(values[min(around, key=lambda i: (abs(Fraction(values[i]) - x), i % 2))])
@@ -105,7 +105,7 @@ def _nearest(x: Fraction, values: Any) -> float:
 def test_floats_are_rounded_once(name: str, data: st.DataObject) -> None:
     values = _values_of(name)
     i = data.draw(st.integers(0, len(values) - 2))
-    # Near the midpoint between neighbors is where rounding twice goes wrong.
+    # Rounding twice goes wrong near the midpoint between two neighbors.
     x = (values[i] + values[i + 1]) / 2
     for _ in range(abs(steps := data.draw(st.integers(-2, 2)))):
         x = np.nextafter(x, np.inf if steps > 0 else 0.0)
@@ -122,7 +122,7 @@ def test_floats_are_rounded_once(name: str, data: st.DataObject) -> None:
 def test_integers_are_rounded_once(name: str, data: st.DataObject) -> None:
     precision = {"float32": 24, "float16": 11, "bfloat16": 8}[name]
     largest = 2**16 - 2**5 if name == "float16" else 2**64 - 1
-    # A midpoint of the float type, and its neighbors among the integers.
+    # The midpoint of two floats, and the integers next to it.
     odd = 2 * data.draw(st.integers(2 ** (precision - 1), 2**precision - 1)) + 1
     shift = data.draw(st.integers(0, largest.bit_length() - precision - 1))
     integer = min((odd << shift) + data.draw(st.integers(-1, 1)), largest)
@@ -166,7 +166,7 @@ def test_integers_are_exact_to_their_limits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FLOATS)
-def test_infinity_and_nan_where_there_are_some(name: str) -> None:
+def test_infinity_and_nan_only_in_dtypes_that_have_them(name: str) -> None:
     assert np.isnan(Constant(float("nan"))((1,), name).astype(float)).all()
     for infinity in (np.inf, -np.inf):
         if name == "float8_e4m3fn":

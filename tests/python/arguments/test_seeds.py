@@ -1,4 +1,4 @@
-"""Integer seeds, generators of fresh draws, and seeds by name."""
+"""Integer seeds, generators that count draws, and seeds derived from names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ integers = st.integers(-(2**127), 2**127 - 1)
     ],
     ids=repr,
 )
-def test_seeds_of_any_integer_type(seed: Any, same: int) -> None:
+def test_integers_of_any_type_are_the_same_seed(seed: Any, same: int) -> None:
     initializer = HeNormal(seed=seed)
     assert initializer.seed == initializer._init_seed == same
     assert type(initializer.seed) is int
@@ -67,7 +67,7 @@ def test_a_generator_counts_its_draws() -> None:
     assert generator.counter == 3
 
 
-def test_a_generator_gives_fresh_values_in_a_fixed_sequence() -> None:
+def test_a_generator_gives_new_values_in_a_fixed_sequence() -> None:
     first, second = (RandomNormal(seed=SeedGenerator(7)) for _ in range(2))
     draws = [first((4, 4)) for _ in range(3)]
     assert all(same_bits(draw, second((4, 4))) for draw in draws)
@@ -100,9 +100,9 @@ def test_threads_share_a_generator_without_losing_a_draw() -> None:
     assert sorted(drawn) == sorted(serial((8,)).tobytes() for _ in range(1600))
 
 
-def test_every_draw_of_a_shared_generator_is_taken_by_one_thread() -> None:
+def test_no_two_threads_get_the_same_draw() -> None:
     class Slow(int):
-        """A counter that hands over to another thread between reading and writing."""
+        """Counter that lets another thread run between reading and writing."""
 
         def __add__(self, other: int) -> Slow:
             time.sleep(0.001)
@@ -146,7 +146,7 @@ def test_generators_are_equal_by_identity() -> None:
     assert repr(SeedGenerator()) == "SeedGenerator()"
 
 
-def test_a_generator_ends_after_its_last_stream() -> None:
+def test_a_generator_refuses_draws_beyond_its_last_stream() -> None:
     generator = SeedGenerator(7)
     generator._counter = 2**64 - 1
     RandomNormal(seed=generator)((3,))
@@ -155,14 +155,14 @@ def test_a_generator_ends_after_its_last_stream() -> None:
     assert generator.counter == 2**64
 
 
-def test_streams_do_not_meet_other_seeds() -> None:
+def test_streams_of_one_seed_differ_from_those_of_the_next() -> None:
     drawn = RandomNormal(seed=SeedGenerator(7))
     successive = {drawn((16,)).tobytes() for _ in range(50)}
     assert not successive & {RandomNormal(seed=seed)((16,)).tobytes() for seed in range(8, 60)}
 
 
 def _fold_in(seed: int, *path: str | int) -> int:
-    """The definition in docs/stream.md, word for word."""
+    """Compute the definition of docs/stream.md, step by step."""
     data = b""
     for part in path:
         if isinstance(part, str):
@@ -193,7 +193,7 @@ def test_fold_in_golden_values() -> None:
     assert fold_in(-(2**127), 2**127 - 1, "é") == 12531833893841851660
 
 
-def test_fold_in_tells_paths_apart() -> None:
+def test_fold_in_distinguishes_paths() -> None:
     paths = [("ab",), ("a", "b"), ("", "ab"), ("b", "a"), (1,), ("1",), (-1,), (2**64 - 1,)]
     assert len({fold_in(5, *path) for path in paths}) == len(paths)
     assert fold_in(np.int64(5), np.str_("a"), np.uint8(3)) == fold_in(5, "a", 3)

@@ -1,4 +1,4 @@
-"""Statistics of tensors, and the initializer that they are recognized as."""
+"""Statistics of tensors, and recognition of the initializer that made them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_statistics(dtype: str) -> None:
     assert found.distribution.counts.sum() == exact.size
     edges = found.distribution.edges
     assert (np.diff(edges) > 0).all()
-    # At every edge the count below is exact.
+    # At the edges of bins the count below is exact.
     below = found.distribution.cumulate()
     for place in range(1, edges.size - 1, 97):
         assert below[place] in (np.sum(exact < edges[place]), np.sum(exact <= edges[place]))
@@ -83,7 +83,7 @@ def test_statistics_leave_out_what_is_not_finite(dtype: str) -> None:
 @pytest.mark.parametrize(
     "values", [[np.nan] * 3, [0.0] * 3, [1.5] * 3, []], ids=["NaN", "zeros", "constant", "empty"]
 )
-def test_statistics_of_nothing_much(dtype: str, values: list[float]) -> None:
+def test_statistics_of_few_or_equal_values(dtype: str, values: list[float]) -> None:
     found = look(np.array(values, np.float64).astype(look_up(dtype).numpy))
     assert found.count == len(values)
     if found.finite:
@@ -91,7 +91,7 @@ def test_statistics_of_nothing_much(dtype: str, values: list[float]) -> None:
     assert np.isnan(found.excess_kurtosis)
 
 
-def test_extreme_numbers_are_no_error() -> None:
+def test_statistics_of_extreme_numbers_are_finite() -> None:
     for values in ([1e300, -1e300, 1e-300], [3e38, -3e38, 1e-45], [np.float64(1e308)] * 2 + [-1.0]):
         array = np.array(values)
         assert guess(array) == "none known"
@@ -159,7 +159,7 @@ def test_presets_are_recognized(name: str, dtype: str) -> None:
     ],
     ids=str,
 )
-def test_others_are_recognized(
+def test_other_initializers_are_recognized(
     initializer: Any, shape: tuple[int, ...], expected: str, dtype: str
 ) -> None:
     assert guess(initializer(shape, dtype)) == expected
@@ -172,7 +172,7 @@ def test_a_sparse_matrix_is_recognized() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("law", ["t", "laplace", "skewed", "logistic"])
-def test_other_laws_are_none_known(law: str, dtype: str) -> None:
+def test_foreign_distributions_are_not_recognized(law: str, dtype: str) -> None:
     generator = np.random.default_rng(1)
     values = {
         "t": lambda: generator.standard_t(5, SHAPE),
@@ -183,20 +183,20 @@ def test_other_laws_are_none_known(law: str, dtype: str) -> None:
     assert guess(values.astype(dtype)) == "none known"
 
 
-def test_one_changed_value_of_an_orthogonal_matrix_shows() -> None:
+def test_an_orthogonal_matrix_with_one_changed_value_is_not_recognized() -> None:
     values = initializers.Orthogonal(seed=1)((100, 64))
     values[50, 3] += 0.01
     assert "orthogonal" not in guess(values)
 
 
-def test_few_values_leave_a_choice() -> None:
+def test_few_values_leave_several_candidates() -> None:
     values = initializers.HeNormal(seed=1)((10, 10))
     assert guess(values) == "he_normal or he_normal, untruncated"
 
 
 @pytest.mark.slow
-def test_no_preset_is_taken_for_another() -> None:
-    """Over 50 seeds, at few values: the right name is among those that are left."""
+def test_no_preset_is_mistaken_for_another() -> None:
+    """With few values, over 50 seeds: the right name is always among the candidates."""
     for seed in range(50):
         for name in CLASSES:
             values = getattr(initializers, name)(seed=seed)((24, 16))

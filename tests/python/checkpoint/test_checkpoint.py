@@ -1,4 +1,4 @@
-"""Checkpoints: what `safetensors` reads from them, files and shards, arguments, verification."""
+"""Checkpoints: files and shards as `safetensors` reads them, arguments, progress, threads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_one_file(tmp_path: Path) -> None:
+def test_a_small_model_is_one_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.safetensors")
     assert path == tmp_path / "a.safetensors"
     assert names(tmp_path) == ["a.safetensors"]
@@ -52,7 +52,7 @@ def test_one_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("most", [1, 1000, 100_000, "60kB", "0.1MiB", "5GB"])
-def test_shards(tmp_path: Path, most: int | str) -> None:
+def test_shards_have_at_most_the_given_size(tmp_path: Path, most: int | str) -> None:
     folder = tmp_path / "folder-3.2"  # the dot is not a suffix
     path = write(folder, max_shard_size=most)
     check_whole(path)
@@ -75,8 +75,8 @@ def test_shards(tmp_path: Path, most: int | str) -> None:
     assert index["metadata"]["total_size"] == total
 
 
-def test_layout_in_a_file(tmp_path: Path) -> None:
-    """Widest first and aligned; odd float8 sizes and flags last."""
+def test_tensors_are_sorted_by_width_and_aligned(tmp_path: Path) -> None:
+    """Widest dtypes first, aligned; odd float8 sizes and flags last."""
     path = write(tmp_path / "a.safetensors")
     tensors = read(path).tensors
     widths = [np.dtype(look_up(each.dtype).numpy).itemsize for each in tensors.values()]
@@ -102,7 +102,7 @@ def test_threads_and_pieces_change_nothing(tmp_path: Path, settings_restored: No
         assert checkpoint.verify(tmp_path / "1.safetensors").ok
 
 
-def test_progress(tmp_path: Path) -> None:
+def test_progress_counts_to_the_total(tmp_path: Path) -> None:
     for call in (
         lambda note: write(tmp_path / "a.safetensors", progress=note),
         lambda note: checkpoint.verify(tmp_path / "a.safetensors", progress=note),
@@ -114,7 +114,7 @@ def test_progress(tmp_path: Path) -> None:
         assert notes[-1][0] == notes[-1][1] == notes[0][1]
 
 
-def test_a_foreign_initializer(tmp_path: Path) -> None:
+def test_an_initializer_of_the_user_is_written(tmp_path: Path) -> None:
     recipe = Recipe(
         {"a": initializers.Sparse(0.5), "b": initializers.Constant(3)}, seed=1, convention="keras"
     )
@@ -124,7 +124,7 @@ def test_a_foreign_initializer(tmp_path: Path) -> None:
         assert (load(path)[name] == values).all()
 
 
-def test_an_existing_checkpoint_stays(tmp_path: Path) -> None:
+def test_an_existing_checkpoint_is_not_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path / "a.safetensors")
     before = path.read_bytes()
     for resume in (False, True):
@@ -143,7 +143,7 @@ def test_an_existing_checkpoint_stays(tmp_path: Path) -> None:
     assert path.stat().st_mtime_ns == stat.st_mtime_ns
 
 
-def test_overwrite_leaves_nothing_of_the_old(tmp_path: Path) -> None:
+def test_overwrite_removes_the_old_files(tmp_path: Path) -> None:
     (tmp_path / "other.safetensors").write_bytes(b"not ours")
     write(tmp_path / "model.safetensors")
     for most in (1000, 60_000, None, 100_000):
@@ -179,7 +179,7 @@ def test_overwrite_leaves_nothing_of_the_old(tmp_path: Path) -> None:
         ({"specs": {"\ud800": ((3,), "float32")}}, ValueError, "must be Unicode text"),
     ],
 )
-def test_bad_arguments(
+def test_bad_arguments_are_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: dict[str, Any],
@@ -200,7 +200,7 @@ def test_bad_arguments(
     assert names(tmp_path) == ["file.bin"]
 
 
-def test_a_weight_that_is_made_whole_must_fit_into_memory(tmp_path: Path) -> None:
+def test_a_weight_made_as_a_whole_must_fit_into_memory(tmp_path: Path) -> None:
     rows = int(memory_limit()) // 4 // 8
     specs = {"q.weight": (rows, 5)}
     with pytest.raises(MemoryError, match=r"weight 'q\.weight': .*Orthogonal.*GB"):
@@ -212,7 +212,7 @@ def test_a_weight_that_is_made_whole_must_fit_into_memory(tmp_path: Path) -> Non
     assert names(tmp_path) == []
 
 
-def test_two_writers(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
 
     def again(done: int, total: int) -> None:
@@ -223,7 +223,7 @@ def test_two_writers(tmp_path: Path) -> None:
     check_whole(path)
 
 
-def test_specs_come_from_any_checkpoint(tmp_path: Path) -> None:
+def test_specs_are_read_from_any_checkpoint(tmp_path: Path) -> None:
     arrays = make_recipe().init(make_specs())
     save_file(arrays, tmp_path / "a.safetensors")
     for source in (tmp_path / "a.safetensors", write(tmp_path / "b", max_shard_size=50_000)):
@@ -233,7 +233,7 @@ def test_specs_come_from_any_checkpoint(tmp_path: Path) -> None:
         check_whole(path)
 
 
-def test_a_header_is_what_the_library_writes(tmp_path: Path) -> None:
+def test_headers_equal_those_of_the_safetensors_library(tmp_path: Path) -> None:
     arrays: dict[str, NDArray[Any]] = {
         "ä": np.zeros((2, 3), np.float32),
         "b": np.zeros(5, np.float16),
@@ -244,7 +244,7 @@ def test_a_header_is_what_the_library_writes(tmp_path: Path) -> None:
     assert (tmp_path / "a.safetensors").read_bytes() == header + bytes(34)
 
 
-def test_partial_files_are_no_checkpoints(tmp_path: Path) -> None:
+def test_partial_files_are_not_read_as_checkpoints(tmp_path: Path) -> None:
     seen: list[str] = []
 
     def look(done: int, total: int) -> None:
@@ -257,7 +257,7 @@ def test_partial_files_are_no_checkpoints(tmp_path: Path) -> None:
 
 
 def test_costly_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each piece of an orthogonal matrix would cost as much as the whole."""
+    """Otherwise each piece of an orthogonal matrix would cost as much as the whole."""
     made: list[tuple[int, ...]] = []
     make = initializers.Orthogonal._plan
 
@@ -281,8 +281,10 @@ def test_costly_weights_are_made_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert made == [(300, 100)] * 3
 
 
-def test_where_no_thread_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller writes and compares alone, as fills do."""
+def test_writing_works_where_no_thread_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calling thread then writes and compares alone, as a fill does."""
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -295,7 +297,9 @@ def test_where_no_thread_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(checkpoint.verify(path).differences) == 1
 
 
-def test_where_few_threads_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_works_where_few_threads_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = threading.Thread.start
     left = [2]
 

@@ -1,4 +1,4 @@
-"""A kill, a full disk, an interruption: nothing looks whole that is not, and `resume` ends well."""
+"""Kills, full disks, interruptions: no partial file looks complete, and `resume` finishes it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_killed_at_a_random_moment(tmp_path: Path, calls: int, number: int) -> None:
-    """With a second kill while it is resumed."""
+def test_a_run_killed_at_a_random_moment_is_resumed(
+    tmp_path: Path, calls: int, number: int
+) -> None:
+    """The resumed run is killed once more."""
     moments = random.Random(number)
-    # The first are spread over the whole, so that each part of the work is met.
+    # One kill in each tenth of the run, so that each part of the work is hit.
     first = moments.randrange(calls * number // 10, calls * (number + 1) // 10) + 1
     for options in ([], ["resume"]):
         result = run(tmp_path, first, *options)
@@ -62,7 +64,7 @@ def test_killed_at_a_random_moment(tmp_path: Path, calls: int, number: int) -> N
 
 
 def is_whole_before_its_time(path: Path) -> bool:
-    """Whether a reader takes a partial file for whole, while not all of it is written."""
+    """Whether the safetensors library reads a partial file before all of it is written."""
     if not is_readable(path):
         return False
     wanted = path.with_name(path.name.removesuffix(".partial"))
@@ -71,8 +73,10 @@ def is_whole_before_its_time(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_killed_while_it_replaces_another(tmp_path: Path, calls: int, number: int) -> None:
-    """The old one stays until the new one is whole; nothing points to a mixture."""
+def test_a_kill_during_overwrite_leaves_the_old_or_the_new(
+    tmp_path: Path, calls: int, number: int
+) -> None:
+    """The old checkpoint stays until the new one is complete; no index mixes the two."""
     recipe = make_recipe(1)
     checkpoint.write(recipe, make_specs(), tmp_path, max_shard_size=MOST)
     kill_at = random.Random(number).randrange(calls * 3 // 4, calls + 1)
@@ -84,7 +88,7 @@ def test_killed_while_it_replaces_another(tmp_path: Path, calls: int, number: in
     check_whole(write_shards(tmp_path, resume=True, overwrite=True))
 
 
-def test_resume_does_not_begin_anew(tmp_path: Path) -> None:
+def test_resume_keeps_finished_files(tmp_path: Path) -> None:
     halfway: list[tuple[int, int]] = []
 
     def stop(done: int, total: int) -> None:
@@ -102,14 +106,14 @@ def test_resume_does_not_begin_anew(tmp_path: Path) -> None:
     assert halfway[-1][0] == halfway[-1][1]
 
 
-def test_resume_with_something_else(tmp_path: Path) -> None:
+def test_resume_refuses_another_request(tmp_path: Path) -> None:
     interrupt(tmp_path)
-    with pytest.raises(ValueError, match="`resume` must go on with what was begun"):
+    with pytest.raises(ValueError, match="`resume` must continue the interrupted run"):
         checkpoint.write(make_recipe(2), make_specs(), tmp_path, max_shard_size=MOST, resume=True)
     check_whole(write_shards(tmp_path, resume=True))
 
 
-def test_what_was_begun_can_be_thrown_away(tmp_path: Path) -> None:
+def test_overwrite_discards_an_interrupted_run(tmp_path: Path) -> None:
     interrupt(tmp_path)
     recipe = make_recipe(2)
     path = checkpoint.write(recipe, make_specs(), tmp_path, max_shard_size=MOST)
@@ -117,7 +121,7 @@ def test_what_was_begun_can_be_thrown_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["shorter", "gone", "zeros", "bit", "header"])
-def test_resume_trusts_bytes_only(tmp_path: Path, damage: str) -> None:
+def test_resume_compares_every_byte(tmp_path: Path, damage: str) -> None:
     interrupt(tmp_path)
     partial = min(tmp_path.glob("*.partial"))
     data = bytearray(partial.read_bytes())
@@ -136,7 +140,7 @@ def test_resume_trusts_bytes_only(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_resume_does_not_trust_a_name(tmp_path: Path, named: bool) -> None:
+def test_resume_does_not_trust_a_file_by_its_name(tmp_path: Path, named: bool) -> None:
     path = write_shards(tmp_path)
     shard = min(tmp_path.glob("*-of-*"))
     data = shard.read_bytes()
@@ -161,14 +165,14 @@ def interrupt(folder: Path) -> None:
         write_shards(folder, progress=stop)
 
 
-def test_interrupted(tmp_path: Path) -> None:
+def test_an_interrupt_keeps_what_is_written(tmp_path: Path) -> None:
     interrupt(tmp_path)
     assert not find_readable(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".partial"}
     check_whole(write_shards(tmp_path, resume=True))
 
 
-def test_interrupted_at_once(tmp_path: Path) -> None:
+def test_an_interrupt_at_the_start_leaves_nothing(tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 

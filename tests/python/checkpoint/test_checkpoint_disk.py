@@ -1,4 +1,4 @@
-"""Full disks, planted files, locks and limits: a checkpoint is written, or nothing is lost."""
+"""Full disks, planted files, locks and limits: a checkpoint is complete, or the old one stays."""
 
 from __future__ import annotations
 
@@ -29,16 +29,22 @@ TESTS = Path(__file__).parents[2]
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a disk of 1 MiB."""
     if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("only root mounts disks; `test_a_disk_that_fills` needs none")
+        pytest.skip(
+            "only root mounts disks; `test_a_disk_that_fills_keeps_what_is_written` needs none"
+        )
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(tmp_path)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("this machine mounts no disks; `test_a_disk_that_fills` needs none")
+        pytest.skip(
+            "mounting failed; `test_a_disk_that_fills_keeps_what_is_written` needs no mount"
+        )
     yield tmp_path
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Found before anything is written; or when a file is made; or in the middle of it."""
+def test_a_full_disk_is_reported_with_what_is_kept(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error comes before writing, when a file is created, or in the middle of it."""
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(700_000))
     with pytest.raises(
@@ -60,7 +66,9 @@ def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
+def test_a_disk_that_fills_keeps_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
+) -> None:
     room = [20]
     if not direct:
         monkeypatch.setattr(filesystem, "open_direct", lambda *arguments: None)
@@ -68,7 +76,7 @@ def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dire
 
     def write_some(descriptor: int, data: Any, position: int) -> None:
         room[0] -= 1
-        if room[0] == 0:  # and then there is room again, for what waits to be written
+        if room[0] == 0:  # from then on there is room again, for the queued writes
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_all(descriptor, data, position)
 
@@ -81,10 +89,10 @@ def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dire
     check_whole(write_shards(tmp_path, resume=True))
 
 
-def test_a_system_that_takes_no_direct_writes(
+def test_refused_direct_writes_become_ordinary_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some file systems open a file so, and then refuse."""
+    """Some file systems open a file for direct writes and then refuse them."""
     direct: list[int] = []
     open_direct, write_all = filesystem.open_direct, filesystem.write_all
 
@@ -105,10 +113,10 @@ def test_a_system_that_takes_no_direct_writes(
     assert -1 in direct
 
 
-def test_space_counts_what_will_be_replaced(
+def test_free_space_includes_files_that_will_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk with room for one checkpoint, on which a partial file of the last run lies."""
+    """The disk has room for one checkpoint and holds a partial file of an interrupted run."""
     whole = (
         sum(path.stat().st_blocks for path in write_shards(tmp_path / "a").parent.iterdir()) * 512
     )
@@ -135,10 +143,10 @@ def test_space_counts_what_will_be_replaced(
 
 @pytest.mark.parametrize("plant", ["symlink", "dangling", "hard link", "mode", "owner", "whole"])
 @pytest.mark.parametrize("resume", [False, True])
-def test_links_and_files_planted_at_our_names(
+def test_planted_links_and_files_are_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: str, resume: bool
 ) -> None:
-    """In a folder that others write to: nothing of theirs is followed, kept or published."""
+    """In a folder that others may write to, nothing of theirs is followed, kept or published."""
     shards = [
         path.read_bytes() for path in sorted(write_shards(tmp_path / "a").parent.glob("*-of-*"))
     ]
@@ -158,7 +166,7 @@ def test_links_and_files_planted_at_our_names(
         else:
             path.write_bytes(shards[0] if path == planted[0] else b"{}")
             path.chmod(0o666 if plant == "mode" else 0o600)
-    if plant == "owner":  # whose the files are, as this process then sees it
+    if plant == "owner":  # then the files belong to another user
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     os.utime(planted[0], (7, 7), follow_symlinks=False)  # a new file has another time
     check_whole(write_shards(folder, resume=resume))
@@ -174,7 +182,7 @@ def test_links_and_files_planted_at_our_names(
 
 
 @pytest.mark.parametrize("plant", ["symlink", "hard link", "folder"])
-def test_a_planted_lock(tmp_path: Path, plant: str) -> None:
+def test_a_planted_lock_is_refused(tmp_path: Path, plant: str) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
     folder = tmp_path / "a"
@@ -195,7 +203,7 @@ def test_a_planted_lock(tmp_path: Path, plant: str) -> None:
     assert victim.read_bytes() == b"mine"
 
 
-def test_a_folder_at_the_name_of_a_partial_file(tmp_path: Path) -> None:
+def test_a_folder_at_a_partial_file_is_an_error(tmp_path: Path) -> None:
     partial = tmp_path / "model-00002-of-00003.safetensors.partial"
     partial.mkdir()
     with pytest.raises(OSError, match=r"directory; nothing is left: .*00002-of-00003"):
@@ -206,10 +214,10 @@ def test_a_folder_at_the_name_of_a_partial_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_an_error_while_publishing(
+def test_an_error_during_renaming_releases_the_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """With the error and its traceback kept, the same interpreter goes on."""
+    """The interpreter keeps the error and its traceback, and writes again."""
     rename = filesystem.rename
     names: list[str] = []
 
@@ -229,7 +237,7 @@ def test_an_error_while_publishing(
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_cleanup_that_fails_hides_nothing(
+def test_a_failing_cleanup_does_not_hide_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: Path) -> None:
@@ -245,10 +253,10 @@ def test_a_cleanup_that_fails_hides_nothing(
     check_whole(write_shards(tmp_path))
 
 
-def test_the_lock_of_a_file_that_is_removed_meanwhile(
+def test_a_lock_on_a_removed_file_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process opens the lock file, the one before removes it, and then a third makes its own."""
+    """A writer opens the lock file, the previous one removes it, then a third creates its own."""
     path = tmp_path / "lock"
     lock_it = filesystem._lock
     third: list[Any] = []
@@ -271,8 +279,10 @@ def test_the_lock_of_a_file_that_is_removed_meanwhile(
     assert not path.exists()
 
 
-def test_locks_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where `flock` is missing, `msvcrt.locking` keeps the second one out."""
+def test_windows_locks_keep_a_second_writer_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`msvcrt.locking` replaces a missing `flock` and keeps the second writer out."""
     flock, names = fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB
     calls: list[tuple[int, int]] = []
 
@@ -293,7 +303,7 @@ def test_locks_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert not list(tmp_path.glob("*.lock"))
 
 
-def test_a_limit_on_files(tmp_path: Path) -> None:
+def test_a_limit_on_file_sizes_is_an_error(tmp_path: Path) -> None:
     code = (
         "import resource, sys; sys.path.insert(0, sys.argv[1]); import checkpoints as c; "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
@@ -306,11 +316,11 @@ def test_a_limit_on_files(tmp_path: Path) -> None:
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match="file"):
         write_shards(tmp_path / "file" / "model.safetensors")
-    if os.geteuid() == 0:  # who may write everywhere but here
+    if os.geteuid() == 0:  # root may write everywhere but here
         folder = Path("/proc/1/new")
         with pytest.raises(FileNotFoundError, match="/proc/1/new"):
             write_shards(folder)

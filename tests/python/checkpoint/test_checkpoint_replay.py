@@ -1,8 +1,8 @@
-"""Every crash of `checkpoint.write`, replayed: whole and right, or visibly incomplete.
+"""Replays every crash of `checkpoint.write`: files are complete and right, or visibly incomplete.
 
-The file operations of a run are recorded. For every prefix of them, the disk is left as a crash may
-leave it: of the operations that were not synced, all, none or some have happened, and the last
-write is torn. Then the folder is read, verified and resumed.
+The file operations of a run are recorded. After every prefix of them a crash is simulated: all,
+none or some of the operations that were not synced have happened, and the last write is torn. Then
+the folder is read, verified and resumed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VALUES = [recipe.init(SPECS) for recipe in (OLD, NEW)]
 def small_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (direct_writer, _write):
         monkeypatch.setattr(module, "BUFFER", 256)
-    monkeypatch.setattr(direct_writer, "ALIGNMENT", 8)  # no file system takes such direct writes
+    monkeypatch.setattr(direct_writer, "ALIGNMENT", 8)  # smaller than any file system accepts
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # recorded, and slow
 
 
@@ -54,8 +54,8 @@ class Disk:
     Attributes:
         data: File → bytes on the disk.
         names: Name → file, on the disk.
-        writes: (file, position, bytes), not synced; a size is a write of nothing at its end.
-        renames: (name that goes or None, name that comes or None, file), not synced.
+        writes: (file, position, bytes), not synced; an empty write at its end stands for a size.
+        renames: (removed name or None, new name or None, file), not synced.
     """
 
     data: dict[int, bytes] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Disk:
         }
 
     def crash(self, chance: random.Random) -> Iterator[dict[str, bytes]]:
-        """Yield what may be found after a crash."""
+        """Yield the folders that a crash may leave."""
         writes, renames = self.writes, self.renames
         some_writes = [[], writes]
         if writes:
@@ -129,7 +129,7 @@ def rename_some(
 
 
 class RecordingSystem:
-    """The module `os`, for `_disk`: does and notes every operation on files."""
+    """Replaces the module `os` in `_disk`: executes and records every operation on files."""
 
     def __init__(self, disk: Disk) -> None:
         self.operations: list[tuple[Any, ...]] = []
@@ -205,7 +205,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def record(folder: Path, disk: Disk, **options: Any) -> list[tuple[Any, ...]]:
-    """Write in a folder as it is on that disk before any crash; return the operations."""
+    """Write in a folder that has the disk's state before any crash; return the operations."""
     fill_folder(folder, disk.now())
     system = RecordingSystem(disk)
     with pytest.MonkeyPatch.context() as patch:
@@ -214,12 +214,12 @@ def record(folder: Path, disk: Disk, **options: Any) -> list[tuple[Any, ...]]:
     after = disk.copy()
     for operation in system.operations:
         after.apply(operation)
-    assert after.now() == read_folder(folder)  # nothing is done but by `_disk`
+    assert after.now() == read_folder(folder)  # `_disk` does every operation
     return system.operations
 
 
 def read_as_anyone(folder: Path) -> dict[str, NDArray[Any]] | None:
-    """Return the weights as a reader of safetensors finds them, or None if it finds none."""
+    """Return the weights that a reader of safetensors finds, or None."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     try:
         if single.exists():
@@ -231,8 +231,8 @@ def read_as_anyone(folder: Path) -> dict[str, NDArray[Any]] | None:
 
 
 def check_state(folder: Path, contents: dict[str, bytes]) -> bool:
-    """Check what a crash left; return whether there is a checkpoint."""
-    for name, data in contents.items():  # each file that has its name is whole
+    """Check the folder after a crash; return whether it holds a checkpoint."""
+    for name, data in contents.items():  # a file with its final name is complete
         if name.endswith(".safetensors"):
             for weight, values in load(data).items():
                 assert any(np.array_equal(values, known[weight]) for known in VALUES), name
@@ -257,7 +257,7 @@ def replay(
     new_files: dict[str, bytes],
     **options: Any,
 ) -> int:
-    """Crash after every operation; return the number of states that were met."""
+    """Crash after every operation; return the number of states that were checked."""
     chance = random.Random(1)
     disk = disk.copy()
     has_old = any(name in disk.names for name in ENTRIES)
@@ -272,7 +272,7 @@ def replay(
             met.add(state)
             fill_folder(folder, contents)
             if not check_state(folder, contents) and has_old:
-                # The old one goes when the new one needs only its names.
+                # The old checkpoint goes when the new one lacks only its final names.
                 for name in new_files.keys() - {ENTRIES[1]}:
                     assert new_files[name] in (
                         contents.get(name),
@@ -282,7 +282,8 @@ def replay(
             path = checkpoint.write(NEW, SPECS, folder, overwrite=True, **again)
             assert path.parent == folder
             left = read_folder(folder)
-            left.pop("model.safetensors.lock", None)  # of a crash just before the end; harmless
+            # A crash just before the end leaves it; harmless.
+            left.pop("model.safetensors.lock", None)
             assert left == new_files
     return len(met)
 
@@ -306,7 +307,7 @@ SHARDS = {"max_shard_size": MOST}
 
 @pytest.mark.parametrize("new", [{}, SHARDS], ids=["file", "shards"])
 @pytest.mark.parametrize("old", [None, {}, SHARDS], ids=["none", "file", "shards"])
-def test_write_and_overwrite(
+def test_every_crash_of_a_write_is_safe(
     tmp_path: Path, new: dict[str, Any], old: dict[str, Any] | None
 ) -> None:
     disk = on_disk(make(tmp_path / "old", OLD, **old) if old is not None else {})
@@ -316,13 +317,13 @@ def test_write_and_overwrite(
     assert replay(tmp_path / "crash", disk, operations, new_files, **new) > 50
 
 
-def test_resume(tmp_path: Path) -> None:
-    """A kill, which loses nothing, then a crash while it is resumed, which does."""
+def test_every_crash_of_a_resumed_run_is_safe(tmp_path: Path) -> None:
+    """A kill, which loses nothing; then a crash during the resumed run, which loses data."""
     disk = on_disk(make(tmp_path / "old", OLD, **SHARDS))
     new_files = make(tmp_path / "new", NEW, **SHARDS)
     first = record(tmp_path / "run", disk, overwrite=True, **SHARDS)
     for kill, (kind, *_) in enumerate(first):
-        if kind.startswith("sync"):  # before it: what is whole is not yet on the disk
+        if kind.startswith("sync"):  # before the sync the last file is not yet on the disk
             killed = disk.copy()
             for operation in first[:kill]:
                 killed.apply(operation)

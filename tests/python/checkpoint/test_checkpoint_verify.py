@@ -1,4 +1,4 @@
-"""Verifying checkpoints: one changed bit, missing and foreign tensors, other recipes."""
+"""`verify` finds one changed bit, missing and foreign tensors, and another recipe."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_verify_compares_with_the_index(tmp_path: Path) -> None:
         read_specs(path)
 
 
-def test_verify_one_shard(tmp_path: Path) -> None:
+def test_verify_compares_one_shard(tmp_path: Path) -> None:
     path = write(tmp_path / "a", max_shard_size=50_000)
     reports = [checkpoint.verify(file) for file in sorted(path.parent.glob("*-of-*"))]
     assert sum(report.tensors for report in reports) == len(SPECS)
     assert all(report.ok for report in reports)
 
 
-def test_verify_with_another_recipe(tmp_path: Path) -> None:
+def test_verify_finds_another_recipe(tmp_path: Path) -> None:
     path = write(tmp_path / "a.safetensors")
     report = checkpoint.verify(path, make_recipe(2025))
     assert {each.name for each in report.differences} == {
@@ -108,11 +108,11 @@ def test_verify_needs_a_recipe_and_this_stream(tmp_path: Path) -> None:
         checkpoint.verify(tmp_path / "none.safetensors")
 
 
-def test_read_recipe(tmp_path: Path) -> None:
+def test_read_recipe_returns_the_recipe_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a", max_shard_size=50_000)
     for place in (path, path.parent, min(path.parent.glob("*-of-*"))):
         assert checkpoint.read_recipe(place) == make_recipe()
-    # Files of two recipes have none.
+    # Files of two recipes have no common recipe.
     other = checkpoint.write(make_recipe(7), make_specs(), tmp_path / "b", max_shard_size=50_000)
     shard = max(path.parent.glob("*-of-*"))
     shard.write_bytes((other.parent / shard.name).read_bytes())
@@ -121,7 +121,7 @@ def test_read_recipe(tmp_path: Path) -> None:
     assert not checkpoint.verify(path, make_recipe()).ok
 
 
-def test_wrong_types_of_verify(tmp_path: Path) -> None:
+def test_verify_refuses_wrong_types(tmp_path: Path) -> None:
     path = write(tmp_path / "a.safetensors")
     for recipe in ("gpt2", RULES):
         with pytest.raises(TypeError, match="`recipe` must be a Recipe"):
@@ -134,8 +134,10 @@ def test_wrong_types_of_verify(tmp_path: Path) -> None:
             read_it(3)
 
 
-def test_verify_reads_until_it_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system may return less than it is asked for."""
+def test_verify_continues_after_short_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may return fewer bytes than were requested."""
 
     class Reluctant(FileIO):
         def readinto(self, buffer: Any) -> int | None:

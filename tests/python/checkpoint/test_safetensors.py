@@ -1,4 +1,4 @@
-"""Headers that nobody vouches for: what is wrong is said with its place, and costs nothing."""
+"""Untrusted headers: errors name the place of the mistake, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FLAT = {"dtype": "U8", "shape": [8], "data_offsets": [24, 32]}
 
 
 def pack(header: object, data: int = 24, *, length: int | None = None) -> bytes:
-    """Return a file with a header, bytes or what becomes JSON, and so many bytes of data."""
+    """Return a file: a header (bytes, or an object written as JSON) and `data` bytes of data."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return (len(text) if length is None else length).to_bytes(8, "little") + text + bytes(data)
 
@@ -94,7 +94,7 @@ MALFORMED: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("data", "text"), MALFORMED, ids=range(len(MALFORMED)))
-def test_malformed(tmp_path: Path, data: bytes, text: str) -> None:
+def test_malformed_files_are_refused(tmp_path: Path, data: bytes, text: str) -> None:
     (tmp_path / FILE).write_bytes(data)
     tracemalloc.start()
     with pytest.raises(ValueError, match=rf"'[^']*{FILE}' .*({text})") as info:
@@ -105,7 +105,7 @@ def test_malformed(tmp_path: Path, data: bytes, text: str) -> None:
     assert most < 100_000 + 60 * len(data)
 
 
-def test_a_length_beyond_the_file_takes_no_memory(tmp_path: Path) -> None:
+def test_a_length_beyond_the_file_allocates_nothing(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(pack({}, 0, length=99_999_999))
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"is truncated: 0\.0 of 100 MB of its header"):
@@ -136,7 +136,7 @@ def accepts(data: bytes) -> bool:
 
 
 def check_like_the_library(path: Path, data: bytes) -> None:
-    """It is refused, in bounded memory, or it is what the library reads."""
+    """Check that the file is refused in bounded memory, or read as the library reads it."""
     path.write_bytes(data)
     tracemalloc.start()
     try:
@@ -164,7 +164,9 @@ no_limit = settings(
 
 @no_limit
 @given(st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), max_size=4))
-def test_changed_bytes(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+def test_changed_bytes_are_read_as_by_the_library(
+    tmp_path: Path, changes: list[tuple[int, int]]
+) -> None:
     data = bytearray(VALID)
     for place, byte in changes:
         data[place] = byte
@@ -173,7 +175,9 @@ def test_changed_bytes(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
 
 @no_limit
 @given(st.integers(0, len(VALID)), st.integers(0, len(VALID)), st.binary(max_size=20))
-def test_bytes_cut_out_and_put_in(tmp_path: Path, low: int, high: int, new: bytes) -> None:
+def test_removed_and_inserted_bytes_are_read_as_by_the_library(
+    tmp_path: Path, low: int, high: int, new: bytes
+) -> None:
     data = VALID[:low] + new + VALID[high:]
     check_like_the_library(tmp_path / FILE, data)
 
@@ -200,15 +204,19 @@ values = st.recursive(
     st.dictionaries(st.text(max_size=6) | st.just("__metadata__"), values, max_size=4),
     st.integers(0, 60),
 )
-def test_headers_of_any_json(tmp_path: Path, header: dict[str, Any], data: int) -> None:
+def test_any_json_header_is_read_as_by_the_library(
+    tmp_path: Path, header: dict[str, Any], data: int
+) -> None:
     check_like_the_library(tmp_path / FILE, pack(header, data))
 
 
 @pytest.mark.slow
 @no_limit
 @given(st.data())
-def test_headers_that_are_nearly_right(tmp_path: Path, data: st.DataObject) -> None:
-    """Tensors that follow one another, but for one offset."""
+def test_headers_with_one_wrong_offset_are_read_as_by_the_library(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    """Tensors follow one another, except for one wrong offset."""
     widths = {"F32": 4, "BF16": 2, "U8": 1, "F64": 8}
     header: dict[str, Any] = {}
     at = 0
@@ -254,7 +262,7 @@ def test_headers_that_are_nearly_right(tmp_path: Path, data: st.DataObject) -> N
         ),
     ],
 )
-def test_malformed_index(tmp_path: Path, index: bytes, text: str) -> None:
+def test_malformed_indices_are_refused(tmp_path: Path, index: bytes, text: str) -> None:
     for name in (FILE, "v.safetensors"):
         (tmp_path / name).write_bytes(pack(with_()))
     path = tmp_path / "w.safetensors.index.json"
@@ -263,14 +271,14 @@ def test_malformed_index(tmp_path: Path, index: bytes, text: str) -> None:
         read_specs(path)
 
 
-def test_an_index_that_names_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_an_index_with_a_missing_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors.index.json"
     path.write_text('{"weight_map": {"a": "gone.safetensors"}}')
     with pytest.raises(FileNotFoundError, match=r"gone\.safetensors"):
         read_specs(path)
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_paths_without_a_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(FileNotFoundError, match="or a folder with"):
         read(tmp_path / FILE)
@@ -279,7 +287,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         read(tmp_path / "pipe.safetensors")
 
 
-def test_dtypes_that_cannot_be_filled(tmp_path: Path) -> None:
+def test_dtypes_without_a_numpy_dtype_are_refused(tmp_path: Path) -> None:
     entry = {"dtype": "F4", "shape": [6], "data_offsets": [0, 3]}
     (tmp_path / FILE).write_bytes(pack({"a": entry}, 3))
     assert read(tmp_path / FILE).tensors["a"].dtype == "float4_e2m1fn"

@@ -48,12 +48,12 @@ def test_a_name_far_from_all_has_no_suggestion() -> None:
 
 
 @pytest.mark.parametrize("identifier", [3, 0.5, True, [1.0], (), b"zeros", object(), int, list])
-def test_things_that_are_no_initializers(identifier: Any) -> None:
+def test_get_refuses_other_things_than_initializers(identifier: Any) -> None:
     with pytest.raises(TypeError, match=r"`identifier` must be a name, .* or None, received: "):
         get(identifier)
 
 
-def test_classes_that_need_arguments() -> None:
+def test_classes_that_need_arguments_have_no_default() -> None:
     class Needs(Initializer):
         def __init__(self, width: int) -> None:
             self.width = width
@@ -150,12 +150,12 @@ def test_classes_that_need_arguments() -> None:
     ],
     ids=str,
 )
-def test_configs(config: Any, error: type[Exception], text: str) -> None:
+def test_bad_configs_are_refused(config: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         deserialize(config)
 
 
-def test_custom_objects() -> None:
+def test_bad_custom_objects_are_refused() -> None:
     with pytest.raises(TypeError, match=r"`custom_objects` must be a dict, received: \['a'\]"):
         deserialize("zeros", ["a"])  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"`identifier` must be .*, received: 3"):
@@ -164,7 +164,7 @@ def test_custom_objects() -> None:
         deserialize({"class_name": "Thing"}, {"Thing": type("Thing", (), {})})
 
 
-def test_from_config_takes_a_dict() -> None:
+def test_from_config_needs_a_dict_with_known_keys() -> None:
     for cls in (HeNormal, Constant, SeedGenerator):
         with pytest.raises(TypeError, match=f"`config` of {cls.__name__} must be a dict, received"):
             cls.from_config("seed")  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ class Odd(Initializer):
         (Odd({"a": [{"b": {1, 2}}]}), "`a` in the configuration of Odd must be a plain value"),
     ],
 )
-def test_things_without_a_configuration(thing: Any, text: str) -> None:
+def test_things_without_a_configuration_are_not_serialized(thing: Any, text: str) -> None:
     with pytest.raises(TypeError, match=text):
         serialize(thing)
 
@@ -214,13 +214,13 @@ def test_things_without_a_configuration(thing: Any, text: str) -> None:
         ((HeNormal,), TypeError, "`package` must be a string, received: <class"),
     ],
 )
-def test_registration(arguments: Any, error: type[Exception], text: str) -> None:
+def test_bad_registrations_are_refused(arguments: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         register(*arguments)
 
 
 @pytest.mark.parametrize("thing", [3, "zeros", RandomNormal(), functools.partial(print)])
-def test_things_that_cannot_be_registered(thing: Any) -> None:
+def test_only_classes_and_functions_are_registered(thing: Any) -> None:
     with pytest.raises(TypeError, match="only classes and functions can be registered, received"):
         register("mine")(thing)
 

@@ -1,4 +1,4 @@
-"""A block is the slice of the whole, bit for bit, however it is asked for."""
+"""A block equals the slice of the whole tensor, bit for bit, for every initializer and index."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ examples = settings(max_examples=25, deadline=None)
 
 @st.composite
 def bounds(draw: st.DrawFn, size: int) -> slice:
-    """A slice within the dimension, in one of the ways that NumPy has for it."""
+    """Draw a slice within the dimension, in one of NumPy's spellings."""
     start = draw(st.none() | st.integers(-size, size))
     stop = draw(st.none() | st.integers(-size, size))
     return slice(start, stop, draw(st.sampled_from([None, 1])))
@@ -55,14 +55,18 @@ def check(data: st.DataObject, initializer: Any, shape: tuple[int, ...], dtype: 
 @pytest.mark.parametrize("initializer", RANDOM, ids=repr)
 @examples
 @given(data=st.data(), shape=shapes)
-def test_random(initializer: Any, dtype: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
+def test_blocks_of_random_tensors(
+    initializer: Any, dtype: str, data: st.DataObject, shape: tuple[int, ...]
+) -> None:
     check(data, initializer, shape, dtype)
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
 @examples
 @given(data=st.data(), shape=shapes, initializer=st.sampled_from(GIVEN))
-def test_given(initializer: Any, dtype: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
+def test_blocks_of_constants(
+    initializer: Any, dtype: str, data: st.DataObject, shape: tuple[int, ...]
+) -> None:
     rank = initializer._array.ndim if isinstance(initializer, Constant) else 0
     check(data, initializer, (2,) * (rank - len(shape)) + shape, dtype)
 
@@ -70,7 +74,9 @@ def test_given(initializer: Any, dtype: str, data: st.DataObject, shape: tuple[i
 @pytest.mark.parametrize("dtype", NUMBERS)
 @examples
 @given(data=st.data(), shape=shapes)
-def test_constant_array(dtype: str, data: st.DataObject, shape: tuple[int, ...]) -> None:
+def test_blocks_of_a_constant_array(
+    dtype: str, data: st.DataObject, shape: tuple[int, ...]
+) -> None:
     # An array that broadcasts: some of the trailing dimensions, some of them of size 1.
     own = tuple(
         data.draw(st.sampled_from([1, size])) for size in shape[data.draw(st.integers(0, 4)) :]
@@ -85,7 +91,7 @@ def test_constant_array(dtype: str, data: st.DataObject, shape: tuple[int, ...])
 @pytest.mark.parametrize("dtype", NUMBERS)
 @examples
 @given(data=st.data(), rows=sizes, columns=sizes)
-def test_identity(dtype: str, data: st.DataObject, rows: int, columns: int) -> None:
+def test_blocks_of_an_identity(dtype: str, data: st.DataObject, rows: int, columns: int) -> None:
     check(data, Identity(), (rows, columns), dtype)
 
 
@@ -93,7 +99,9 @@ def test_identity(dtype: str, data: st.DataObject, rows: int, columns: int) -> N
 @pytest.mark.parametrize("initializer", [*ORTHOGONAL, Orthogonal(seed=22, axis=1)], ids=repr)
 @examples
 @given(data=st.data(), shape=st.lists(st.integers(0, 9), min_size=2, max_size=4))
-def test_orthogonal(initializer: Any, dtype: str, data: st.DataObject, shape: list[int]) -> None:
+def test_blocks_of_orthogonal_matrices(
+    initializer: Any, dtype: str, data: st.DataObject, shape: list[int]
+) -> None:
     check(data, initializer, tuple(shape), dtype)
 
 
@@ -101,7 +109,7 @@ def test_orthogonal(initializer: Any, dtype: str, data: st.DataObject, shape: li
 @pytest.mark.parametrize("shape", [(150, 70), (70, 150), (3, 40, 90), (2, 4, 150), (5000, 3)])
 @examples
 @given(data=st.data())
-def test_orthogonal_of_several_panels(
+def test_blocks_of_orthogonal_matrices_of_several_panels(
     shape: tuple[int, ...], dtype: str, data: st.DataObject
 ) -> None:
     check(data, Orthogonal(seed=23), shape, dtype)
@@ -110,7 +118,9 @@ def test_orthogonal_of_several_panels(
 @pytest.mark.parametrize("dtype", FLOATS)
 @examples
 @given(data=st.data(), rows=sizes, columns=sizes)
-def test_sparse(dtype: str, data: st.DataObject, rows: int, columns: int) -> None:
+def test_blocks_of_sparse_matrices(
+    dtype: str, data: st.DataObject, rows: int, columns: int
+) -> None:
     check(data, SPARSE, (rows, columns), dtype)
 
 
@@ -127,7 +137,9 @@ def test_sparse(dtype: str, data: st.DataObject, rows: int, columns: int) -> Non
 )
 @examples
 @given(data=st.data())
-def test_kernels(initializer: Any, shape: tuple[int, ...], dtype: str, data: st.DataObject) -> None:
+def test_blocks_of_convolution_kernels(
+    initializer: Any, shape: tuple[int, ...], dtype: str, data: st.DataObject
+) -> None:
     check(data, initializer, shape, dtype)
 
 
@@ -135,11 +147,13 @@ def test_kernels(initializer: Any, shape: tuple[int, ...], dtype: str, data: st.
 @pytest.mark.parametrize("side", ["real", "imag"])
 @examples
 @given(data=st.data(), length=st.integers(3, 9), bins=st.integers(2, 9))
-def test_stft(side: Any, dtype: str, data: st.DataObject, length: int, bins: int) -> None:
+def test_blocks_of_stft_kernels(
+    side: Any, dtype: str, data: st.DataObject, length: int, bins: int
+) -> None:
     check(data, STFT(side), (length, 1, bins), dtype)
 
 
-def test_large_stft_in_chunks() -> None:
+def test_blocks_of_an_stft_kernel_of_several_chunks() -> None:
     initializer = STFT()
     whole = initializer((300, 1, 400), "float64")  # more than is computed at a time
     index = np.s_[7:299, :, 3:398]

@@ -35,7 +35,7 @@ from initializers import (
     Zeros,
 )
 
-# The keys that Keras has, for arguments that Keras has.
+# Keys of Keras's configurations, for the arguments that Keras has.
 KEYS: dict[Any, set[str]] = {
     Initializer: set(),
     Zeros: set(),
@@ -60,7 +60,7 @@ KERNELS = (
     Dirac(groups=2),
 )
 
-# With every argument given, as `repr` shows them.
+# Instances with every argument set, as `repr` shows them.
 FULL = (
     Initializer(),
     Zeros(),
@@ -118,7 +118,7 @@ def test_default_configs_have_the_values_of_keras() -> None:
         "scaling": "density",
         "periodic": False,
     }
-    # Any case is read; type checkers know the lower one.
+    # Any case is accepted; the annotation has the lower one only.
     assert VarianceScaling(distribution="Normal").get_config() == {  # type: ignore[arg-type]
         "scale": 1.0,
         "mode": "fan_in",
@@ -138,14 +138,14 @@ def test_parameters_of_any_number_type_become_floats() -> None:
     assert TruncatedNormal(bounds=[-1, 1]).bounds == (-1.0, 1.0)  # type: ignore[arg-type]
 
 
-def test_keys_beyond_keras_only_when_they_say_something() -> None:
+def test_keys_beyond_keras_appear_only_when_set() -> None:
     assert Identity(2).get_config() == {"gain": 2.0}
     assert TruncatedNormal(bounds=(-2, 2)).get_config().keys() == KEYS[TruncatedNormal]
     assert TruncatedNormal(bounds=(-INF, 2)).get_config()["bounds"] == [-INF, 2.0]
 
 
 @every
-def test_round_trip(initializer: Any) -> None:
+def test_configs_round_trip(initializer: Any) -> None:
     config = json.loads(json.dumps(initializer.get_config()))
     again = type(initializer).from_config(config)
     assert again == initializer
@@ -159,7 +159,7 @@ def test_repr_is_the_constructor_call(initializer: Any) -> None:
     assert eval(repr(initializer), vars(initializers), {"inf": INF}) == initializer
 
 
-def test_repr_shows_what_differs_from_the_default() -> None:
+def test_repr_shows_arguments_that_differ_from_the_default() -> None:
     assert repr(HeNormal(seed=1)) == "HeNormal(seed=1)"
     assert repr(HeNormal()) == "HeNormal()"
     assert repr(RandomNormal(stddev=np.float32(0.5), seed=np.int8(3))) == (
@@ -206,7 +206,7 @@ def test_clones_draw_an_unset_seed_anew() -> None:
         assert cls(seed=4).clone().seed == 4
 
 
-def test_a_clone_has_its_generator_anew() -> None:
+def test_a_clone_restarts_its_generator() -> None:
     initializer = HeNormal(seed=SeedGenerator(7, name="weights"))
     first = initializer((3, 3))
     again = initializer.clone()
@@ -245,7 +245,7 @@ def test_constants_are_equal_by_content() -> None:
 
 
 class Inherited(HeNormal):
-    """Adds nothing that a configuration could tell."""
+    """Subclass whose configuration is its parent's."""
 
 
 class Configured(Initializer):

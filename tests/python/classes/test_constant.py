@@ -1,4 +1,4 @@
-"""Zeros, Ones, Constant and Identity: the values that are given."""
+"""Zeros, Ones, Constant and Identity: exact values, broadcasting, dtypes, bad values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMAGINARY = np.array([1 + 2j, -3j])
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
-def test_large_tensors_on_several_threads(dtype: str) -> None:
+def test_large_constants_on_several_threads(dtype: str) -> None:
     size = 3_000_001
     assert same_bits(Ones()((size,), dtype), np.ones(size, numpy_dtype(dtype)))
     out = np.ones(size, numpy_dtype(dtype))
@@ -41,12 +41,12 @@ def test_large_tensors_on_several_threads(dtype: str) -> None:
         (10**20, "float64", 1e20),
     ],
 )
-def test_a_number(value: Any, dtype: str, expected: Any) -> None:
+def test_a_number_fills_the_tensor(value: Any, dtype: str, expected: Any) -> None:
     result = Constant(value)((2, 2), dtype)
     assert same_bits(result, np.full((2, 2), expected, dtype))
 
 
-def test_the_value_is_one_of_python_or_a_copy() -> None:
+def test_the_value_is_a_python_number_or_a_copy() -> None:
     for value in (3, 0.5, True, 1j, 2**64 - 1):
         assert type(Constant(value).value) is type(value)
         assert Constant(value).value == value
@@ -77,12 +77,12 @@ def test_an_array_broadcasts_to_the_shape(value: Any) -> None:
     ("value", "shape"),
     [([1, 2], (3,)), ([1, 2], (1,)), ([1, 2], ()), ([[1, 2]], (2,)), ([[1]], (1,)), ([], (1,))],
 )
-def test_an_array_never_makes_the_shape_larger(value: Any, shape: tuple[int, ...]) -> None:
+def test_an_array_must_broadcast_to_the_shape(value: Any, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"`value` must broadcast to the shape .* an array of"):
         Constant(value)(shape)
 
 
-def test_an_array_of_complex_numbers() -> None:
+def test_complex_values_need_a_complex_dtype() -> None:
     assert Constant(IMAGINARY)((2,), "complex64").tolist() == IMAGINARY.tolist()
     assert Constant(IMAGINARY * 0)((2,), "float32").tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match=r"`value` must be representable in float32.*\(1\+2j\)"):
@@ -113,7 +113,7 @@ def test_an_array_of_complex_numbers() -> None:
         (np.array([1e300, 1.0]), "float32"),
     ],
 )
-def test_a_value_without_a_place_in_the_dtype(value: Any, dtype: str) -> None:
+def test_values_not_representable_in_the_dtype_are_refused(value: Any, dtype: str) -> None:
     shape = np.shape(value)
     out = np.zeros(shape, dtype)
     with pytest.raises(ValueError, match=f"`value` must be representable in {dtype}, received: "):
@@ -129,20 +129,20 @@ def test_a_value_without_a_place_in_the_dtype(value: Any, dtype: str) -> None:
     ],
     ids=repr,
 )
-def test_values_that_are_no_numbers(value: Any) -> None:
+def test_values_other_than_numbers_are_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="`value` must be a number or an array of numbers, receiv"):
         Constant(value)
 
 
 @pytest.mark.parametrize("value", [10**400, [2**64 + 1, 0], -(2**63) - 1])
-def test_integers_that_nothing_holds_exactly(value: Any) -> None:
+def test_integers_beyond_64_bits_are_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="`value` must have integers of 64 bits, or floats, rec"):
         Constant(value)
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("shape", [(3, 3), (2, 5), (5, 2), (0, 3), (3, 0), (1, 1)])
-def test_identity(shape: tuple[int, int], dtype: str) -> None:
+def test_identity_equals_numpy_eye(shape: tuple[int, int], dtype: str) -> None:
     expected = np.eye(*shape).astype(numpy_dtype(dtype))
     assert same_bits(Identity()(shape, dtype), expected)
     out = np.ones(shape, numpy_dtype(dtype))
@@ -150,7 +150,7 @@ def test_identity(shape: tuple[int, int], dtype: str) -> None:
     assert same_bits(out, expected)
 
 
-def test_gain_of_identity() -> None:
+def test_identity_is_scaled_by_its_gain() -> None:
     assert Identity(2.0)((2, 2), "int8").tolist() == [[2, 0], [0, 2]]
     assert Identity(np.sqrt(2.0))((2, 2)).dtype == np.float32
     assert same_bits(Identity(-0.5)((2, 3)), np.eye(2, 3, dtype=np.float32) * -0.5 + 0)
@@ -162,7 +162,7 @@ def test_gain_of_identity() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (3, 3, 3)])
-def test_identity_has_two_dimensions(shape: tuple[int, ...]) -> None:
+def test_identity_needs_two_dimensions(shape: tuple[int, ...]) -> None:
     out = np.ones(shape, np.float32)
     with pytest.raises(ValueError, match=r"`shape` must have 2 dimensions for Identity, received"):
         Identity()(shape, out=out)

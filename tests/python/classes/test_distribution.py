@@ -1,8 +1,8 @@
-"""The law of every sampler in every dtype: shape, moments, ends, tails, and variance scaling.
+"""The distribution of every sampler in every dtype: shape, moments, ends, tails, variance.
 
-Every seed is fixed, so that a test passes always or never. A p-value is that of a whole test, over
-all statistics in it; a right sampler would have failed a test at one in a million seeds. Only the
-variances of the scaled families are held to four standard errors, 1 in 16 000.
+Seeds are fixed, so a test passes always or never. A p-value is that of a whole test, over all its
+statistics; a right sampler would fail a test at one seed in a million. Only the variances of the
+scaled families are held to four standard errors, 1 in 16 000.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ INF = math.inf
 FINE = ["float32", "float64"]
 COARSE = ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
 DTYPES = FINE + COARSE
-# Bound of a normal |z|, by the number of random bits.
+# Largest |z| of a normal value, by the number of random bits.
 REACH = {"float64": 8.66} | dict.fromkeys(["float32", *COARSE], 6.67)
 
 
 @dataclass(frozen=True)
 class Law:
-    """The law of mean + stddev·z, z being uniform or normal between two bounds."""
+    """The distribution of mean + stddev·z, with z uniform or normal between two bounds."""
 
     name: str
     make: Callable[..., initializers.Initializer]
@@ -56,7 +56,7 @@ class Law:
         z = np.clip((x - self.mean) / self.stddev, self.lower, self.upper)
         if self.flat:
             return z
-        # From the nearer tail: the difference of two numbers near 1 would have no digits left.
+        # The CDF from the nearer tail: the difference of two numbers near 1 would lose all digits.
         sign = -1.0 if self.lower > 0.0 else 1.0
         low, high = special.ndtr(sign * self.lower), special.ndtr(sign * self.upper)
         share: Floats = (special.ndtr(sign * z) - low) / (high - low)
@@ -74,10 +74,10 @@ class Law:
         return self.mean + self.stddev * z, weights / weights.sum()
 
     def make_cells(self, dtype: str) -> tuple[Floats, Floats]:
-        """Return all values of the dtype that can occur, and how probable each is.
+        """Return all values that can occur in the dtype, and their probabilities.
 
-        A value gets what lies nearer to it than to its neighbors: that is rounding to nearest.
-        The float32 values are so dense that ties and their own steps do not matter.
+        A value gets the probability of all numbers nearer to it than to its neighbors (rounding to
+        nearest). The float32 values are so dense that ties and their own steps do not matter.
         """
         width = np.dtype(dtype).itemsize
         patterns = np.arange(256**width, dtype=f"u{width}").view(dtype)
@@ -124,7 +124,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def draw_floats(law: Law, dtype: str, *path: str, size: int = N) -> Floats:
-    """Draw by a seed of its own for every law, dtype and test."""
+    """Draw with a seed derived from the law, the dtype and the test's path."""
     return law.draw(dtype, fold_in(SEED, law.name, dtype, *path), size).astype(np.float64)
 
 
@@ -135,11 +135,11 @@ def family_p(scores: Any) -> float:
 
 
 def chi_square_p(counts: Floats, expected: Floats, least: float = 10.0) -> float:
-    """Return the two-sided p-value: a sample too even for its law is as wrong as one too uneven.
+    """Return the two-sided p-value: too even a sample is as wrong as too uneven a one.
 
     Neighboring cells are merged until each is expected to hold `least`.
     """
-    # Only outside: near 0 the cells are narrower than the steps of a float32 sum.
+    # Only the outer cells: near 0 cells are narrower than the steps of a float32 sum.
     inside = np.flatnonzero(expected)
     assert not counts[: inside[0]].any()
     assert not counts[inside[-1] + 1 :].any()
@@ -162,7 +162,7 @@ def kolmogorov_smirnov_p(x: Floats, law: Law) -> float:
 
 
 def equiprobable_p(x: Floats, law: Law, bins: int = 256) -> float:
-    # No more bins, so that the steps of float32 between 8 and 9 do not show at their borders.
+    # 256 bins at most: with more, the float32 steps between 8 and 9 show at their borders.
     counts = np.bincount((law.cdf(x) * bins).astype(np.int64).clip(0, bins - 1), minlength=bins)
     return chi_square_p(counts.astype(np.float64), np.full(bins, x.size / bins))
 
@@ -177,9 +177,9 @@ def cells_p(x: Floats, law: Law, dtype: str) -> float:
 
 
 def moments_p(x: Floats, law: Law, dtype: str = "float64") -> float:
-    """Test mean, variance, skewness and kurtosis, as the first four moments about the true mean.
+    """Test mean, variance, skewness and kurtosis by the first four moments about the true mean.
 
-    So their standard errors are exact: the law's own moments up to the eighth.
+    Their standard errors are exact: they follow from the law's moments up to the eighth.
     """
     values, probabilities = law.make_points(dtype)
     center = probabilities @ values
@@ -201,7 +201,7 @@ def ends_p(x: Floats, law: Law) -> float:
 
 
 def tails_p(z: Floats, _: Law = STANDARD) -> float:
-    """Test how many are beyond 3, 4 and 5 on each side, and how those beyond 3.5 are spread."""
+    """Test how many values lie beyond 3, 4 and 5 on each side, and the spread beyond 3.5."""
     pvalues = []
     for bound in (3.0, 4.0, 5.0):
         for count in (np.count_nonzero(z > bound), np.count_nonzero(z < -bound)):
@@ -234,7 +234,7 @@ def test_moments(law: Law, dtype: str) -> None:
 
 @every_law
 @every_dtype
-def test_support(law: Law, dtype: str) -> None:
+def test_values_stay_inside_the_bounds(law: Law, dtype: str) -> None:
     x = draw_floats(law, dtype, "support")
     z = np.nan_to_num([law.lower, law.upper], posinf=REACH[dtype], neginf=-REACH[dtype])
     low, high = (law.mean + law.stddev * z).astype(dtype).astype(np.float64)
@@ -250,14 +250,14 @@ def test_default_bounds_are_open(dtype: str) -> None:
 
 
 @every_law
-def test_float64_is_not_float32(law: Law) -> None:
-    # Such values are the most frequent among the uniform ones, and there 0.03 are to be expected.
+def test_float64_values_have_more_digits_than_float32(law: Law) -> None:
+    # Float32 values are the most frequent among the uniform ones: 0.03 of them are expected.
     x = draw_floats(law, "float64", "digits")
     assert np.count_nonzero(x == x.astype(np.float32)) < 4
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 2**24), ("float64", 2**22)])
-def test_tails(dtype: str, size: int) -> None:
+def test_tails_of_the_normal_distribution(dtype: str, size: int) -> None:
     assert tails_p(draw_floats(STANDARD, dtype, "tails", size=size)) > ALPHA
 
 
@@ -311,26 +311,26 @@ def test_variance_of_presets(name: str, variance: float, distribution: str, dtyp
 @pytest.mark.parametrize("mode", FANS)
 @pytest.mark.parametrize("distribution", UNIT_LAWS)
 @pytest.mark.parametrize("dtype", FINE)
-def test_variance_scaling(mode: Any, distribution: Any, dtype: str) -> None:
+def test_variance_of_every_mode_and_distribution(mode: Any, distribution: Any, dtype: str) -> None:
     seed = fold_in(SEED, mode, distribution, dtype)
     x = initializers.VarianceScaling(0.5, mode, distribution, seed)(SHAPE, dtype)
     assert abs(variance_score(x, with_variance(distribution, 0.5 / FANS[mode]))) < 4.0
 
 
-def test_variance_scaling_by_axes() -> None:
-    """A kernel (out, in, height, width), as PyTorch has them."""
+def test_variance_with_given_axes() -> None:
+    """The kernel has PyTorch's layout (out, in, height, width)."""
     x = initializers.HeNormal(SEED, input_axes=(1, 2, 3), output_axes=(0, 2, 3))((500, 80, 5, 5))
     assert abs(variance_score(x, with_variance("truncated_normal", 2.0 / 2000.0))) < 4.0
 
 
 @pytest.mark.parametrize("distribution", UNIT_LAWS)
-def test_variance_has_power(distribution: Any) -> None:
+def test_the_variance_test_has_power(distribution: Any) -> None:
     x = initializers.VarianceScaling(0.5, "fan_in", distribution, SEED)(SHAPE)
     law = with_variance(distribution, 0.5 / 2000.0)
     assert abs(variance_score(x, law)) < 4.0 < abs(variance_score(1.01 * x, law))
 
 
-# A mistake in the law, and the helper that must notice it in a million elements.
+# Mistake → helper that must detect it in a million elements, the true law, the wrong values.
 MISTAKES: dict[str, tuple[Callable[[Floats, Law], float], Law, Callable[[Floats], Floats]]] = {
     "chi2: wider": (equiprobable_p, STANDARD, lambda z: 1.01 * z),
     "chi2: bfloat16": (equiprobable_p, STANDARD, lambda z: z.astype("bfloat16").astype(float)),
@@ -352,15 +352,15 @@ MISTAKES: dict[str, tuple[Callable[[Floats, Law], float], Law, Callable[[Floats]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_has_power(mistake: str) -> None:
+def test_every_mistake_is_detected(mistake: str) -> None:
     p_value, law, distort = MISTAKES[mistake]
     x = draw_floats(law, "float64")
     assert p_value(distort(x), law) < ALPHA < p_value(x, law)
 
 
 @every_law
-def test_cells_have_power(law: Law) -> None:
-    """A bfloat16 made by cutting bits off, not by rounding, must be noticed."""
+def test_truncation_instead_of_rounding_is_detected(law: Law) -> None:
+    """A bfloat16 made by truncation instead of rounding must be detected."""
     whole = law.draw("float32", SEED)
     cut = (whole.view(np.uint32) & 0xFFFF0000).view(np.float32)
     right = law.draw("bfloat16", SEED)

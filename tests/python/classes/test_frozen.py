@@ -1,4 +1,4 @@
-"""Initializers of the package stay as they were made; those of users are free."""
+"""Initializers of the package are immutable; subclasses of users are not."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_attributes_are_frozen(initializer: Any) -> None:
             setattr(initializer, name, 7.0)
         with pytest.raises(AttributeError, match=rf"`{name}` of a .* create a new one"):
             delattr(initializer, name)
-    for value in config.values():  # what is handed out is a copy
+    for value in config.values():  # the configuration holds a copy
         if isinstance(value, list):
             value.append(3)
             assert initializer.get_config() != config
@@ -51,7 +51,7 @@ def test_attributes_are_frozen(initializer: Any) -> None:
 
 
 @pytest.mark.parametrize("initializer", ALL, ids=repr)
-def test_attributes_hold_nothing_that_changes(initializer: Any) -> None:
+def test_attributes_are_immutable_objects(initializer: Any) -> None:
     for name, value in vars(initializer).items():
         assert isinstance(value, (int, float, str, tuple, np.ndarray, type(None))), name
 
@@ -67,7 +67,7 @@ def test_copies_are_equal_and_frozen(initializer: Any, duplicate: Any) -> None:
         twin.seed = 3
 
 
-def test_with_seed_makes_a_new_one() -> None:
+def test_with_seed_returns_a_new_initializer() -> None:
     first = HeNormal(seed=1)
     second = first.with_seed(2)
     assert (first.seed, second.seed) == (1, 2)
@@ -75,7 +75,7 @@ def test_with_seed_makes_a_new_one() -> None:
         second.seed = 3
 
 
-def test_subclasses_of_users_are_free() -> None:
+def test_subclasses_of_users_are_mutable() -> None:
     class Wide(RandomNormal):
         def __init__(self, factor: float = 2.0, seed: int | None = None) -> None:
             super().__init__(stddev=0.1, seed=seed)
@@ -133,7 +133,7 @@ def test_a_constant_keeps_its_own_copy() -> None:
     ],
     ids=repr,
 )
-def test_zeros_of_other_signs_are_other_arguments(one: Any, other: Any) -> None:
+def test_zeros_of_different_sign_are_different_arguments(one: Any, other: Any) -> None:
     assert one != other
     assert len({one, other}) == 2
     assert one == copy.copy(one)
@@ -141,6 +141,6 @@ def test_zeros_of_other_signs_are_other_arguments(one: Any, other: Any) -> None:
     assert hash(other) == hash(copy.copy(other))
 
 
-def test_identities_of_zeros_are_other_bits() -> None:
+def test_identity_keeps_the_sign_of_a_zero_gain() -> None:
     assert not np.signbit(Identity(0.0)((2, 2))).any()
     assert np.signbit(Identity(-0.0)((2, 2))).tolist() == [[True, False], [False, True]]

@@ -1,4 +1,4 @@
-"""The library against the golden vectors, bit for bit: its values never change."""
+"""The package against the golden files, bit for bit: values never change."""
 
 import csv
 import hashlib
@@ -37,7 +37,7 @@ def draw(sampler: str, row: dict[str, str], names: list[str]) -> NDArray[Any]:
 
 @pytest.mark.parametrize("sampler", PARAMETERS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_values(dtype: str, sampler: str) -> None:
+def test_values_equal_the_golden_bits(dtype: str, sampler: str) -> None:
     rows = [row for row in read_rows(sampler) if row["dtype"] == dtype]
     assert len(rows) >= 42
     for row in rows:
@@ -49,14 +49,14 @@ def test_values(dtype: str, sampler: str) -> None:
 @pytest.mark.parametrize(
     "row", read_rows("digests"), ids=lambda row: f"{row['sampler']}-{row['dtype']}"
 )
-def test_digests(row: dict[str, str]) -> None:
+def test_digests_equal_the_golden_digests(row: dict[str, str]) -> None:
     values = draw(row["sampler"], row, ["a", "b", "lower", "upper"])
     little = values.astype(values.dtype.newbyteorder("<"))
     assert hashlib.sha256(little.tobytes()).hexdigest() == row["sha256"]
 
 
 @pytest.mark.parametrize("name", ["orthogonal", "orthogonal_large"])
-def test_orthogonal(name: str) -> None:
+def test_orthogonal_matrices_equal_the_golden_digests(name: str) -> None:
     for row in read_rows(name):
         generator = initializers.SeedGenerator(int(row["seed"]))
         generator._counter = int(row["stream"])
@@ -67,8 +67,8 @@ def test_orthogonal(name: str) -> None:
         assert hashlib.sha256(little.tobytes()).hexdigest() == row["sha256"], row
 
 
-def test_words() -> None:
-    """A float64 uniform value of [0, 2^53) is the high 53 bits of a pair of words."""
+def test_words_equal_the_golden_words() -> None:
+    """The high 53 bits of each pair of words, read as a float64 uniform value of [0, 2^53)."""
     for row in read_rows("words"):
         words = [int(word, 16) for word in row["words"].split()]
         first = int(row["index"])
@@ -84,19 +84,19 @@ def test_words() -> None:
 
 
 @pytest.mark.slow
-def test_files_are_the_references() -> None:
+def test_golden_files_are_those_of_the_reference() -> None:
     make = [sys.executable, str(GOLDEN / "make.py"), "--check"]
     subprocess.run(make, check=True, capture_output=True)
 
 
-def test_recipes_are_those_of_the_package() -> None:
-    """The recipes that the Rust crate reads, and their digests, but for that of GPT-2."""
+def test_golden_recipes_are_those_of_the_package() -> None:
+    """The golden recipes of the Rust tests, and their digests (but GPT-2's), are the package's."""
     make = [sys.executable, str(GOLDEN / "make_recipes.py"), "--check"]
     subprocess.run(make, check=True, capture_output=True)
 
 
-def test_vectors_of_the_page() -> None:
-    """The package makes the vectors for implementers too."""
+def test_the_vectors_of_the_page_are_made() -> None:
+    """The package makes the page's vectors for implementers too."""
     vectors = json.loads((GOLDEN / "vectors.json").read_text(encoding="utf-8"))["vectors"]
     checked = set()
     for vector in vectors:

@@ -1,8 +1,8 @@
-"""Elements, seeds, streams and names are independent of each other, at fixed seeds.
+"""Elements, seeds, streams and names are independent of each other (fixed seeds).
 
-The p-values and ALPHA are those of test_distribution.py. Correlations are Pearson's: of n
-independent pairs one is normal with the standard error 1/√n, whatever the law; a family of them
-counts as one test (Bonferroni).
+The p-values and ALPHA are those of test_distribution.py. Correlations are Pearson's: for n
+independent pairs they are normal with standard error 1/√n, whatever the law. A family of
+correlations counts as one test (Bonferroni).
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from initializers import SeedGenerator, fold_in
 
 pytestmark = pytest.mark.slow
 
-# All lags up to two groups of normal values, whose elements j and j + 32 are a cosine and a sine
-# of one angle and radius; and powers of two, up to the 2 MiB that one thread fills at a time.
+# All lags up to two groups of normal values (elements j and j + 32 are the cosine and the sine of
+# one angle and radius), and powers of two up to the 2 MiB that one thread fills at a time.
 LAGS = [*range(1, 65), *(2**k for k in range(7, 20))]
-# The random bits of a uniform value, and the elements made from one block of ChaCha.
+# Dtype → random bits of a uniform value, elements made from one ChaCha block.
 WORDS = {"float32": (24, 16), "float64": (53, 8)}
 
-# Seeds that a user may take, or that differ in one bit.
+# Families of seeds: those that users choose, and those that differ in one bit.
 SEEDS = {
     "neighbors and negatives": [*range(-64, 64)],
     "one bit": [0, *(2**k for k in range(127)), -(2**127)],
@@ -52,7 +52,7 @@ SEEDS = {
 
 
 def draw_rows(law: Law, dtype: str, family: str, size: int) -> Floats:
-    """Draw one row by each seed of a family, or by each stream of one seed and of the next."""
+    """Draw one row per seed of the family, or per stream of one seed and of the next."""
     seeds: list[Any] = SEEDS.get(family, [])
     if family == "streams":
         generators = SeedGenerator(SEED), SeedGenerator(SEED + 1)
@@ -71,18 +71,18 @@ def standardize(x: Floats) -> Floats:
 
 
 def make_views(x: Floats, law: Law) -> list[Floats]:
-    """Return what is to be uncorrelated: the values, their ranks, and the squares of these.
+    """Return what must be uncorrelated: values, their ranks, and the squares of the ranks.
 
-    The squares are about the middle, so that they show a dependence of magnitudes. Squares of the
-    values would not do: those of a long tail are so uneven that no correlation of them is normal.
+    The squares are taken about the middle, so that they show a dependence of magnitudes. Squares of
+    the values would not do: with a long tail their correlations are not normal.
     """
     ranks = law.cdf(x) - 0.5
-    # Between 8 and 9, float8 has only two values, with one square.
+    # float8 has only two values between 8 and 9, whose squares are equal.
     return [standardize(view) for view in (x, ranks, ranks**2) if np.ptp(view) > 0.0]
 
 
 def lags_p(x: Floats, law: Law = STANDARD) -> float:
-    """Test the correlations of the elements of one tensor with those that come later."""
+    """Test the correlations of elements of one tensor with later ones."""
     scores = [
         z[:-lag] @ z[lag:] / np.sqrt(z.size - lag) for z in make_views(x, law) for lag in LAGS
     ]
@@ -90,7 +90,7 @@ def lags_p(x: Floats, law: Law = STANDARD) -> float:
 
 
 def pairs_p(x: Floats, lag: int, bins: int = 16) -> float:
-    """Test by a table of pairs that elements at this distance are independent in every way."""
+    """Test with a table of pairs that elements at this distance are fully independent."""
     edges = np.quantile(x, np.arange(1, bins) / bins)
     codes = np.searchsorted(edges, x[: x.size - x.size % (2 * lag)], side="right")
     first, second = codes.reshape(-1, 2, lag).swapaxes(0, 1)
@@ -99,9 +99,9 @@ def pairs_p(x: Floats, lag: int, bins: int = 16) -> float:
 
 
 def rows_p(rows: Floats, law: Law = STANDARD) -> float:
-    """Test the correlations of all pairs of rows, also when one is shifted against the other.
+    """Test the correlations of all pairs of rows, also with one row shifted.
 
-    A shift by 16 or 32 is one by a block of ChaCha, by 64 one by a group of normal values.
+    A shift by 16 or 32 is one ChaCha block, by 64 one group of normal values.
     """
     scores = []
     for z in make_views(rows, law)[1:]:
@@ -113,20 +113,20 @@ def rows_p(rows: Floats, law: Law = STANDARD) -> float:
 
 
 def make_bits(x: Floats, number: int) -> NDArray[np.float32]:
-    """Return the first bits of uniform values, as ±1."""
+    """Return the leading bits of uniform values, as ±1."""
     words = (x * 2.0**number).astype(np.int64)
     bits = words[..., None] >> np.arange(number) & 1
     return (2 * bits - 1).astype(np.float32)
 
 
 def bits_p(x: Floats, dtype: str) -> float:
-    """Test that bits are 0 as often as 1, and independent of all others nearby.
+    """Test that bits are 0 as often as 1, and independent of all nearby bits.
 
-    Those are the other bits of the word, and all bits of the next word and the next two blocks.
+    Nearby: the other bits of the word, and all bits of the next word and of the next two blocks.
     """
     number, block = WORDS[dtype]
     bits = make_bits(x, number)
-    # The sums are integers below 2**24 and so exact.
+    # The sums are integers below 2**24, so float32 is exact.
     scores = [bits.sum(axis=0), (bits.T @ bits)[np.triu_indices(number, 1)]]
     lags = [1, block, 2 * block]
     scores += [(bits[:-lag].T @ bits[lag:]).ravel() for lag in lags]
@@ -134,13 +134,13 @@ def bits_p(x: Floats, dtype: str) -> float:
 
 
 def shared_words(rows: Floats) -> int:
-    """Return how many of the values occur more than once."""
+    """Return how many values occur more than once."""
     return rows.size - np.unique(rows).size
 
 
 @every_law
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_lags(law: Law, dtype: str) -> None:
+def test_elements_of_a_tensor_are_uncorrelated(law: Law, dtype: str) -> None:
     x = draw_floats(law, dtype, "lags")
     if np.ptp(x) == 0.0:
         assert (law, dtype) == (FAR, "float8_e5m2")  # 8 is its only value in [8, 9]
@@ -151,31 +151,31 @@ def test_lags(law: Law, dtype: str) -> None:
 @every_sampler
 @pytest.mark.parametrize("dtype", FINE)
 @pytest.mark.parametrize("lag", [1, 2, 16, 32, 64])
-def test_pairs(law: Law, dtype: str, lag: int) -> None:
+def test_pairs_of_elements_are_independent(law: Law, dtype: str, lag: int) -> None:
     assert pairs_p(draw_floats(law, dtype, "pairs"), lag) > ALPHA
 
 
 @every_family
 @every_sampler
 @pytest.mark.parametrize("dtype", FINE)
-def test_families(law: Law, dtype: str, family: str) -> None:
+def test_tensors_of_a_family_of_seeds_are_uncorrelated(law: Law, dtype: str, family: str) -> None:
     assert rows_p(draw_rows(law, dtype, family, 2**13), law) > ALPHA
 
 
 @every_family
 @pytest.mark.parametrize("dtype", COARSE)
-def test_families_in_low_precision(dtype: str, family: str) -> None:
+def test_families_are_uncorrelated_in_low_precision(dtype: str, family: str) -> None:
     assert rows_p(draw_rows(STANDARD, dtype, family, 2**13)) > ALPHA
 
 
 @pytest.mark.parametrize("dtype", WORDS)
-def test_bits(dtype: str) -> None:
+def test_bits_of_a_tensor_are_independent(dtype: str) -> None:
     assert bits_p(draw_floats(UNIT, dtype, "bits", size=2**18), dtype) > ALPHA
 
 
 @every_family
 @pytest.mark.parametrize("dtype", WORDS)
-def test_bits_of_families(dtype: str, family: str) -> None:
+def test_bits_of_a_family_of_seeds_are_independent(dtype: str, family: str) -> None:
     bits = make_bits(draw_rows(UNIT, dtype, family, 2**10), WORDS[dtype][0])
     rows = bits.reshape(len(bits), -1)
     scores = (rows @ rows.T)[np.triu_indices(len(rows), 1)] / np.sqrt(rows.shape[1])
@@ -184,7 +184,7 @@ def test_bits_of_families(dtype: str, family: str) -> None:
 
 @every_family
 def test_no_word_is_used_twice(family: str) -> None:
-    # 2**17 numbers of 53 bits: two are equal with probability 2**-20.
+    # 2**17 numbers of 53 bits: any two are equal with probability 2**-20.
     assert shared_words(draw_rows(UNIT, "float64", family, 2**10)) == 0
 
 
@@ -193,14 +193,14 @@ def test_no_word_is_used_twice_in_a_tensor() -> None:
 
 
 def mix_pairs(z: Floats) -> Floats:
-    """Give one in fifty sines the magnitude of its cosine, and keep the sign."""
+    """Give one in fifty sines the magnitude of its cosine; keep the sign."""
     groups: Floats = z[: z.size - z.size % 64].reshape(-1, 2, 32).copy()
     chosen = np.arange(32) % 50 == np.arange(len(groups))[:, None] % 50
     groups[:, 1][chosen] = np.copysign(groups[:, 0], groups[:, 1])[chosen]
     return groups.reshape(-1)
 
 
-# A dependence, and the helper that must notice it.
+# Dependence → helper that must detect it, the function that creates it.
 DEPENDENCES: dict[str, tuple[Callable[[Floats], float], Callable[[Floats], Floats]]] = {
     "lags: next": (lags_p, lambda z: z + 0.01 * np.roll(z, 1)),
     "lags: magnitude of the pair": (lags_p, mix_pairs),
@@ -210,14 +210,14 @@ DEPENDENCES: dict[str, tuple[Callable[[Floats], float], Callable[[Floats], Float
 
 
 @pytest.mark.parametrize("dependence", DEPENDENCES)
-def test_lags_have_power(dependence: str) -> None:
+def test_dependence_of_elements_is_detected(dependence: str) -> None:
     p_value, distort = DEPENDENCES[dependence]
     z = draw_floats(STANDARD, "float64", "power")
     assert p_value(distort(z)) < ALPHA < p_value(z)
 
 
 @pytest.mark.parametrize("shift", [0, 1, 16, 64])
-def test_families_have_power(shift: int) -> None:
+def test_dependence_of_tensors_is_detected(shift: int) -> None:
     rows = draw_rows(STANDARD, "float64", "streams", 2**13)
     assert rows_p(rows) > ALPHA
     rows[1] += 0.15 * np.roll(rows[0], shift)
@@ -225,7 +225,7 @@ def test_families_have_power(shift: int) -> None:
 
 
 @pytest.mark.parametrize("lag", [0, 1, 8])
-def test_bits_have_power(lag: int) -> None:
+def test_dependence_of_bits_is_detected(lag: int) -> None:
     """One in fifty lowest bits repeats the highest bit of another word."""
     x = draw_floats(UNIT, "float64", "power", size=2**18)
     assert bits_p(x, "float64") > ALPHA
@@ -235,8 +235,8 @@ def test_bits_have_power(lag: int) -> None:
     assert bits_p(np.ldexp(words.astype(np.float64), -53), "float64") < ALPHA
 
 
-def test_shared_words_are_noticed() -> None:
-    """A stream that begins one block of another stream later."""
+def test_shared_words_are_detected() -> None:
+    """The stream starts one block later than another stream."""
     rows = draw_rows(UNIT, "float64", "streams", 2**10)
     rows[1, :-8] = rows[0, 8:]
     assert shared_words(rows) == 2**10 - 8

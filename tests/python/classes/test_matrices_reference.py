@@ -1,4 +1,4 @@
-"""Orthogonal matrices and kernels against the page, bit for bit, on sizes that NumPy can do."""
+"""Orthogonal matrices and kernels against the reference, bit for bit, at sizes NumPy can do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reference import DTYPES
 
 pytestmark = pytest.mark.slow
 
-# Around panels of 64 and strips of 32, 16 and 8 columns; x₁ = 0 for these seeds of 1×1.
+# Around panels of 64 and strips of 32, 16 and 8 columns; these seeds give x₁ = 0 for 1×1.
 SHAPES = [(1, 1), (2, 1), (1, 3), (2, 2), (3, 5), (17, 9), (40, 33), (64, 64), (65, 65), (66, 130)]
 
 
@@ -46,7 +46,7 @@ def test_emulated_fma_is_rounded_once(compute: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_orthogonal(dtype: str, shape: tuple[int, ...]) -> None:
+def test_orthogonal_equals_the_reference(dtype: str, shape: tuple[int, ...]) -> None:
     for seed, gain in [(sum(shape), 1.0), (-5, 1.7)]:
         got = initializers.Orthogonal(gain, seed=seed)(shape, dtype)
         assert same(got, page.orthogonal(dtype, seed, 0, shape, gain)), (seed, gain)
@@ -55,14 +55,14 @@ def test_orthogonal(dtype: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("level", _core.available_simd())
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.usefixtures("settings_restored")
-def test_every_instruction_set(dtype: str, level: str) -> None:
+def test_orthogonal_is_equal_at_every_vector_width(dtype: str, level: str) -> None:
     _core.set_simd(level)
     for shape in [(7, 5), (70, 67), (9, 80)]:
         got = initializers.Orthogonal(seed=4)(shape, dtype)
         assert same(got, page.orthogonal(dtype, 4, 0, shape, 1.0)), shape
 
 
-def test_streams_axes_and_ranks() -> None:
+def test_streams_axes_and_ranks_equal_the_reference() -> None:
     generator = initializers.SeedGenerator(9)
     drawn = initializers.Orthogonal(seed=generator)
     for stream in range(3):
@@ -73,7 +73,7 @@ def test_streams_axes_and_ranks() -> None:
 
 
 @pytest.mark.parametrize("seed", [21851112, 36069824, 50423410])
-def test_first_element_zero(seed: int) -> None:
+def test_a_first_element_of_zero_equals_the_reference(seed: int) -> None:
     assert reference.standard_normal("float32", seed, 0, 0, 1)[0] == 0
     assert initializers.Orthogonal(seed=seed)((1, 1)).tolist() == [[1.0]]
     for shape in [(1, 4), (6, 1), (3, 3)]:
@@ -83,8 +83,8 @@ def test_first_element_zero(seed: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_long_sums(dtype: str) -> None:
-    """Blocks of 1024 squares, and more than one."""
+def test_long_columns_equal_the_reference(dtype: str) -> None:
+    """Sums of more than one block of 1024 squares."""
     for m in (1024, 1025, 1026, 2500):
         got = initializers.Orthogonal(seed=m)((m, 1), dtype)
         assert same(got, page.orthogonal(dtype, m, 0, (m, 1), 1.0)), m
@@ -92,7 +92,7 @@ def test_long_sums(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_orthogonalize(dtype: str, shape: tuple[int, int]) -> None:
+def test_orthogonalize_equals_the_reference(dtype: str, shape: tuple[int, int]) -> None:
     generator = np.random.default_rng(shape)
     matrix = generator.standard_normal(shape).astype(dtype)
     assert same(initializers.orthogonalize(matrix), page.orthogonalize(matrix))
@@ -104,8 +104,8 @@ def test_orthogonalize(dtype: str, shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("compute", [np.float32, np.float64])
-def test_the_product_without_fusing(compute: Any) -> None:
-    """Return NumPy's product of the same reflectors, one by one, in f64."""
+def test_orthogonal_is_close_to_the_product_of_its_reflectors(compute: Any) -> None:
+    """NumPy multiplies the same reflectors one by one in f64; the results agree within rounding."""
     q = initializers.Orthogonal(seed=8)((300, 200), compute)
     name, expected = np.dtype(compute).name, np.eye(300, 200)
     for k in reversed(range(200)):
@@ -118,7 +118,7 @@ def test_the_product_without_fusing(compute: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
-def test_kernels(dtype: str) -> None:
+def test_convolution_kernels_equal_the_reference(dtype: str) -> None:
     for shape in [(3, 2, 4), (2, 3, 3), (4, 3, 3, 5), (3, 2, 1, 2, 2)]:
         got = initializers.DeltaOrthogonal(1.5, seed=2)(shape, dtype)
         assert same(got, page.delta_orthogonal(dtype, 2, shape, 1.5)), shape
@@ -135,7 +135,7 @@ def test_kernels(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sparse(dtype: str) -> None:
+def test_sparse_equals_the_reference(dtype: str) -> None:
     for shape, sparsity in [((10, 7), 0.7), ((33, 2), 0.1), ((5, 5), 1.0), ((4, 9), 0.0)]:
         where = (dtype, -3, 0, 0, shape[0] * shape[1])
         normal = reference.normal(*where, 0.0, 0.5).reshape(shape)
@@ -143,15 +143,15 @@ def test_sparse(dtype: str) -> None:
         assert same(got, page.sparse(dtype, -3, shape, sparsity, normal))
 
 
-def test_dirac() -> None:
+def test_dirac_equals_the_reference() -> None:
     for shape, groups in [((3, 2, 2), 1), ((4, 5, 2, 6), 3), ((1, 2, 3, 3, 8), 4), ((2, 0, 3), 3)]:
         assert same(initializers.Dirac(groups)(shape, "int8"), page.dirac(shape, groups)), shape
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_gains_at_the_limit(dtype: str, sign: float) -> None:
-    """The largest gain that the page accepts fills, and the next number is refused."""
+def test_the_largest_gain_fills_and_the_next_is_refused(dtype: str, sign: float) -> None:
+    """The largest gain that the page accepts fills; the next number is refused."""
 
     def is_accepted(gain: float) -> bool:
         try:
@@ -178,7 +178,7 @@ def test_gains_at_the_limit(dtype: str, sign: float) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("gain", [0.0, -0.0])
 def test_zeros_are_positive(dtype: str, gain: float) -> None:
-    """Of all signs of elements, and of both layouts in which a matrix is written."""
+    """Zeros are positive for elements of all signs, in both layouts of a matrix."""
     for shape in [(40, 33), (33, 40), (130, 70), (70, 130)]:
         got = initializers.Orthogonal(gain, seed=1)(shape, dtype)
         assert not got.view(np.uint8).any(), shape
@@ -194,8 +194,8 @@ def test_zeros_of_orthogonal_factors_are_positive() -> None:
 
 
 @pytest.mark.parametrize("rows", [2**20 + 1, 2**20 + 2, 2**20 + 70_001, 3 * 2**20 + 5])
-def test_sums_of_more_blocks_than_one_block_holds(rows: int) -> None:
-    """The sum of squares of more than 2^20 terms has a second level of blocks (section 8)."""
+def test_sums_of_two_levels_of_blocks(rows: int) -> None:
+    """A sum of squares of more than 2^20 terms has a second level of blocks (section 8)."""
     x = np.ascontiguousarray(initializers.RandomNormal(stddev=1.0, seed=rows)((rows,), "float64"))
     got = initializers.orthogonalize(x[:, None])[:, 0]
     x = x * 2.0 ** (1 - np.frexp(np.abs(x).max())[1])
@@ -203,7 +203,7 @@ def test_sums_of_more_blocks_than_one_block_holds(rows: int) -> None:
     squares = sum_of_squares(x)
     leading = first + np.copysign(np.sqrt(squares + first * first), first)
     scale = 2 / (squares + leading * leading)
-    # −d·(e₁ − τ·v₁·v), each product and sum rounded as on the page.
+    # −d·(e₁ − τ·v₁·v), with each product and sum rounded as on the page.
     factor = -(scale * leading)
     fma = page.fma_of(np.float64)
     x[0] = leading
@@ -212,7 +212,7 @@ def test_sums_of_more_blocks_than_one_block_holds(rows: int) -> None:
 
 
 def sum_of_squares(x: NDArray[Any]) -> float:
-    """11: S, of the elements after the first; the blocks of the first level all at once."""
+    """S of section 11 for the elements after the first, with all first-level blocks at once."""
     fma = page.fma_of(np.float64)
 
     def add_up(terms: NDArray[Any], add: Any) -> NDArray[Any]:
@@ -232,8 +232,8 @@ def sum_of_squares(x: NDArray[Any]) -> float:
     return float(sums[0])
 
 
-def test_ties_of_sparse_rows() -> None:
-    """Of two rows with one word only the first is 0, where the share of zeros ends at it."""
+def test_ties_of_sparse_rows_zero_the_first() -> None:
+    """Of two rows with one word only the first is zeroed if the share of zeros ends there."""
     rows, zeros, first, second = 2**14, 1330, 4911, 7849
     drawn = np.empty(rows, np.uint32)
     _core.fill_words(drawn, initializers.fold_in(99, "initializers", "mask", 0), 0, 0)

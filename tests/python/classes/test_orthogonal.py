@@ -1,4 +1,4 @@
-"""Orthogonal matrices: exactness, Haar's law, threads, memory, bad input."""
+"""Orthogonal matrices: orthonormality, Haar distribution, threads, memory, bad input."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SHAPES = [
 
 
 def error_of(q: NDArray[Any]) -> float:
-    """max |QᵀQ - 1| of the orthonormal side, accumulated in f64."""
+    """Return max |QᵀQ - 1| of the orthonormal side, accumulated in f64."""
     wide = as_float64(q.reshape(-1, q.shape[-1]))
     tall = wide.T if wide.shape[0] < wide.shape[1] else wide
     return float(np.abs(tall.T @ tall - np.eye(tall.shape[1])).max(initial=0.0))
 
 
 def run(code: str) -> float:
-    """Return the output of a fresh interpreter."""
+    """Run the code in a fresh interpreter; return the number that it prints."""
     return float(subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True))
 
 
@@ -47,7 +47,7 @@ def limit_of(shape: tuple[int, ...], dtype: str) -> float:
 
 @pytest.mark.parametrize("dtype", EPSILON)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_orthonormal(shape: tuple[int, int], dtype: str) -> None:
+def test_matrices_are_orthonormal(shape: tuple[int, int], dtype: str) -> None:
     for seed in (1, 2):
         q = Orthogonal(seed=seed)(shape, dtype)
         assert error_of(q) <= limit_of(shape, dtype)
@@ -58,7 +58,7 @@ def test_orthonormal(shape: tuple[int, int], dtype: str) -> None:
 
 
 @pytest.mark.slow
-def test_orthonormal_where_it_is_large() -> None:
+def test_large_matrices_are_orthonormal() -> None:
     for shape, dtype in [((2048, 2048), "float32"), ((1024, 1024), "float64")]:
         assert error_of(Orthogonal(seed=5)(shape, dtype)) <= limit_of(shape, dtype)
     tall = (4_194_304, 2)
@@ -68,7 +68,7 @@ def test_orthonormal_where_it_is_large() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", EPSILON)
-def test_many_small_matrices(dtype: str) -> None:
+def test_many_small_matrices_are_orthonormal(dtype: str) -> None:
     out = np.empty((20_000, 3, 2), dtype)
     for seed in range(len(out)):
         Orthogonal(seed=seed)((3, 2), out=out[seed])
@@ -85,7 +85,7 @@ def test_low_precision_is_rounded_once(shape: tuple[int, ...], dtype: str) -> No
         assert same_bits(q, Orthogonal(1.5, seed=7)(shape).astype(q.dtype))
 
 
-def test_gain_and_flattening() -> None:
+def test_higher_ranks_are_flattened_and_scaled_by_the_gain() -> None:
     q = Orthogonal(seed=3)((3, 4, 5))
     assert same_bits(q.reshape(12, 5), Orthogonal(seed=3)((12, 5)))
     assert same_bits(Orthogonal(4.0, seed=3)((3, 4, 5)), 4 * q)
@@ -94,7 +94,7 @@ def test_gain_and_flattening() -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 8])
-def test_haar(n: int) -> None:
+def test_square_matrices_are_haar_distributed(n: int) -> None:
     """First elements, eigenvalues and determinants agree with theory and with SciPy's matrices."""
     count = 6000
     q = np.array([Orthogonal(seed=seed)((n, n), "float64") for seed in range(count)])
@@ -106,12 +106,12 @@ def test_haar(n: int) -> None:
     proper = np.linalg.det(q) > 0
     assert stats.binomtest(int(proper.sum()), count).pvalue > ALPHA
     if n == 2:
-        # The angle of a rotation, and twice that of the axis of a reflection.
+        # The angle of a rotation, and twice the angle of a reflection's axis.
         for ours in (q[proper], q[~proper]):
             angle = np.arctan2(ours[:, 1, 0], ours[:, 0, 0])
             assert stats.kstest(angle, stats.uniform(-math.pi, 2 * math.pi).cdf).pvalue > ALPHA
     if n == 3:
-        # The angle of a rotation has the density (1 - cos) / π; minus a reflection is a rotation.
+        # The angle of a rotation has density (1 - cos) / π; minus a reflection is a rotation.
         traces = np.trace(q, axis1=1, axis2=2) * np.where(proper, 1, -1)
         angle = np.arccos(np.clip((traces - 1) / 2, -1, 1))
         assert stats.kstest(angle, lambda x: (x - np.sin(x)) / math.pi).pvalue > ALPHA
@@ -127,7 +127,7 @@ def test_haar(n: int) -> None:
             assert stats.ks_2samp(left, right).pvalue > ALPHA
 
 
-def test_tall_and_wide_are_uniform_too() -> None:
+def test_tall_and_wide_matrices_are_uniform() -> None:
     q = np.array([Orthogonal(seed=seed)((5, 2)) for seed in range(6000)]).astype(np.float64)
     for i, j in itertools.product(range(5), range(2)):
         assert stats.kstest(q[:, i, j] ** 2, stats.beta(0.5, 2).cdf).pvalue > ALPHA
@@ -138,7 +138,7 @@ def test_tall_and_wide_are_uniform_too() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("settings_restored")
 @pytest.mark.parametrize("dtype", EPSILON)
-def test_threads_and_instruction_sets(dtype: str) -> None:
+def test_threads_and_vector_widths_change_nothing(dtype: str) -> None:
     matrix = np.random.default_rng(3).standard_normal((400, 300)).astype(dtype)
     shapes = [(400, 300), (300, 333), (30_000, 5), (70, 2000)]
 
@@ -152,7 +152,7 @@ def test_threads_and_instruction_sets(dtype: str) -> None:
         assert all(map(same_bits, make(), expected)), (level, threads)
 
 
-def test_orthogonalize_of_itself_and_of_others() -> None:
+def test_orthogonalize_keeps_orthogonal_matrices_and_equals_qr() -> None:
     q = Orthogonal(seed=2)((50, 20), "float64")
     np.testing.assert_allclose(orthogonalize(q), q, rtol=0, atol=1e-14)
     upper = np.triu(np.random.default_rng(1).standard_normal((20, 20)))
@@ -170,7 +170,7 @@ def test_orthogonalize_of_itself_and_of_others() -> None:
     assert orthogonalize(np.empty((0, 3))).shape == (0, 3)
 
 
-def test_orthogonalize_completes_what_is_dependent() -> None:
+def test_orthogonalize_completes_dependent_columns() -> None:
     ones = np.ones((6, 4))
     assert error_of(orthogonalize(ones)) < 1e-15
     assert same_bits(orthogonalize(np.zeros((4, 3))), np.eye(4, 3))
@@ -188,18 +188,18 @@ def test_orthogonalize_completes_what_is_dependent() -> None:
     ],
     ids=str,
 )
-def test_bad_matrices(matrix: Any, error: type[Exception], text: str) -> None:
+def test_orthogonalize_refuses_bad_matrices(matrix: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         orthogonalize(matrix)
 
 
 @pytest.mark.parametrize("shape", [(), (5,), 5])
-def test_rank_below_two(shape: Any) -> None:
+def test_ranks_below_two_are_refused(shape: Any) -> None:
     with pytest.raises(ValueError, match="`shape` must have at least 2 dimensions for Orthogonal"):
         Orthogonal(seed=1)(shape)
 
 
-def test_bad_arguments() -> None:
+def test_bad_arguments_are_refused() -> None:
     for gain in (math.nan, math.inf):
         with pytest.raises(ValueError, match="`gain` must be a finite number, received"):
             Orthogonal(gain)
@@ -219,12 +219,12 @@ def test_bad_arguments() -> None:
     assert Orthogonal(65000.0, seed=1)((2, 2), "float16").max() <= 65504
 
 
-def test_empty() -> None:
+def test_empty_shapes_give_empty_matrices() -> None:
     for shape in [(0, 3), (3, 0), (0, 0), (2, 0, 3)]:
         assert Orthogonal(seed=1)(shape, "bfloat16").shape == shape
 
 
-def test_what_fits_no_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reflectors_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("initializers._memory.limit.memory_limit", lambda: 2**31)
     with pytest.raises(MemoryError, match="no memory for the reflectors of shape"):
         Orthogonal(seed=1)((2**16, 2**15), index=np.s_[:1, :1])
@@ -241,8 +241,8 @@ def test_what_fits_no_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         ((256, 16384), "bfloat16"),
     ],
 )
-def test_peak_memory(shape: tuple[int, int], dtype: str) -> None:
-    """No more than the output, the reflectors and 32 MB."""
+def test_peak_memory_is_bounded(shape: tuple[int, int], dtype: str) -> None:
+    """At most the output, the reflectors and 32 MB."""
     code = f"""
 import re, numpy, ml_dtypes, initializers
 initializers.Orthogonal(seed=1)((300, 300), {dtype!r})
@@ -259,8 +259,8 @@ print(peak() - before - out.nbytes)"""
 
 
 @pytest.mark.clock
-def test_interrupt() -> None:
-    """Ctrl-C ends even a matrix that takes minutes."""
+def test_an_interrupt_ends_a_long_matrix() -> None:
+    """Ctrl-C ends even a matrix that would take minutes."""
     code = """
 import signal, threading, time, initializers
 timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
@@ -274,11 +274,11 @@ except KeyboardInterrupt:
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert float(result.stdout) < 0.5 + 0.6  # with what the system is busy with besides
+    assert float(result.stdout) < 0.5 + 0.6  # 0.6 s for other work of the system
 
 
 def convolve(signal: NDArray[Any], kernel: NDArray[Any]) -> NDArray[Any]:
-    """The circular convolution of (places…, inputs) with a kernel (k…, inputs, outputs)."""
+    """Return the circular convolution of (places…, inputs) with a kernel (k…, inputs, outputs)."""
     result = np.zeros((*signal.shape[:-1], kernel.shape[-1]))
     for place in itertools.product(*map(range, kernel.shape[:-2])):
         shifted = np.roll(signal, place, tuple(range(len(place))))
@@ -313,14 +313,14 @@ def test_dirac_passes_groups_through(groups: int, size: int) -> None:
         np.testing.assert_array_equal(passed, moved)
 
 
-def test_sparse() -> None:
+def test_sparse_zeros_a_share_of_every_column() -> None:
     for sparsity, zeros in [(0.0, 0), (0.1, 2), (0.5, 9), (0.55, 10), (0.99, 17), (1.0, 17)]:
         values = initializers.Sparse(sparsity, 1.0, seed=4)((17, 300))
         assert ((values == 0).sum(0) == zeros).all()
         assert same_bits(
             values[values != 0], initializers.RandomNormal(0, 1, 4)((17, 300))[values != 0]
         )
-    # Every row is as likely as another.
+    # Every row is equally likely to be zeroed.
     counts = (initializers.Sparse(0.5, seed=4)((10, 20_000)) == 0).sum(1)
     statistic = ((counts - 10_000) ** 2 / 5000).sum() * 9 / 10
     assert stats.chi2(9).sf(statistic) > ALPHA
@@ -339,12 +339,12 @@ def test_sparse() -> None:
         (lambda: initializers.Sparse(0.5), (4, 5, 6), "`shape` must have 2 dimensions for Sparse"),
     ],
 )
-def test_bad_shapes(make: Any, shape: tuple[int, ...], text: str) -> None:
+def test_bad_shapes_of_the_family_are_refused(make: Any, shape: tuple[int, ...], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make()(shape)
 
 
-def test_bad_parameters_of_the_family() -> None:
+def test_bad_parameters_of_the_family_are_refused() -> None:
     for sparsity in (-0.1, 1.1):
         with pytest.raises(ValueError, match=r"`sparsity` must be a finite number in \[0, 1\]"):
             initializers.Sparse(sparsity)
@@ -359,7 +359,7 @@ def test_bad_parameters_of_the_family() -> None:
     assert (out == 5).all()
 
 
-def test_a_matrix_with_a_mask_is_refused() -> None:
+def test_masked_arrays_are_refused() -> None:
     masked = np.ma.masked_array(np.eye(3), np.eye(3, dtype=bool))
     with pytest.raises(TypeError, match=r"no mask.*`matrix.filled\(...\)`.*: a masked array of"):
         initializers.orthogonalize(masked)
@@ -373,7 +373,7 @@ def test_a_matrix_with_a_mask_is_refused() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e5m2"])
 def test_transposed_memory_is_filled_in_place(dtype: str) -> None:
-    """A weight in torch's convention, whole and in part, without a buffer of its size."""
+    """A weight in torch's convention, whole and by blocks, needs no buffer of its size."""
     for shape in [(70, 67), (64, 64), (5, 8)]:
         fill = plan_fill(Orthogonal(seed=3), shape, look_up(dtype), (1, 0))
         wanted = Orthogonal(seed=3)(shape[::-1], dtype).T

@@ -1,4 +1,4 @@
-"""The library against tests/reference.py, bit for bit."""
+"""The package against tests/reference.py, bit for bit."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ SEEDS = [0, 1, -1, 42, 2**64 + 1, -(2**127), 2**127 - 1]
 
 STREAMS = [0, 1, 2**32, 2**63 + 5, 2**64 - 1]
 
-# A sampler, a dtype, a seed, a stream, the first element, a count, and the parameters.
+# Arguments of a draw: sampler, dtype, seed, stream, first element, count, parameters.
 Place: TypeAlias = tuple[Any, ...]
 
 # Samplers of docs/stream.md, each with its parameters.
@@ -47,7 +47,7 @@ CASES = [
     ("truncated_normal", (-3.0, 0.1, -2.0, 1.0)),
 ]
 
-# One of every way to make values.
+# One case for each way to make values.
 WAYS = [CASES[i] for i in (1, 2, 4, 5)]
 
 # (start, count): groups of 64, the 2^32nd word and element, the end of the longest tensor.
@@ -74,9 +74,9 @@ def core_fill(
     block: tuple[tuple[int, ...], tuple[int, ...]] | None,
     parameters: tuple[float, ...],
 ) -> NDArray[Any]:
-    """Return a block of a tensor, as patterns of bits."""
+    """Return a block of a tensor from the core, as bit patterns."""
     form = DTYPES[dtype]
-    # NumPy's floats are filled as such, the others as patterns.
+    # NumPy's own floats are filled as such, other dtypes as patterns.
     out: NDArray[Any] = np.zeros(
         shape, form.dtype if form.dtype.__module__ == "numpy" else form.pattern
     )
@@ -87,7 +87,7 @@ def core_fill(
 def core_range(
     sampler: str, dtype: str, seed: int, stream: int, start: int, count: int, *parameters: float
 ) -> NDArray[Any]:
-    """Return elements of a 1-D tensor that ends with them, as patterns of bits."""
+    """Return elements from the core, as bit patterns: the end of a 1-D tensor."""
     block = ((start + count,), (start,))
     return core_fill(sampler, dtype, seed, stream, (count,), block, parameters)
 
@@ -95,7 +95,7 @@ def core_range(
 def page_range(
     sampler: str, dtype: str, seed: int, stream: int, start: int, count: int, *parameters: float
 ) -> NDArray[Any]:
-    """Return the same from the reference."""
+    """Return the same elements from the reference."""
     values = getattr(reference, sampler)(dtype, seed, stream, start, count, *parameters)
     assert values.dtype == DTYPES[dtype].dtype
     patterns: NDArray[Any] = values.view(DTYPES[dtype].pattern)
@@ -104,7 +104,9 @@ def page_range(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sampler", "parameters"), CASES, ids=str)
-def test_ranges(dtype: str, sampler: str, parameters: tuple[float, ...]) -> None:
+def test_ranges_equal_the_reference(
+    dtype: str, sampler: str, parameters: tuple[float, ...]
+) -> None:
     keys = zip(RANGES, itertools.cycle(SEEDS), itertools.cycle(STREAMS), strict=False)
     for (start, count), seed, stream in keys:
         where: Place = (sampler, dtype, seed, stream, start, count, *parameters)
@@ -124,7 +126,7 @@ def test_ranges(dtype: str, sampler: str, parameters: tuple[float, ...]) -> None
     ],
 )
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_blocks(
+def test_blocks_equal_the_reference(
     dtype: str, shape: tuple[int, ...], start: tuple[int, ...], size: tuple[int, ...]
 ) -> None:
     for sampler, parameters in WAYS:
@@ -138,7 +140,7 @@ def test_blocks(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_odd_parameters(dtype: str) -> None:
+def test_odd_parameters_equal_the_reference(dtype: str) -> None:
     form = DTYPES[dtype]
     finite = np.array([form.top - 1], form.pattern).view(form.dtype)
     huge, least = float(finite[0]), 2.0 ** (1 - form.bias - form.fraction)
@@ -204,8 +206,10 @@ def test_odd_parameters(dtype: str) -> None:
     ],
     ids=str,
 )
-def test_reach_at_the_limit(dtype: str, sampler: str, parameters: tuple[float | None, ...]) -> None:
-    """The parameter that is None is the largest in size that is accepted, and the next one."""
+def test_the_largest_parameter_fills_and_the_next_is_refused(
+    dtype: str, sampler: str, parameters: tuple[float | None, ...]
+) -> None:
+    """The parameter that is None takes the largest accepted size; the next number is refused."""
     compute = DTYPES[dtype].compute
     sign = -1 if parameters == (None, 1.0) and sampler == "uniform" else 1
 
@@ -235,7 +239,7 @@ def test_reach_at_the_limit(dtype: str, sampler: str, parameters: tuple[float | 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_bounds_around_the_reach_of_the_normal_sampler(dtype: str) -> None:
-    """Bounds that it cannot reach are ignored; nearer ones, by however little, are inverted."""
+    """Bounds beyond the sampler's reach are ignored; bounds just below it are inverted."""
     near = [6.65, 6.66, 6.665, 6.67, 6.675, 6.7, 8.65, 8.655, 8.6599, 8.66, 8.665, 8.7]
     near += [float(np.nextafter(x, way)) for x in (6.67, 8.66) for way in (-INF, INF)]
     near += [float(np.nextafter(np.float32(6.67), np.float32(way))) for way in (-INF, INF)]
@@ -245,8 +249,8 @@ def test_bounds_around_the_reach_of_the_normal_sampler(dtype: str) -> None:
             np.testing.assert_array_equal(core_range(*where), page_range(*where), str(where))
 
 
-def test_refusals() -> None:
-    """The limits of section 1 and of the bounds of section 6."""
+def test_limits_of_the_page_are_refused() -> None:
+    """The limits of section 1, and of the bounds of section 6, are refused."""
     np.testing.assert_array_equal(
         core_range("normal", "float32", 0, 0, 2**63 - 2, 1, 0.0, 1.0),
         page_range("normal", "float32", 0, 0, 2**63 - 2, 1, 0.0, 1.0),
@@ -269,10 +273,10 @@ def test_refusals() -> None:
 @pytest.mark.usefixtures("settings_restored")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sampler", "parameters"), WAYS, ids=str)
-def test_threads_and_instruction_sets(
+def test_threads_and_vector_widths_equal_the_reference(
     dtype: str, sampler: str, parameters: tuple[float, ...]
 ) -> None:
-    """All give the same 5 million elements, and these are right at the borders of 2 MiB."""
+    """All settings give the same 5 million elements, equal to the reference at borders of 2 MiB."""
     start, count = 2**32 - 2_345_679, 5_000_011
     where: Place = (sampler, dtype, 42, 3, start, count, *parameters)
     expected = core_range(*where)
@@ -293,8 +297,8 @@ def test_threads_and_instruction_sets(
 @pytest.mark.usefixtures("settings_restored")
 @pytest.mark.parametrize("level", _core.available_simd())
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_instruction_set(dtype: str, level: str) -> None:
-    """Ragged starts and ends, of every case."""
+def test_every_vector_width_equals_the_reference(dtype: str, level: str) -> None:
+    """Every case, with ragged starts and ends."""
     _core.set_simd(level)
     for i, (sampler, parameters) in enumerate(CASES):
         start, count = 61 + 7 * i, 777 - 13 * i
@@ -320,7 +324,7 @@ bound = st.floats(-36, 36) | st.sampled_from([0.0, -2.0, 2.0, 6.67, -6.67, 8.66,
     bounds=st.tuples(bound, bound),
 )
 @example("float64", 0, 0, 0, 0, 0.0, 0.0, (0.0, 1.0))
-def test_anything(
+def test_random_requests_equal_the_reference(
     dtype: str,
     seed: int,
     stream: int,

@@ -1,4 +1,4 @@
-"""Initializers by name, to and from configurations, and those that users register."""
+"""Initializers by name, to and from configurations, and registered by users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from initializers import (
 )
 from initializers._classes import registry as registry
 
-# The keys of keras.initializers (3.15).
+# Names and keys of keras.initializers (3.15).
 CLASSES = [
     *(
         "Initializer",
@@ -67,7 +67,7 @@ ALIASES = {
     "one": "Ones",
     "zero": "Zeros",
 }
-# Beyond Keras.
+# Classes beyond Keras.
 MORE = {
     "ConvolutionOrthogonal1D": "convolution_orthogonal1d",
     "ConvolutionOrthogonal2D": "convolution_orthogonal2d",
@@ -100,7 +100,7 @@ def test_get_makes_an_initializer_of_every_name(name: str) -> None:
     assert get({"class_name": name, "config": {}}).get_config() == made.get_config()
 
 
-def test_get_takes_what_stands_for_an_initializer() -> None:
+def test_get_accepts_instances_classes_functions_and_configs() -> None:
     assert get(None) is None
     assert get(RANDOM[0]) is RANDOM[0]
     assert type(get(GlorotUniform)) is GlorotUniform
@@ -140,7 +140,7 @@ def test_serialize_round_trip(initializer: Any) -> None:
 
 
 @pytest.mark.parametrize("initializer", FULL, ids=repr)
-def test_configs_of_keras(initializer: Any) -> None:
+def test_configs_of_keras_are_deserialized(initializer: Any) -> None:
     name, config = type(initializer).__name__, initializer.get_config()
     keras_3 = {"class_name": name, "config": config, **KERAS}
     assert deserialize(keras_3) == initializer
@@ -149,7 +149,7 @@ def test_configs_of_keras(initializer: Any) -> None:
     assert deserialize({**keras_3, "module": "tf_keras.initializers"}) == initializer
 
 
-def test_old_names_and_spellings_in_configs() -> None:
+def test_old_names_and_spellings_are_deserialized() -> None:
     old = {"scale": 2.0, "mode": "fan_in", "distribution": "normal", "seed": 1}
     made = deserialize({"class_name": "VarianceScaling", "config": old})
     assert made == VarianceScaling(2.0, "fan_in", "truncated_normal", seed=1)
@@ -159,7 +159,7 @@ def test_old_names_and_spellings_in_configs() -> None:
 
 
 @pytest.mark.parametrize("module", ["keras.random", "initializers"])
-def test_generators_in_configs(module: str) -> None:
+def test_generators_in_configs_are_deserialized(module: str) -> None:
     seed = {
         "module": module,
         "class_name": "SeedGenerator",
@@ -177,7 +177,7 @@ def test_generators_in_configs(module: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["__numpy__", "__tensor__"])
-def test_arrays_in_configs_of_keras(kind: str) -> None:
+def test_arrays_in_configs_of_keras_are_deserialized(kind: str) -> None:
     array = {"class_name": kind, "config": {"value": [[0.5, 2.0]], "dtype": "bfloat16"}}
     made: Any = deserialize({"class_name": "Constant", "config": {"value": array}, **KERAS})
     assert made((2, 2), "float64").tolist() == [[0.5, 2.0]] * 2
@@ -234,7 +234,7 @@ def test_unregistered_classes_need_custom_objects() -> None:
     assert made.inner == HeNormal(seed=1)
 
 
-def test_values_in_configs_of_users() -> None:
+def test_nested_values_in_configs_become_json() -> None:
     factor = {"a": (np.int8(3), np.array([0.5])), "b": SeedGenerator(1), "c": thirds}
     config = serialize(Scaled("zeros", factor))
     assert config is not None
@@ -258,7 +258,7 @@ def test_registered_classes_are_found() -> None:
     assert type(get(serialize(named("zeros")))) is named
 
 
-def test_functions_by_name() -> None:
+def test_registered_functions_are_found_by_name() -> None:
     config = serialize(thirds)
     assert config == {
         "module": "builtins",
@@ -277,7 +277,7 @@ def test_functions_by_name() -> None:
     assert deserialize({"class_name": "thirds", "config": {}}, {"thirds": thirds}) is thirds
 
 
-def test_custom_objects_come_first_and_a_foreign_module_is_not_ours() -> None:
+def test_custom_objects_come_first_and_foreign_modules_are_refused() -> None:
     assert deserialize("he_normal", {"he_normal": thirds}) is thirds
     foreign = {"module": "mylib", "class_name": "HeNormal", "registered_name": "HeNormal"}
     with pytest.raises(ValueError, match="'HeNormal' is not registered"):
@@ -286,7 +286,7 @@ def test_custom_objects_come_first_and_a_foreign_module_is_not_ours() -> None:
         deserialize({**foreign, "config": {}, "module": None})
 
 
-def test_register_twice() -> None:
+def test_a_name_is_registered_only_once() -> None:
     register("mine")(Scaled)
     register("mine")(Scaled)
     with pytest.raises(ValueError, match="'mine>Scaled' must be registered only once, received"):
@@ -326,7 +326,7 @@ def halves(shape, dtype=None):
     assert get("notebook>Halves")((1,)) == 0.5
 
 
-def test_serialize_and_deserialize_none() -> None:
+def test_none_is_serialized_as_none() -> None:
     assert serialize(None) is None
     assert deserialize(None) is None
 
@@ -349,8 +349,8 @@ def test_a_subclass_of_a_built_in_is_not_the_built_in() -> None:
         ("xavier_uniform", VarianceScaling(1.0, "fan_avg", "uniform")),
     ],
 )
-def test_names_of_torch(name: str, expected: VarianceScaling) -> None:
-    """They mean the defaults of `torch.nn.init`, whose normal values are not truncated."""
+def test_names_of_torch_mean_its_defaults(name: str, expected: VarianceScaling) -> None:
+    """The names mean the defaults of `torch.nn.init`, whose normal values are not truncated."""
     values = expected.with_seed(3)((7, 5))
     made: Any = get(name)
     assert same_bits(made.with_seed(3)((7, 5)), values)

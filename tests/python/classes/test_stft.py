@@ -1,4 +1,4 @@
-"""The Fourier kernels against their formula, SciPy's windows, and each other."""
+"""The Fourier kernels against their formula, SciPy's windows and NumPy's transform."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LENGTHS = [(1, 2), (3, 2), (7, 5), (32, 17), (100, 129)]
 
 
 def kernel(side: Any, length: int, bins: int) -> Any:
-    """The formula in 53 bits from an exact angle, by mpmath."""
+    """Evaluate the formula by mpmath: 53 bits from an exact angle."""
     period = 2 * (bins - 1)
     turns = [mpmath.mpf(2 * r) / period for r in range(period)]
     roots = [float(mpmath.cospi(t) if side == "real" else -mpmath.sinpi(t)) for t in turns]
@@ -27,7 +27,7 @@ def kernel(side: Any, length: int, bins: int) -> Any:
 
 @pytest.mark.parametrize(("length", "bins"), LENGTHS)
 @pytest.mark.parametrize("side", ["real", "imag"])
-def test_the_formula(side: Any, length: int, bins: int) -> None:
+def test_kernels_follow_the_formula(side: Any, length: int, bins: int) -> None:
     values = STFT(side, window=None)((length, 1, bins), "float64")
     assert values.shape == (length, 1, bins)
     np.testing.assert_allclose(values[:, 0], kernel(side, length, bins), rtol=2.3e-16, atol=0)
@@ -37,7 +37,7 @@ def test_the_formula(side: Any, length: int, bins: int) -> None:
 @pytest.mark.parametrize("scaling", ["density", "spectrum", None])
 @pytest.mark.parametrize("window", ["hann", "hamming", "blackman", "boxcar"])
 @pytest.mark.parametrize("side", ["real", "imag"])
-def test_windows_are_those_of_scipy(side: Any, window: str, scaling: Any, periodic: bool) -> None:
+def test_windows_equal_those_of_scipy(side: Any, window: str, scaling: Any, periodic: bool) -> None:
     for length, bins in LENGTHS:
         weights = get_window(window, length, fftbins=periodic)
         total = {"density": math.sqrt((weights**2).sum()), "spectrum": abs(weights).sum()}
@@ -46,7 +46,7 @@ def test_windows_are_those_of_scipy(side: Any, window: str, scaling: Any, period
         np.testing.assert_allclose(values, expected, rtol=0, atol=1e-15)
 
 
-def test_exact_values() -> None:
+def test_multiples_of_a_quarter_turn_are_exact() -> None:
     values = STFT("imag", window=None)((4, 1, 3), "float64")[:, 0]
     assert values.tolist() == [[0, 0, 0], [0, -1, 0], [0, 0, 0], [0, 1, 0]]
     values = STFT("real", "hann", None, periodic=True)((4, 1, 3), "float64")[:, 0]
@@ -62,7 +62,7 @@ def test_there_is_no_negative_zero(side: Any) -> None:
             assert not np.signbit(values[values == 0]).any()
 
 
-def test_a_transform_by_the_kernels_is_that_of_numpy() -> None:
+def test_a_transform_by_the_kernels_equals_numpy() -> None:
     signal = np.random.default_rng(1).standard_normal(32)
     real, imag = (
         STFT(side, "hann", None)((32, 1, 17), "float64")[:, 0] for side in ("real", "imag")
@@ -79,7 +79,7 @@ def test_every_dtype_is_rounded_once_from_float64(dtype: str) -> None:
         assert same_bits(STFT()((9, 1, 6), dtype), exact.astype(numpy_dtype(dtype)))
 
 
-def test_a_window_of_numbers() -> None:
+def test_a_window_may_be_a_sequence_of_numbers() -> None:
     weights = np.array([1, 2, 4], np.float32)
     initializer = STFT(window=weights, scaling="spectrum")
     assert initializer.window == (1.0, 2.0, 4.0)
@@ -90,7 +90,7 @@ def test_a_window_of_numbers() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (3, 3), (3, 1, 3, 1), (0, 1, 3), (3, 1, 1), (3, 2, 4)])
-def test_shapes(shape: tuple[int, ...]) -> None:
+def test_bad_shapes_are_refused(shape: tuple[int, ...]) -> None:
     out = np.ones(shape, np.float32)
     with pytest.raises(ValueError, match=r"`shape` must be \(T, 1, K\) with T >= 1 and K >= 2"):
         STFT()(shape, out=out)
@@ -116,7 +116,9 @@ def test_shapes(shape: tuple[int, ...]) -> None:
     ],
     ids=str,
 )
-def test_arguments(arguments: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_bad_arguments_are_refused(
+    arguments: dict[str, Any], error: type[Exception], text: str
+) -> None:
     with pytest.raises(error, match=text):
         STFT(**arguments)
 
@@ -137,12 +139,16 @@ def test_arguments(arguments: dict[str, Any], error: type[Exception], text: str)
     ],
     ids=str,
 )
-def test_windows_that_do_not_fit(initializer: Any, shape: tuple[int, ...], text: str) -> None:
+def test_windows_that_do_not_fit_are_refused(
+    initializer: Any, shape: tuple[int, ...], text: str
+) -> None:
     with pytest.raises(ValueError, match=text):
         initializer(shape)
 
 
-def test_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_scipy_is_an_error_that_says_how_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "scipy.signal", None)
     assert STFT(window="hamming")((3, 1, 3)).shape == (3, 1, 3)
     with pytest.raises(
@@ -151,7 +157,7 @@ def test_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
         STFT(window="blackman")
 
 
-def test_more_frequencies_than_memory() -> None:
+def test_kernels_beyond_memory_are_refused() -> None:
     with pytest.raises(MemoryError, match=r"[TPE]B are needed"):
         STFT()((3, 1, 2**45), index=(slice(0, 1),) * 3)
 
@@ -162,7 +168,7 @@ def test_more_frequencies_than_memory() -> None:
 def test_a_kernel_that_overflows_is_refused_before_it_is_written(
     side: Any, index: Any, dtype: str
 ) -> None:
-    """The same for every block, also for one in which no element overflows."""
+    """The error is the same for every block, also for one in which no element overflows."""
     make = STFT(side, window=[1.0, 1e6, 1.0], scaling=None)
     out = np.full((1, 1, 5) if index else (3, 1, 5), 7).astype(numpy_dtype(dtype))
     with pytest.raises(ValueError, match=f"`window` must be representable in {dtype}, received"):
@@ -190,7 +196,7 @@ def test_a_kernel_is_refused_only_if_an_element_overflows(shape: tuple[int, int,
                     assert np.isfinite(make(shape, "float16")).all()
 
 
-def test_a_window_with_a_mask_is_refused() -> None:
+def test_masked_windows_are_refused() -> None:
     masked = np.ma.masked_array([1.0, 2.0], [True, False])
     with pytest.raises(TypeError, match=r"`window` must be .*: a masked array of shape"):
         STFT(window=masked)

@@ -54,7 +54,7 @@ SHAPES = [(), (5,), (7, 3), (3, 7), (3, 5, 7), (3, 3, 4, 8), (2, 3, 4, 5, 6), (0
         ((2**20, 2**20, 2**20), (2**40, 2**40)),
     ],
 )
-def test_compute_fans(shape: tuple[int, ...], fans: tuple[int, int]) -> None:
+def test_fans_of_shapes(shape: tuple[int, ...], fans: tuple[int, int]) -> None:
     assert compute_fans(shape) == fans
     assert all(type(fan) is int for fan in compute_fans(np.array(shape, int)))
 
@@ -70,7 +70,7 @@ def test_compute_fans(shape: tuple[int, ...], fans: tuple[int, int]) -> None:
         ([0, 1], [1], (30, 6)),  # an axis of both, as EinsumDense may have
     ],
 )
-def test_fans_by_axes(input_axes: Any, output_axes: Any, fans: tuple[int, int]) -> None:
+def test_fans_with_given_axes(input_axes: Any, output_axes: Any, fans: tuple[int, int]) -> None:
     assert compute_fans((5, 6, 7), input_axes, output_axes) == fans
     with_axes = VarianceScaling(seed=1, input_axes=input_axes, output_axes=output_axes)
     assert with_axes.input_axes == tuple(input_axes)
@@ -79,7 +79,7 @@ def test_fans_by_axes(input_axes: Any, output_axes: Any, fans: tuple[int, int]) 
 
 
 def expected_law(shape: tuple[int, ...], scale: float, mode: str, distribution: str) -> Any:
-    """The same values from an initializer that is told its scale, in the documented order."""
+    """Draw the same values with the scale computed here, in the documented order."""
     fan_in, fan_out = compute_fans(shape)
     fan = {
         "fan_in": fan_in,
@@ -99,14 +99,16 @@ def expected_law(shape: tuple[int, ...], scale: float, mode: str, distribution: 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_variance_scaling(shape: tuple[int, ...], mode: Any, distribution: Any) -> None:
+def test_variance_scaling_computes_the_documented_scale(
+    shape: tuple[int, ...], mode: Any, distribution: Any
+) -> None:
     for scale in (1.0, 0.1, 3):
         values = VarianceScaling(scale, mode, distribution, seed=5)(shape, "float64")
         assert same_bits(values, expected_law(shape, scale, mode, distribution))
 
 
 @pytest.mark.parametrize(("preset", "arguments"), PRESETS.items(), ids=lambda x: str(x))
-def test_presets(preset: Any, arguments: Any) -> None:
+def test_presets_equal_variance_scaling(preset: Any, arguments: Any) -> None:
     for shape in SHAPES:
         assert same_bits(preset(seed=5)(shape, "float64"), expected_law(shape, *arguments))
     made = preset(seed=5)
@@ -130,7 +132,7 @@ def test_fans_are_exact_before_the_first_rounding(fan_in: int, fan_out: int) -> 
         assert same_bits(value, expected)
 
 
-def test_the_scale_of_real_tensors() -> None:
+def test_tensors_have_the_computed_variance() -> None:
     shape = (1000, 1000)
     for preset, variance in (
         (HeNormal, 2 / 1000),
@@ -141,7 +143,7 @@ def test_the_scale_of_real_tensors() -> None:
         (LecunUniform, 1 / 1000),
     ):
         values = preset(seed=1)(shape).astype(np.float64)
-        # The variance of the square is below 2 variance² for every law here.
+        # For every law here the variance of a square is below 2 · variance².
         assert abs((values**2).mean() - variance) < 4 * variance * math.sqrt(2 / 1e6)
         assert abs(values.mean()) < 4 * math.sqrt(variance / 1e6)
 
@@ -161,5 +163,5 @@ def test_the_scale_of_real_tensors() -> None:
         ("selu", None, 0.75),
     ],
 )
-def test_calculate_gain(name: Any, param: Any, gain: float) -> None:
+def test_gains_equal_those_of_torch(name: Any, param: Any, gain: float) -> None:
     assert calculate_gain(name, param) == gain
