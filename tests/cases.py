@@ -1,4 +1,4 @@
-"""What the tests of the Python layer share: every initializer, every dtype, equality of bits."""
+"""Shared by the tests of the package: every initializer, every dtype, equality of bits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DISTRIBUTIONS: tuple[Any, ...] = ("truncated_normal", "untruncated_normal", "uni
 
 INF = float("inf")
 
-# At least one instance of every class whose values are not all the same; float dtypes.
+# At least one instance of every random class, for float dtypes.
 RANDOM = (
     RandomNormal(mean=0.5, stddev=2.0, seed=11),
     RandomUniform(-1.0, 3.0, seed=-12),
@@ -50,12 +50,12 @@ RANDOM = (
 # Initializers of two or more dimensions, and of exactly two.
 ORTHOGONAL = (Orthogonal(2.0, seed=19), Orthogonal(seed=20, axis=0))
 SPARSE = Sparse(0.3, 1.0, seed=21)
-# Initializers of any rank and dtype.
+# Initializers of any rank and dtype, without randomness.
 GIVEN = (Zeros(), Ones(), Constant(1), Constant([1]), Constant(np.array([[True]])))
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
-    """Return NumPy's dtype of that name, from `ml_dtypes` if NumPy has none."""
+    """Return the NumPy dtype of this name, from `ml_dtypes` if NumPy has none."""
     return np.dtype(getattr(ml_dtypes, name) if name in LOW_PRECISION else name)
 
 
@@ -68,5 +68,5 @@ def same_bits(left: object, right: object) -> bool:
 
 
 def as_float64(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the values exactly, whatever float the array is of."""
+    """Return the values exactly, from any float dtype."""
     return array.astype(np.float64)

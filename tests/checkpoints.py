@@ -1,4 +1,4 @@
-"""The model and the recipe of the checkpoint tests, written in small pieces."""
+"""The model and the recipe of the checkpoint tests, and how they are written and checked."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ RULES = {
 
 
 def make_specs() -> dict[str, Any]:
-    """Return the specs as `read_specs` takes them."""
+    """Return the specs in a form that `read_specs` accepts."""
     return {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in SPECS.items()}
 
 
 def make_recipe(seed: int = SEED) -> Recipe:
-    """Return the recipe, in PyTorch's layout: `up.weight` is made transposed."""
+    """Return the recipe, in PyTorch's convention: `up.weight` is transposed."""
     return Recipe(RULES, seed=seed, convention="torch")
 
 
-# Module, name, bytes: what is written, noted and compared at once.
+# (module, constant, bytes) of what is written, recorded and compared at once.
 SMALL_PIECES = [
     (direct_writer, "BUFFER", 1 << 14),
     (_write, "BUFFER", 1 << 14),
@@ -70,14 +70,14 @@ SMALL_PIECES = [
 
 
 def use_small_pieces() -> None:
-    """Let this process do so little at once that everything happens often."""
+    """Shrink pieces in this process, so that every event happens often."""
     for module, name, size in SMALL_PIECES:
         assert isinstance(vars(module)[name], int)
         vars(module)[name] = size
 
 
 def load(path: Path) -> dict[str, NDArray[Any]]:
-    """Return all tensors, as the `safetensors` library reads them."""
+    """Return all tensors as the `safetensors` library reads them."""
     return {
         name: np.frombuffer(part["data"], DTYPES[part["dtype"]]).reshape(part["shape"])
         for name, part in deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
@@ -85,7 +85,7 @@ def load(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def check_whole(path: Path, recipe: Recipe | None = None) -> None:
-    """The files are, for the `safetensors` library, what the recipe gives."""
+    """Check that the `safetensors` library reads from the files the values of the recipe."""
     files = [path]
     if path.name.endswith(".json"):
         files = sorted(path.parent.glob("*-of-*.safetensors"))
@@ -109,7 +109,7 @@ def write_shards(path: Path, **arguments: Any) -> Path:
 
 
 def find_readable(folder: Path) -> list[Path]:
-    """Return the files that a reader opens first: an index, or without shards the model's file."""
+    """Return the files that a reader opens first: the index, or the file of a model without one."""
     files = (folder / "model.safetensors.index.json", folder / "model.safetensors")
     return [path for path in files if path.exists()]
 
@@ -122,7 +122,7 @@ def flip(path: Path, name: str, byte: int) -> None:
 
 
 def is_readable(path: Path) -> bool:
-    """Whether the `safetensors` library takes the file for a checkpoint."""
+    """Whether the `safetensors` library reads the file as a checkpoint."""
     try:
         load(path)
     except Exception:
@@ -131,7 +131,7 @@ def is_readable(path: Path) -> bool:
 
 
 def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = False) -> None:
-    """Write a checkpoint, and kill this process at call number `kill_at` of our file functions.
+    """Write a checkpoint; kill this process at call number `kill_at` of our file functions.
 
     With 0, print the number of calls instead.
     """
@@ -146,7 +146,7 @@ def write_and_die(folder: str, kill_at: int, resume: bool, overwrite: bool = Fal
 
     def count(frame: Any, event: str, argument: Any) -> None:
         nonlocal calls
-        # Counts calls and returns: before and after every change of a file or a name.
+        # Calls and returns count: the moments before and after every change of a file or a name.
         if frame.f_code.co_filename in ours:
             calls += 1
             if calls == kill_at:

@@ -1,4 +1,4 @@
-"""Runs commands: in this process, where it is quick, or in one of their own."""
+"""Runs commands: in this process where that is fast, or in a new one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refuse(constant: str) -> None:
 
 
 class Command:
-    """Calls the command line and returns what it says; `fails` wants an error without traceback."""
+    """Calls the command line and returns its output; `fails` expects an error without traceback."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.capsys = capsys
@@ -40,7 +40,7 @@ class Command:
         return Result(received, captured.out, captured.err)
 
     def fails(self, *arguments: object, status: int = 2) -> str:
-        """Return the error with its hints; nothing else may have been printed."""
+        """Return the error with its hints; check that nothing else was printed."""
         result = self(*arguments, status=status)
         assert result.output == ""
         assert "Traceback" not in result.errors
@@ -49,7 +49,7 @@ class Command:
 
 
 def run_process(*arguments: object, **environment: str) -> Result:
-    """Run the command line as a user does, where any warning is an error."""
+    """Run the command line as a user does, with warnings as errors."""
     process = subprocess.run(
         [sys.executable, "-W", "error", "-m", "initializers", *map(str, arguments)],
         env={**os.environ, **environment},

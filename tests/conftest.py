@@ -14,10 +14,10 @@ import pytest
 from initializers import _core
 from initializers._classes import registry
 
-# These run in the environment of their framework: `make torch`, `make jax`, `make keras`.
+# Tests of a framework run in its own environment: `make torch`, `make jax`, `make keras`.
 collect_ignore = [f"with_{name}" for name in ("jax", "keras", "torch") if find_spec(name) is None]
 
-# A background job of a shell ignores Ctrl-C, and so do its children. Tests of interruption need it.
+# Background jobs of a shell, and their children, ignore Ctrl-C; tests of interruption need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def fresh_registry() -> Iterator[None]:
-    """Remove what the test registered."""
+    """Remove what the test registered, afterwards."""
     objects, keys = dict(registry._objects), dict(registry._keys)
     yield
     registry._objects.clear()
@@ -51,7 +51,7 @@ def settings_restored() -> Iterator[None]:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write and verify small models in many pieces."""
-    from checkpoints import SMALL_PIECES  # not in every environment
+    from checkpoints import SMALL_PIECES  # safetensors is not in every environment
 
     for module, name, size in SMALL_PIECES:
         monkeypatch.setattr(module, name, size)
@@ -60,7 +60,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Call the command line without a terminal, with tables of 100 columns."""
-    from commands import Command  # not in the environments of the frameworks
+    from commands import Command  # click is not in the environments of the frameworks
 
     monkeypatch.setenv("COLUMNS", "100")
     return Command(capsys)
@@ -70,10 +70,10 @@ if os.environ.get("KERAS_BACKEND") == "numpy":
 
     @pytest.fixture(autouse=True)
     def uninitialized_inputs() -> Iterator[None]:
-        """Ignore NumPy's warnings: layers compute with uninitialized memory.
+        """Ignore NumPy's warnings about computations with uninitialized memory.
 
-        To infer shapes, Keras's NumPy backend calls a layer on `numpy.empty` arrays; where their
-        bytes happen to be NaN or large, NumPy warns. (`MALLOC_PERTURB_=128` makes it happen.)
+        To infer shapes, Keras's NumPy backend calls a layer on `numpy.empty` arrays. NumPy warns if
+        their bytes happen to be NaN or large. (`MALLOC_PERTURB_=128` makes it happen.)
         """
         with np.errstate(all="ignore"):
             yield

@@ -1,16 +1,16 @@
-"""Random use of the package, right and wrong: a result, or an error of the documented kinds.
+"""Random use of the package, right and wrong: every call gives a result or a documented error.
 
-A case is made from the seed and its number alone. Four targets:
+A case depends on the seed and its number alone. There are four targets:
 
-    initializers   constructors and calls, with arguments of every kind
-    configs        what `serialize` wrote, changed at random, given to `deserialize`
+    initializers   constructors and calls, with arguments of every type
+    configs        output of `serialize`, changed at random, read by `deserialize`
     recipes        TOML and JSON of recipes, changed at random
     headers        safetensors files, changed at random
 
     python tests/fuzz_python.py [--cases N] [--seed S] [--first K] [target ...]
 
-It fails if something raises anything but a TypeError, ValueError or MemoryError that says what is
-wrong, takes longer than ten seconds, or starts a program, unpickles or evaluates text.
+A case fails if it raises anything but a TypeError, ValueError or MemoryError that says what is
+wrong, takes over ten seconds, starts a program, unpickles, or evaluates text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 from fuzz_targets import TARGETS, Caught
 
 ALLOWED = (TypeError, ValueError, MemoryError)
-# Forbidden audit events. (Importing a module for the first time compiles it, from a file.)
+# Forbidden audit events. (The first import of a module compiles it, from a file.)
 FORBIDDEN: tuple[str, ...] = (
     "os.exec",
     "os.fork",
@@ -43,7 +43,7 @@ MOST_FOUND = 10
 
 
 def check(error: BaseException) -> str | None:
-    """Return what is wrong with an error, if anything."""
+    """Return what is wrong with an error, or None."""
     if type(error) not in ALLOWED:
         return f"a {type(error).__name__}"
     known = ("must", "received", "is not registered", "matches", "is truncated", "is empty")
@@ -53,7 +53,7 @@ def check(error: BaseException) -> str | None:
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    """Raise where the package would run something."""
+    """Raise if the package runs something."""
     if WATCHING and event in FORBIDDEN:
         raise Caught(f"{event} {arguments!r:.200}")
     if WATCHING and event == "exec" and getattr(arguments[0], "co_filename", "") == "<string>":
@@ -64,16 +64,16 @@ WATCHING: list[str] = []
 
 
 def interrupt(*_: object) -> None:
-    """Take the signal."""
+    """Handle the timer's signal."""
     raise Caught(f"no end within {SECONDS} s")
 
 
 def run(target: str, cases: int, seed: int, first: int, folder: Path) -> list[str]:
-    """Run cases of a target; return what went wrong, in words."""
+    """Run cases of a target; return the failures as text."""
     act, found = TARGETS[target], []
     signal.signal(signal.SIGVTALRM, interrupt)
     for number in range(first, first + cases):
-        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)  # of this process's own time
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)  # CPU time of this process
         WATCHING.append(target)
         try:
             act(random.Random(f"{target} {seed} {number}"), folder)
@@ -90,7 +90,7 @@ def run(target: str, cases: int, seed: int, first: int, folder: Path) -> list[st
 
 
 def main() -> int:
-    """Run what the command line says."""
+    """Run the targets of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], default=[])
     parser.add_argument("--cases", type=int, default=250_000, help="of each target")
@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the number of the first case")
     options = parser.parse_args()
     failed = 0
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # sooner written than a disk
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # faster than a disk
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         for target in options.targets or TARGETS:
             started = time.perf_counter()

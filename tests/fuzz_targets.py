@@ -26,11 +26,11 @@ Pick = random.Random
 
 
 class Caught(BaseException):
-    """Something that must not be; no code under test catches it."""
+    """Signals a failure; no code under test catches it."""
 
 
 def nest(depth: int) -> list[Any]:
-    """Return lists in lists."""
+    """Return nested lists."""
     found: list[Any] = []
     for _ in range(depth):
         found = [found]
@@ -38,7 +38,7 @@ def nest(depth: int) -> list[Any]:
 
 
 def loop() -> list[Any]:
-    """Return a list that holds itself."""
+    """Return a list that contains itself."""
     found: list[Any] = []
     found.append(found)
     return found
@@ -77,7 +77,7 @@ OBJECTS: tuple[Any, ...] = (
     *(SeedGenerator(3), Constant(2), Constant, np.longdouble(1), np.datetime64(0, "s")),
 )
 NOT_JSON = (*PLAIN, nest(3000), 1j, (1, 2), np.array([1, 2]), np.float32(2))
-# Small, or more than any memory holds: nothing between, which would take its time.
+# Either small or beyond any memory; sizes between would take too long.
 SIZES = (0, 1, 1, 2, 2, 3, 3, 5, 8, 70, 2**46, 2**62, 2**63)
 DTYPES: tuple[Any, ...] = (
     None,
@@ -93,12 +93,12 @@ DTYPES += ("bool", "complex64", "uint64", float, np.float16, ml_dtypes.bfloat16)
 
 
 def anything(pick: Pick) -> Any:
-    """Return a value of any kind."""
+    """Return a value of any type."""
     return pick.choice(PLAIN if pick.random() < 0.5 else OBJECTS)
 
 
 def sensible(pick: Pick, name: str) -> Any:
-    """Return a value that an argument of this name may have."""
+    """Return a valid value for an argument of this name."""
     number = pick.choice(
         (0.0, 0.05, 0.5, 1.0, 2.0, 1e-40, 1e30, pick.uniform(-3, 3), pick.random())
     )
@@ -122,7 +122,7 @@ def sensible(pick: Pick, name: str) -> Any:
 
 
 def make(pick: Pick, chance: float) -> Any:
-    """Construct an initializer, an argument in 1/chance being of any kind."""
+    """Construct an initializer; one argument in `chance` has any type."""
     cls = pick.choice(CLASSES)
     parameters = PARAMETERS[cls].items()
     names = [name for name, needed in parameters if needed or pick.random() < 0.6]
@@ -132,7 +132,7 @@ def make(pick: Pick, chance: float) -> Any:
     return cls(**arguments)
 
 
-# Arguments of each class, and whether they are required.
+# Class → its arguments, with whether they are required.
 PARAMETERS = {
     cls: {name: x.default is x.empty for name, x in inspect.signature(cls).parameters.items()}
     for cls in CLASSES
@@ -140,7 +140,7 @@ PARAMETERS = {
 
 
 def call(pick: Pick, initializer: Any) -> None:
-    """Ask for a tensor, or a block of one, and look at what comes."""
+    """Make a tensor or a block of one, and check the result."""
     shape: Any = tuple(
         pick.choice(SIZES[:10]) for _ in range(pick.choice((0, 1, 2, 2, 2, 3, 4, 5)))
     )
@@ -174,16 +174,16 @@ def call(pick: Pick, initializer: Any) -> None:
 
 
 def fuzz_initializers(pick: Pick, folder: Path) -> None:
-    """Construct and call."""
+    """Construct an initializer and call it."""
     initializer = make(pick, 0.15)
     if type(initializer) is Initializer:
-        return  # it only says that subclasses make values
+        return  # the base class has no values
     repr(initializer), hash(initializer)
     call(pick, initializer)
 
 
 def mutate(pick: Pick, value: Any, pool: tuple[Any, ...] = PLAIN) -> Any:
-    """Return plain data with something changed somewhere in it."""
+    """Return plain data with one random change."""
     if isinstance(value, dict) and value and pick.random() < 0.85:
         key = pick.choice(list(value))
         changed = dict(value)
@@ -207,7 +207,7 @@ def mutate(pick: Pick, value: Any, pool: tuple[Any, ...] = PLAIN) -> Any:
 
 
 def fuzz_configs(pick: Pick, folder: Path) -> None:
-    """Change a configuration and read it; what is read can be called, and written again."""
+    """Change a configuration and read it; the result can be called and written again."""
     config: Any = serialize(make(pick, 0.0))
     config.setdefault("config", {})
     for _ in range(pick.choice((1, 1, 1, 2, 3))):
@@ -287,7 +287,7 @@ SPECS = {"a.b": (3, 4), "h.0.attn.c_proj.weight": (2, 3), "x.bias": (2,), "y.k":
 
 
 def scramble(pick: Pick, text: str) -> str:
-    """Return a text with pieces cut out, put in, said twice or moved."""
+    """Return the text with pieces removed, inserted, repeated or moved."""
     for _ in range(pick.choice((1, 1, 2, 4))):
         low = pick.randint(0, len(text))
         high = min(len(text), low + pick.choice((0, 1, 1, 2, 5, 30)))
@@ -299,7 +299,7 @@ def scramble(pick: Pick, text: str) -> str:
 
 
 def fuzz_recipes(pick: Pick, folder: Path) -> None:
-    """Change a recipe, as text or as data, and read it; what is read can be written and used."""
+    """Change a recipe, as text or as data, and read it; the result can be written and used."""
     text = pick.choice(RECIPES)
     read_text: Callable[[str], Recipe] = Recipe.from_toml
     if pick.random() < 0.5:
@@ -329,7 +329,7 @@ HEADER = json.loads(FILE[8 : 8 + int.from_bytes(FILE[:8], "little")])
 
 
 def fuzz_headers(pick: Pick, folder: Path) -> None:
-    """Change a safetensors file, its bytes or what its header says, and read it."""
+    """Change a safetensors file, its bytes or the content of its header, and read it."""
     if pick.random() < 0.5:
         data = bytearray(FILE)
         for _ in range(pick.choice((1, 1, 2, 3))):

@@ -1,4 +1,4 @@
-"""Runs what the documentation shows."""
+"""Runs the code that the documentation shows."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# The digest of GPT-2 with seed 2019, which README.md, the example and the published recipe give.
+# Digest of GPT-2 with seed 2019: in README.md, the example and the published recipe.
 GPT2 = "c4031cb44022f27db52bfc32008f0a9f15714f87b290a3b3596695017e8f113c"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
-# Pages that run whole in the environment of their framework.
+# Pages that run as a whole in the environment of their framework.
 OWN_PAGES = ("jax", "jax-inside-jit", "keras", "torch", "sharded")
-# Frameworks that a block of any page may import, one each; scikit-learn's run where JAX's do.
+# Frameworks of which a block of any other page may import one; scikit-learn runs beside JAX.
 FRAMEWORKS = ("jax", "keras", "sklearn", "torch")
 
 
 def run_blocks(page: Path, *frameworks: str) -> None:
-    """Run the Python blocks of a page, in order, as one program.
+    """Run a page's Python blocks in order, as one program.
 
-    On pages that are not a framework's own, those blocks that import one run where it is
-    installed: `frameworks` are the ones that count, or none for the blocks that need none.
+    Pages of a framework run as a whole. On other pages a block that imports a framework runs where
+    it is installed: `frameworks` selects these blocks; without it, the blocks that need none run.
     """
     names: dict[str, object] = {"__name__": page.stem}
     for block in read_blocks(page):
@@ -39,7 +39,7 @@ def run_blocks(page: Path, *frameworks: str) -> None:
 
 
 def run_foreign_blocks(framework: str) -> None:
-    """Run the blocks for one framework on the pages that are not its own, in one process."""
+    """Run the blocks for one framework on the pages of no framework, in one process."""
     pages = [
         page
         for page in PAGES
@@ -51,19 +51,19 @@ def run_foreign_blocks(framework: str) -> None:
 
 
 def read_blocks(page: Path) -> list[str]:
-    """Return the Python blocks of a page; those of tabs and lists are indented."""
+    """Return a page's Python blocks, also those indented in tabs and lists."""
     found = re.findall(r"^( *)```python\n(.*?)^\1```", page.read_text(), re.MULTILINE | re.DOTALL)
     return [textwrap.dedent(block) for _, block in found]
 
 
 def read_fences(page: Path) -> list[str]:
-    """Return what stands after the backticks or tildes that open blocks, such as `python`."""
+    """Return the info strings of a page's code fences, such as `python`."""
     fences = re.findall(r"^[ >]*(?:```+|~~~+)(.*)$", page.read_text(), re.MULTILINE)
     return [kind.strip() for kind in fences[::2]]
 
 
 def read_indented(page: Path) -> list[str]:
-    """Return the blocks that are code because they are indented, but for lists and tabs."""
+    """Return the blocks that are code by indentation alone, without lists and tabs."""
     text = re.sub(r"^( *)```.*?^\1```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     blocks = re.findall(r"(?:^|\n)\n((?: {4}.*\n|\n(?= {4}))+)", text)
     return [textwrap.dedent(block) for block in blocks]
@@ -76,7 +76,7 @@ def frameworks_of(block: str) -> set[str]:
 
 
 def run_page(page: Path) -> None:
-    """Run a page of a framework's own in a process of its own, for what it sets up once."""
+    """Run a framework's page in a new process, because it changes global settings."""
     _run_pages([page])
 
 
@@ -86,7 +86,7 @@ def _run_pages(pages: list[Path], *frameworks: str) -> None:
         "for page in json.loads(sys.argv[1]): pages.run_blocks(pages.Path(page), *sys.argv[2:])"
     )
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    with tempfile.TemporaryDirectory() as folder:  # for what a page saves
+    with tempfile.TemporaryDirectory() as folder:  # where pages save files
         subprocess.run(
             [sys.executable, "-c", code, json.dumps([*map(str, pages)]), *frameworks],
             check=True,
@@ -97,7 +97,7 @@ def _run_pages(pages: list[Path], *frameworks: str) -> None:
 
 
 def run_docstrings(package: str) -> int:
-    """Run the examples in the docstrings of a package, and return their number."""
+    """Run the examples in the docstrings of a package; return their number."""
     attempted = 0
     path = importlib.import_module(package).__path__
     for name in (package, *(module.name for module in pkgutil.iter_modules(path, f"{package}."))):
@@ -108,7 +108,7 @@ def run_docstrings(package: str) -> int:
 
 
 def run_example(name: str, *launcher: str) -> str:
-    """Return what an example prints; any warning fails it."""
+    """Return the output of an example; any warning fails it."""
     command = launcher or (sys.executable, "-W", "error")
     result = subprocess.run(
         [*command, str(ROOT / "examples" / name)],

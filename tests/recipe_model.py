@@ -1,4 +1,4 @@
-"""One model for all frameworks: its weights, a recipe, and what they give together."""
+"""One model for all frameworks: its weights, a recipe, and the digest of the result."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ RECIPE = Recipe(
     seed=-3,
     convention="keras",
 )
-# Digest of the weights of `RECIPE`, in the order of `SHAPES`, in float32.
+# Digest of the weights that `RECIPE` gives, in the order of `SHAPES`, in float32.
 DIGEST = "cce6ac237c67830b2e8eb7a33a3845ee7300b5b41b4a2d9f0d954044a58b2e0c"

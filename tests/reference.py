@@ -1,8 +1,8 @@
-"""The stream, version 1, once more: plain NumPy, slow, written from docs/stream.md alone.
+"""Stream version 1 a second time: plain NumPy, slow, written from docs/stream.md alone.
 
-It shares no line with the package, so the two agree bit for bit only where that page says it all.
-The numbers in the docstrings are the page's sections. The file is longer than 400 lines because it
-is read beside the page, from top to bottom.
+It shares no code with the package: the two agree bit for bit only if the page says everything. The
+numbers in the docstrings are the page's sections. The file is longer than 400 lines because it is
+read beside the page, from top to bottom.
 """
 
 import functools
@@ -22,7 +22,7 @@ ASCII = b"initializers v01"
 
 
 class Format(NamedTuple):
-    """A binary format: its fraction bits, bias, and the first pattern that is not finite."""
+    """A binary format: its fraction bits, its bias, its first pattern that is not finite."""
 
     fraction: int
     bias: int
@@ -43,12 +43,12 @@ DTYPES = {
 
 
 def f32(text: str) -> NDArray[np.float32]:
-    """Floats from the page's bit patterns."""
+    """Return floats from the page's bit patterns."""
     return np.array([int(bits, 16) for bits in text.split()], np.uint32).view(np.float32)
 
 
 def f64(text: str) -> NDArray[np.float64]:
-    """Doubles from the page's bit patterns."""
+    """Return doubles from the page's bit patterns."""
     return np.array([int(bits, 16) for bits in text.split()], np.uint64).view(np.float64)
 
 
@@ -87,7 +87,7 @@ F = f64("3ff0000000000000 3fe331d34fc7d77f 3fc186eb183443fb 3f8e76f93215462a"
 
 
 def horner(c: Array, x: Array) -> Array:
-    """`c₀ + x·(c₁ + x·(…))`."""
+    """Return `c₀ + x·(c₁ + x·(…))`."""
     value = np.full_like(x, c[-1])
     for coefficient in c[-2::-1]:
         value = coefficient + x * value
@@ -98,7 +98,7 @@ def horner(c: Array, x: Array) -> Array:
 
 
 def seed_bytes(seed: int) -> bytes:
-    """A seed as 16 bytes."""
+    """Return a seed as 16 bytes."""
     return seed.to_bytes(16, "little", signed=True)
 
 
@@ -174,7 +174,7 @@ def parameter(dtype: str, x: float) -> Any:
 
 
 def require_finite(dtype: str, *reach: float) -> None:
-    """2: refuse a reach that does not round to a finite value, as values are rounded."""
+    """2: raise ValueError if a reach does not round to a finite value of the dtype."""
     in_compute = np.array([parameter(dtype, x) for x in reach])
     if not np.isfinite(rounded(dtype, in_compute).astype(np.float64)).all():
         raise ValueError(f"{reach} does not fit in {dtype}")
@@ -188,7 +188,7 @@ def reach_of_z(dtype: str) -> float:
 def location_scale(
     dtype: str, mean: float, stddev: float, lower: float, upper: float
 ) -> tuple[Any, Any]:
-    """2: mean and stddev in the computing type, once their reach is known to be finite."""
+    """2: mean and stddev in the computing type, if their reach is finite."""
     mean, stddev = parameter(dtype, mean), parameter(dtype, stddev)
     low, high = max(lower, -reach_of_z(dtype)), min(upper, reach_of_z(dtype))
     require_finite(dtype, *(float(mean) + float(stddev) * z for z in (low, high)))
@@ -270,7 +270,7 @@ def sine_cosine(x: Array) -> tuple[Array, Array]:
 
 
 def turn(q: Array, s: Array, c: Array) -> tuple[Array, Array]:
-    """4: cosine and sine from those of the quadrant."""
+    """4: cosine and sine of the angle, from those in its quadrant."""
     return np.choose(q, [c, -s, -c, s]), np.choose(q, [s, c, -s, -c])
 
 
@@ -294,7 +294,7 @@ def radius_angle(r: Array, a: Array) -> tuple[Array, Array]:
 
 
 def standard_normal(dtype: str, seed: int, stream: int, start: int, count: int) -> Array:
-    """4: groups of 64, cut to the elements asked for."""
+    """4: groups of 64, cut to the requested elements."""
     first, last = start // 64, (start + count + 63) // 64
     group = element_words(dtype, seed, stream, 64 * first, 64 * (last - first)).reshape(-1, 2, 32)
     z = np.stack(radius_angle(group[:, 0], group[:, 1]), axis=1)
@@ -327,7 +327,7 @@ def tail(p: Array) -> Array:
 
 
 def central_or_tail(q: Array, p: Array) -> Array:
-    """5: central(q) if q ≤ 0.425, else tail(p), each kept to the arguments it is for."""
+    """5: central(q) if q ≤ 0.425, else tail(p), each on the arguments it is for."""
     return np.where(q <= 0.425, central(np.minimum(q, 0.425)), tail(np.minimum(p, 0.25)))
 
 
@@ -352,7 +352,7 @@ def tp(t: float) -> float:
 
 
 def two_sigma(w: Array) -> Array:
-    """5: ±2."""
+    """5: the quantile for the bounds ±2."""
     if w.dtype == np.uint32:
         x = (w >> np.uint32(1)).astype(np.float32) * np.float32(2**-31) + np.float32(2**-32)
         v = np.float32(1) - x * x
@@ -365,7 +365,7 @@ def two_sigma(w: Array) -> Array:
 
 
 def inversion(w: Array, alpha: float, beta: float) -> Array:
-    """5: any other bounds, f64."""
+    """5: the quantile for any other bounds, f64."""
     if w.dtype == np.uint32:
         u = (2 * w.astype(np.float64) + 1) * 2**-33
     else:
@@ -452,7 +452,7 @@ def scaled(scale: float, mode: str, distribution: str, fan_in: int, fan_out: int
 
 
 def fold_in(seed: int, *path: str | int) -> int:
-    """8: the seed of a name."""
+    """8: the seed derived from a name."""
     state = hashlib.blake2b(digest_size=8, key=seed_bytes(seed), person=ASCII)
     for part in path:
         if isinstance(part, str):

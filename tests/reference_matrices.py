@@ -1,11 +1,11 @@
-"""Sections 8 and 9 of docs/stream.md in plain NumPy, from that page alone: slow, for small sizes.
+"""Sections 8 and 9 of docs/stream.md in plain NumPy, from that page alone; for small sizes.
 
-NumPy has no fused multiply-add. Here it is made of ordinary operations that leave nothing out:
+NumPy has no fused multiply-add. Here exact operations on rounded parts replace it:
 S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums", 2008.
 """
 
 # mypy: disable-error-code="no-any-return"
-# (what NumPy computes from arrays of any dtype has the type Any)
+# (NumPy's results for arrays of any dtype have the type Any.)
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Fma = Callable[[Array, Array, Array], Array]
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """a + b rounded, and what was cut off."""
+    """Return a + b rounded, and its rounding error."""
     s = a + b
     part = s - a
     return s, (a - (s - part)) + (b - part)
 
 
 def odd_sum(a: Array, b: Array) -> Array:
-    """a + b, or if that is no f64, its neighbor with an odd last bit."""
+    """Return a + b rounded to odd: if it is no f64, the neighbor with an odd last bit."""
     s, rest = two_sum(a, b)
     bits = s.view(np.int64)
     up = (rest > 0) == (s > 0)
@@ -39,7 +39,7 @@ def odd_sum(a: Array, b: Array) -> Array:
 
 
 def fma64(a: Array, b: Array, c: Array) -> Array:
-    """a·b + c rounded once, where nothing comes near the ends of the range."""
+    """Return a·b + c rounded once, for values far from the ends of the range."""
     high = a * b
 
     def split(x: Array) -> tuple[Array, Array]:
@@ -55,14 +55,14 @@ def fma64(a: Array, b: Array, c: Array) -> Array:
 
 
 def fma32(a: Array, b: Array, c: Array) -> Array:
-    """a·b + c rounded once: the product is exact in f64, and a sum rounded to odd rounds right."""
+    """Return a·b + c rounded once: the f64 product is exact, and the sum is rounded to odd."""
     return odd_sum(a.astype(np.float64) * b.astype(np.float64), c.astype(np.float64)).astype(
         np.float32
     )
 
 
 def fma_of(compute: Any) -> Fma:
-    """The fused multiply-add of a computing type, for arrays that broadcast."""
+    """Return the fused multiply-add of a computing type, for arrays that broadcast."""
 
     def fma(a: Array, b: Array, c: Array) -> Array:
         arrays = (np.ascontiguousarray(x, compute) for x in np.broadcast_arrays(a, b, c))
@@ -72,7 +72,7 @@ def fma_of(compute: Any) -> Fma:
 
 
 def product(a: Array, b: Array, start: Array | None = None) -> Array:
-    """a·b, added to `start` or to +0: one accumulator each, k ascending."""
+    """Return a·b, added to `start` or to +0: one accumulator each, k ascending."""
     fma = fma_of(a.dtype.type)
     sums = np.zeros((a.shape[0], b.shape[1]), a.dtype) if start is None else start
     for k in range(a.shape[1]):
@@ -84,7 +84,7 @@ def product(a: Array, b: Array, start: Array | None = None) -> Array:
 
 
 def sum_of_squares(x: Array) -> float:
-    """11: S, of the elements after the first."""
+    """11: S of the elements after the first."""
     fma = fma_of(np.float64)
 
     def blocks(terms: Array, add: Fma) -> Array:
@@ -134,7 +134,7 @@ def panel_factor(v: Array, tau: Array) -> Array:
 
 
 def multiply_out(v: Array, tau: Array, d: Array) -> Array:
-    """11: the product, columns times their signs."""
+    """11: the product, its columns times their signs."""
     m, n = v.shape
     c = np.eye(m, n, dtype=v.dtype)
     for first in reversed(range(0, n, 64)):
@@ -247,7 +247,7 @@ def sparse(dtype: str, seed: int, shape: tuple[int, int], sparsity: float, norma
 
 
 def dirac(shape: Sequence[int], groups: int) -> Array:
-    """12: each input channel passed through."""
+    """12: a kernel that passes each input channel through."""
     kernel = np.zeros(shape, np.int8)
     center = tuple(size // 2 for size in shape[:-2])
     for c in range(shape[-1]):

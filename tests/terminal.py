@@ -1,4 +1,4 @@
-"""Runs commands in a terminal, and returns the lines that a person sees in the end."""
+"""Runs commands in a terminal; returns the lines that a person sees at the end."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _CONTROL = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
 class Screen(NamedTuple):
-    """The output of a command.
+    """The result of a command.
 
     Attributes:
-        status: Its exit status.
-        lines: The lines of the terminal.
-        written: Everything that was written to it.
-        piped: Standard output, where it was a pipe.
+        status: Exit status.
+        lines: Final lines of the terminal.
+        written: All output to the terminal.
+        piped: Standard output, if it was a pipe.
     """
 
     status: int
@@ -62,7 +62,7 @@ def run_in_terminal(
 
 
 def render(text: str) -> list[str]:
-    """Return the lines that text with control sequences leaves on a terminal."""
+    """Return the lines on a terminal after text with control sequences."""
     lines, row, column = [""], 0, 0
     for codes, letter, control, plain in _CONTROL.findall(text):
         if control == "\r":

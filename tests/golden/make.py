@@ -1,21 +1,21 @@
-"""Write the golden vectors, or compare them: values of docs/stream.md by the reference alone.
+"""Write the golden files, or compare them: values of docs/stream.md from the reference alone.
 
     python tests/golden/make.py [--check]
 
-They never change. `--check` writes nothing and fails if a file differs.
+The files never change. `--check` writes nothing and fails if a file differs.
 
-A row of words.csv has the 16 words of the stream from `w[index]`. In the others, `count` elements
-from the element `start` of a tensor of one dimension that ends with them: their bits in hexadecimal
-or the SHA-256 of their little-endian bytes, with a, b for minval, maxval or mean, stddev.
+A row of words.csv has the 16 words of the stream from `w[index]`. Rows of other files have `count`
+elements from `start` of a 1-D tensor that ends with them: their bits in hexadecimal, or the SHA-256
+of their little-endian bytes. a, b are minval, maxval or mean, stddev.
 
-A row of families.csv has a whole tensor. a, b are gain, groups, or sparsity and stddev.
+A row of families.csv has a whole tensor; a, b are gain, groups, or sparsity and stddev.
 
-vectors.json is for whoever writes the stream again: a few values of every section of the page, one
+vectors.json is for implementers of the stream: a few values of every section of the page, one
 vector a line. Integers of more than 53 bits and parameters are strings; `bits` are the elements'
 patterns in hexadecimal. `examples/c/check.c` reads it.
 
-orthogonal_large.csv is not made here: the reference, which proves the smaller matrices, would take
-too long. It has what the library gave when it was written, and guards it against change.
+orthogonal_large.csv is not written here: the reference, which proves the smaller matrices, is too
+slow. It has the package's values from when it was written, and guards them against change.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from reference import DTYPES  # noqa: E402
 SEEDS = [0, 1, -1, 42, 2**64 + 1, -(2**127), 2**127 - 1]
 STREAMS = [0, 1, 2**32 + 7, 2**63, 2**64 - 1]
 WORDS = [0, 5, 2**32 - 3, 2**36 - 8, 2**64 - 16]
-# Group borders (64), the 2^32nd element, and what only 64-bit indices reach: (start, count).
+# (start, count): borders of groups (64), the 2^32nd element, starts that need 64-bit indices.
 RANGES = [(0, 70), (5, 12), (60, 12), (2**32 - 3, 12), (2**33 + 5, 12), (2**62 + 1, 12)]
 MANY = (2**32 - 345_679, 1_000_003)
 
@@ -62,7 +62,7 @@ Parameters = tuple[float, ...]
 
 
 def make_parameters(sampler: str, dtype: str) -> list[Parameters]:
-    """Return the usual parameters and odd ones; a number of them that is coprime to the ranges."""
+    """Return usual and odd parameters; their number is coprime to the number of ranges."""
     form = DTYPES[dtype]
     last = np.array([form.top - 1], form.pattern).view(form.dtype)
     huge, least = float(last[0]), 2.0 ** (1 - form.bias - form.fraction)
@@ -96,7 +96,7 @@ def make_parameters(sampler: str, dtype: str) -> list[Parameters]:
 
 
 def make_places() -> Iterator[tuple[int, int, int, int]]:
-    """Return every seed with every range, as seed, stream, start, count."""
+    """Yield every seed with every range, as seed, stream, start, count."""
     pairs = itertools.product(SEEDS, RANGES)
     for (seed, (start, count)), stream in zip(pairs, itertools.cycle(STREAMS), strict=False):
         yield seed, stream, start, count
@@ -107,14 +107,14 @@ def make_words() -> Iterator[str]:
     yield "seed,stream,index,words"
     places = itertools.product(SEEDS, STREAMS, WORDS)
     for i, (seed, stream, index) in enumerate(places):
-        # All of seed 42, and of the other seeds all with the first block or stream 0.
+        # All rows of seed 42; of other seeds the first block, stream 0, and every seventh row.
         if seed == 42 or index == 0 or stream == 0 or i % 7 == 0:
             words = reference.words(seed, stream, index, 16)
             yield f"{seed},{stream},{index},{' '.join(f'{word:08x}' for word in words)}"
 
 
 def make_values(sampler: str) -> Iterator[str]:
-    """Yield the rows of the file of a sampler."""
+    """Yield the rows of a sampler's file."""
     names = {"uniform": "minval,maxval", "normal": "mean,stddev"}
     names["truncated_normal"] = "mean,stddev,lower,upper"
     yield f"dtype,seed,stream,{names[sampler]},start,count,bits"
@@ -144,7 +144,7 @@ def make_digests() -> Iterator[str]:
 
 
 def make_orthogonal() -> Iterator[str]:
-    """Yield the rows of orthogonal.csv: whole matrices, by their SHA-256."""
+    """Yield the rows of orthogonal.csv: SHA-256 of whole matrices."""
     yield "dtype,seed,stream,rows,columns,gain,sha256"
     shapes = [(1, 1), (2, 1), (1, 3), (3, 3), (5, 8), (33, 17), (64, 64), (70, 67), (130, 65)]
     keys = zip(itertools.cycle([*SEEDS, 21851112]), itertools.cycle(STREAMS), strict=False)
@@ -155,7 +155,7 @@ def make_orthogonal() -> Iterator[str]:
 
 
 def make_families() -> Iterator[str]:
-    """Yield the rows of families.csv: whole tensors of sections 7 and 9, by their SHA-256."""
+    """Yield the rows of families.csv: SHA-256 of whole tensors of sections 7 and 9."""
     yield "initializer,dtype,seed,shape,a,b,sha256"
     for dtype, seed in zip(DTYPES, SEEDS, strict=False):
         for name, shape, given in [
@@ -292,7 +292,7 @@ def digest(dtype: str, values: Any) -> str:
 def draw(
     sampler: str, dtype: str, seed: int, stream: int, start: int, count: int, given: Parameters
 ) -> Any:
-    """Return elements from the reference."""
+    """Return elements of the reference."""
     return getattr(reference, sampler)(dtype, seed, stream, start, count, *given)
 
 
@@ -302,7 +302,7 @@ def join(given: Parameters) -> str:
 
 
 def make_files() -> dict[str, str]:
-    """Return the text of every file by its name."""
+    """Return file name → text."""
     files = {
         "words": make_words(),
         "digests": make_digests(),

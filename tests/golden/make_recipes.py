@@ -2,7 +2,7 @@
 
     python tests/golden/make_recipes.py [--check]
 
-The Rust crate reads it. `rows` says that the digest is of the last rows of every weight alone.
+The Rust crate reads it. With `rows`, the digest covers only the last rows of every weight.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def take_rows(recipe: Recipe, specs: dict[str, Spec], rows: int) -> dict[str, An
 
 
 def list_recipes() -> list[dict[str, Any]]:
-    """Return the recipes; the digest of GPT-2 is that of `tests/pages.py`."""
+    """Return the recipes; GPT-2's digest is the one in `tests/pages.py`."""
     shapes = {name: [*shape] for name, shape in SHAPES.items()}
     every = initializers.digest(EVERY.init(SHAPES))
     text = {"toml": EVERY.to_toml(), "json": EVERY.to_json()}

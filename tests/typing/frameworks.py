@@ -1,6 +1,6 @@
-"""Types of the adapters: read by basedpyright where JAX and Keras are installed.
+"""Types of the adapters: read by basedpyright where JAX and Keras are installed, never run.
 
-A line with `# type: ignore` is an error that it must find: an unused one is an error itself.
+Each `# type: ignore` marks an error that it must find; an unused one is an error itself.
 """
 
 # pyright: reportUnnecessaryTypeIgnoreComment=true
@@ -22,7 +22,7 @@ from initializers.keras import init_model
 
 
 def factories_of_jax(key: jax.Array) -> None:
-    """A factory returns JAX's own protocol."""
+    """Factories return JAX's own protocol."""
     init = initializers.jax.he_normal()
     assert_type(init, theirs.Initializer)
     assert_type(init(key, (2, 3)), jax.Array)
@@ -42,7 +42,7 @@ def names_in_keras() -> None:
 
 
 def rules(layer: keras.layers.Layer, tree: Any) -> None:
-    """Rules in the forms of a `Recipe`, and functions."""
+    """Rules have the forms of a `Recipe`'s rules, or are functions."""
     recipe = Recipe({"*": "zeros"}, seed=1)
     init_model(layer, recipe)
     init_model(layer, [Rule("ones", "*"), ("a", None)], 1)

@@ -1,6 +1,6 @@
 """Types of the package, with expected errors: read by mypy and basedpyright, never run.
 
-A line with `# type: ignore` is an error that both must find: an unused one is an error itself.
+Each `# type: ignore` marks an error that both must find; an unused one is an error itself.
 """
 
 # pyright: reportUnnecessaryTypeIgnoreComment=true
@@ -34,12 +34,12 @@ from initializers.recipe import Plan, Spec, model_specs, read_specs
 
 
 def own(shape: tuple[int, ...], dtype: Any = None) -> NDArray[np.float64]:
-    """Return zeros: an initializer that is a function."""
+    """Return zeros: a function may be an initializer."""
     return np.zeros(shape, dtype)
 
 
 def names_and_configurations() -> None:
-    """A name gives an initializer; what can be called stays itself."""
+    """A name gives an initializer; a callable stays itself."""
     assert_type(get("he_normal"), Initializer)
     assert_type(get({"class_name": "HeNormal"}), Initializer)
     assert_type(get(None), None)
@@ -54,7 +54,7 @@ def names_and_configurations() -> None:
 
 
 def calls(out: NDArray[np.float16], dtype: str) -> None:
-    """The dtype of the result is known where the argument says it; `out` comes back as it is."""
+    """The dtype argument decides the result's dtype; `out` keeps its own type."""
     initializer = HeNormal(seed=1)
     assert_type(initializer((2, 3)), NDArray[np.float32])
     assert_type(initializer(3, None, index=(slice(0, 2),)), NDArray[np.float32])
@@ -110,7 +110,7 @@ def rules() -> None:
 
 
 def published_recipes() -> None:
-    """The names and the numbers of published recipes."""
+    """Names and numbers of published recipes are checked."""
     assert_type(Recipe.for_model("gpt2", layers=24, seed=1), Recipe)
     assert_type(Recipe.for_model("megatron", layers=24), Recipe)
     assert_type(Recipe.for_model("resnet", layers=18, names="keras"), Recipe)
@@ -126,7 +126,7 @@ def published_recipes() -> None:
 
 
 def checkpoints(recipe: Recipe) -> None:
-    """The weights of a model, wherever they are written."""
+    """Checkpoints accept a model's weights in every form."""
     checkpoint.write(recipe, {"a": (2, 3)}, "a.safetensors")
     checkpoint.write(recipe, "specs.json", "a.safetensors", convention="keras")
     checkpoint.write(recipe, 3, "a.safetensors")  # type: ignore[arg-type]

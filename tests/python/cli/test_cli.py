@@ -1,4 +1,4 @@
-"""The frame of the command line: help, exit statuses, pipes, interrupts, missing packages."""
+"""The command line as a whole: help, exit statuses, pipes, interrupts, missing packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from terminal import run_in_terminal
 pytestmark = pytest.mark.slow
 
 NAMES = sorted(cli.group.commands)
-# Quick calls of every command that print something.
+# Quick calls of every command that print something (None: no quick call).
 CALLS = {
     "completion": ["bash"],
     "create": None,
@@ -29,18 +29,18 @@ CALLS = {
     "plan": ["--model", "gpt2"],
     "propagate": ["he_normal", "--depth", "3"],
     "recipe": ["gpt2"],
-    "selftest": None,  # has tests of its own
+    "selftest": None,  # tested in test_cli_selftest.py
     "show": ["he_normal", "--shape", "20,30"],
     "verify": None,
 }
 
 
-def test_every_command_is_known_here() -> None:
+def test_every_command_has_a_call_in_this_file() -> None:
     assert set(NAMES) == set(CALLS)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help_has_examples_within_80_columns(
+def test_help_has_examples_and_fits_80_columns(
     command: Command, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -57,7 +57,7 @@ def test_help_has_examples_within_80_columns(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_examples_are_options_that_exist(name: str) -> None:
+def test_examples_use_options_that_exist(name: str) -> None:
     described = cli.group.commands[name]
     assert isinstance(described, Described)
     known = {option for parameter in described.params for option in parameter.opts}
@@ -78,11 +78,11 @@ def test_exit_statuses_are_documented(command: Command) -> None:
         assert status in text
 
 
-def test_version(command: Command) -> None:
+def test_version_is_printed(command: Command) -> None:
     assert command("--version").output == f"initializers, version {initializers.__version__}\n"
 
 
-def test_wrong_usage(command: Command) -> None:
+def test_wrong_usage_is_an_error_with_a_hint(command: Command) -> None:
     assert "No such command 'nix'" in command.fails("nix")
     assert "No such option" in command.fails("show", "ones", "--nix")
     assert "Missing argument" in command.fails("show")
@@ -95,7 +95,7 @@ def test_json_is_one_document(command: Command, name: str) -> None:
     assert isinstance(document, dict)
 
 
-def test_completion(command: Command) -> None:
+def test_completion_scripts_are_printed(command: Command) -> None:
     for shell in ("bash", "zsh", "fish"):
         script = command("completion", shell).output
         assert f"_INITIALIZERS_COMPLETE={shell}_complete" in script
@@ -113,7 +113,7 @@ def test_a_shell_completes() -> None:
     assert result.output == "plain,gpt2\n"
 
 
-def test_output_is_plain_and_quiet_where_nobody_looks(tmp_path: Path) -> None:
+def test_output_has_no_colors_and_no_bars_in_a_pipe(tmp_path: Path) -> None:
     result = run_process("create", "--model", "gpt2", "--out", tmp_path / "a", COLUMNS="80")
     assert result.status == 0
     assert result.errors == ""
@@ -125,20 +125,20 @@ def test_output_is_plain_and_quiet_where_nobody_looks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["IGNORED", "NO_COLOR"])
-def test_a_terminal_gets_colors_unless_it_wants_none(variable: str) -> None:
+def test_a_terminal_gets_colors_unless_the_environment_forbids_them(variable: str) -> None:
     screen = run_in_terminal("show", "he_normal", variable=variable)
     assert screen.status == 0
     assert ("\x1b[36m" in screen.written) == (variable != "NO_COLOR")
     assert "HeNormal(seed=0)" in screen.written
 
 
-def test_a_narrow_encoding_is_no_error() -> None:
+def test_a_narrow_encoding_escapes_characters() -> None:
     result = run_process("show", "he_normal", PYTHONIOENCODING="ascii")
     assert result.status == 0
     assert "\\u2588" in result.output
 
 
-def test_a_pipe_that_closes() -> None:
+def test_a_closed_pipe_ends_quietly() -> None:
     command = [sys.executable, "-W", "error", "-m", "initializers", "plan", "--model", "gpt2"]
     process = subprocess.Popen(
         [*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -174,12 +174,12 @@ def test_an_interrupt_ends_quietly() -> None:
     assert errors.strip() == "error: interrupted"
 
 
-def test_no_memory(command: Command) -> None:
+def test_too_little_memory_is_an_error(command: Command) -> None:
     assert "no memory" in command.fails("show", "zeros", "--shape", "999999999999,9999", status=3)
 
 
 def without(*modules: str) -> str:
-    """Return code that runs the command line where these are not installed."""
+    """Return code that runs the command line as if these modules were not installed."""
     return (
         f"import sys\nfor name in {modules!r}: sys.modules[name] = None\n"
         "from initializers.__main__ import main\nsys.exit(main())"
@@ -187,7 +187,7 @@ def without(*modules: str) -> str:
 
 
 @pytest.mark.parametrize("module", ["click", "rich"])
-def test_without_the_extra(module: str) -> None:
+def test_a_missing_package_is_an_error_that_says_how_to_install(module: str) -> None:
     command = [sys.executable, "-W", "error", "-c", without(module), "selftest"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 3
@@ -198,7 +198,7 @@ def test_without_the_extra(module: str) -> None:
 
 
 @pytest.mark.parametrize("picture", [[], ["--plot", "picture.png"]])
-def test_without_matplotlib(picture: list[str], tmp_path: Path) -> None:
+def test_only_pictures_need_matplotlib(picture: list[str], tmp_path: Path) -> None:
     code = without("matplotlib", "matplotlib.figure")
     command = [sys.executable, "-W", "error", "-c", code, "show", "he_normal", *picture]
     result = subprocess.run(
@@ -230,7 +230,7 @@ def test_matplotlib_is_loaded_for_pictures_only() -> None:
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
 
 
-def test_text_from_files_is_harmless() -> None:
+def test_control_characters_from_files_are_escaped() -> None:
     evil = "a\x1b[31mred\x07\u202egnp\u2028\ud800\n[bold]\x9b"
     text = _output.clean(evil)
     assert text == "a\\x1b[31mred\\x07\\u202egnp\\u2028\\ud800\\n[bold]\\x9b"

@@ -38,7 +38,7 @@ def given(folder: Path) -> list[object]:
     return ["--specs", folder / "specs.json", "--recipe", folder / "mine.toml"]
 
 
-def test_recipe(command: Command, tmp_path: Path) -> None:
+def test_recipe_prints_published_recipes_and_files(command: Command, tmp_path: Path) -> None:
     names = command("recipe").output.split()
     assert {"gpt2", "llama", "bert", "vit", "resnet", "llama-3.2-1b"} <= set(names)
     assert command("recipe", "--json").document == {"recipes": names}
@@ -53,7 +53,7 @@ def test_recipe(command: Command, tmp_path: Path) -> None:
     assert command("recipe", path).output == text
 
 
-def test_a_recipe_is_harmless(command: Command, tmp_path: Path) -> None:
+def test_control_characters_in_a_recipe_are_escaped(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "evil.json"
     recipe = Recipe({"*\x1b[2J": "zeros", "*": "ones"}, seed=1, comment="a\u202eb")
     path.write_text(recipe.to_json())
@@ -63,7 +63,9 @@ def test_a_recipe_is_harmless(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 140])
-def test_plan(command: Command, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_prints_a_table(
+    command: Command, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     output = command("plan", "--model", "llama-3.2-1b").output
     assert all(len(line) <= columns for line in output.split("\n"))
@@ -96,7 +98,9 @@ def test_plan_as_json(command: Command, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("shards", [[], ["--max-shard-size", "40kB"]])
-def test_create_and_verify(command: Command, folder: Path, shards: list[str]) -> None:
+def test_verify_accepts_what_create_writes(
+    command: Command, folder: Path, shards: list[str]
+) -> None:
     arguments = ["create", *given(folder), "--out", folder / "new", *shards]
     document = command(*arguments, "--json").document
     path = Path(document["path"])
@@ -122,7 +126,7 @@ def test_create_and_verify(command: Command, folder: Path, shards: list[str]) ->
 
 
 @pytest.mark.slow
-def test_create_is_what_the_package_writes(command: Command, folder: Path) -> None:
+def test_create_writes_the_same_file_as_the_package(command: Command, folder: Path) -> None:
     command("create", "--model", "gpt2", "--seed", "3", "--out", folder / "a.safetensors")
     specs = model_specs("gpt2")
     checkpoint.write(Recipe.for_model("gpt2", seed=3), specs, folder / "b.safetensors")
@@ -159,7 +163,7 @@ def test_verify_finds_every_difference(command: Command, folder: Path) -> None:
     assert (difference["name"], difference["index"]) == ("up.weight", [3, 5])
 
 
-def test_verify_of_every_dtype_as_json(command: Command, folder: Path) -> None:
+def test_verify_reports_every_dtype_as_json(command: Command, folder: Path) -> None:
     arrays: dict[str, Any] = {
         "phase": np.array([1, np.nan + 2j], np.complex64),
         "half": np.array([3, np.inf], np.float16),
@@ -204,7 +208,7 @@ def test_verify_of_every_dtype_as_json(command: Command, folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["plan", "create"])
-def test_wrong_requests(
+def test_wrong_requests_are_refused(
     command: Command,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -220,7 +224,7 @@ def test_wrong_requests(
     assert not (folder / "new").exists()
 
 
-def test_other_errors(command: Command, folder: Path) -> None:
+def test_errors_name_the_option(command: Command, folder: Path) -> None:
     create = ["create", *given(folder), "--out"]
     assert "must end with .safetensors" in command.fails(*create, folder / "specs.json")
     error = command.fails(*create, folder / "new", "--max-shard-size", "9Q")
@@ -249,7 +253,7 @@ def test_other_errors(command: Command, folder: Path) -> None:
 
 @pytest.mark.clock
 def test_an_interrupt_says_what_is_left(folder: Path) -> None:
-    """Of 4 GB, at most the first moments are written."""
+    """Little of the 4 GB is written before the interrupt."""
     specs = {f"layers.{i}.weight": [4096, 4096] for i in range(64)}
     (folder / "large.json").write_text(json.dumps(specs))
     Recipe({"*": "he_normal"}, seed=1, convention="torch").save(folder / "one.json")
@@ -274,7 +278,9 @@ def test_an_interrupt_says_what_is_left(folder: Path) -> None:
     assert not (out / "model.safetensors").exists()
 
 
-def test_messages_name_options(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_name_options_instead_of_arguments(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def write(*_: object, **__: object) -> None:
         raise error
 
@@ -292,7 +298,7 @@ def test_messages_name_options(command: Command, monkeypatch: pytest.MonkeyPatch
 
 
 def test_plain_shapes_need_a_convention(command: Command, folder: Path) -> None:
-    """The values depend on it; the file says which it was, and `verify` goes by that."""
+    """The values depend on the convention; the file records it, and `verify` uses the record."""
     unset = Recipe(RECIPE.rules, seed=7)
     unset.save(folder / "unset.toml")
     given = ["--specs", folder / "specs.json", "--recipe", folder / "unset.toml"]
@@ -313,7 +319,7 @@ def test_plain_shapes_need_a_convention(command: Command, folder: Path) -> None:
     assert "must be the recipe's, 'keras'" in command.fails(*stated, "--convention", "torch")
 
 
-def test_a_part_of_a_model(command: Command, folder: Path) -> None:
+def test_partial_accepts_a_part_of_a_model(command: Command, folder: Path) -> None:
     (folder / "part.json").write_text(json.dumps({"up.weight": SPECS["up.weight"]}))
     given = ["--specs", folder / "part.json", "--recipe", folder / "mine.toml"]
     path = folder / "part.safetensors"

@@ -1,4 +1,4 @@
-"""What the pages say that commands print is what they print."""
+"""Commands print what the pages show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = [ROOT / "docs" / "cli.md", ROOT / "README.md"]
 
 
 def read_sessions(page: Path) -> list[tuple[str, list[str]]]:
-    """Return the commands of the console blocks of a page, each with the lines that follow."""
+    """Return the commands in a page's console blocks, each with the output lines that follow."""
     sessions: list[tuple[str, list[str]]] = []
     for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
         for line in block.rstrip("\n").split("\n"):
@@ -30,7 +30,7 @@ def read_sessions(page: Path) -> list[tuple[str, list[str]]]:
 
 
 def matches(lines: list[str], expected: list[str]) -> bool:
-    """Whether lines are the expected ones, where `…` is any text and, alone, any lines."""
+    """Whether lines equal the expected ones: `…` matches any text; alone, any number of lines."""
     if not expected:
         return not lines
     if expected[0] == "…":
@@ -41,7 +41,7 @@ def matches(lines: list[str], expected: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_sessions(
+def test_console_blocks_print_what_the_page_shows(
     command: Command, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -57,7 +57,7 @@ def test_sessions(
         name, *arguments = shlex.split(line)
         assert name == "initializers"
         target = None
-        if arguments[-2:-1] in ([">"], [">>"]):  # at home, if it begins with `~`
+        if arguments[-2:-1] in ([">"], [">>"]):  # a leading `~` is the home folder
             target = tmp_path / arguments[-1].removeprefix("~/")
             arguments = arguments[:-2]
         status = 1 if checked else 0

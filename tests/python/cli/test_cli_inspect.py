@@ -1,4 +1,4 @@
-"""`initializers inspect`: statistics against NumPy's and SciPy's, what is recognized, bad files."""
+"""`initializers inspect`: statistics against NumPy and SciPy, recognition, malformed files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def files(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["plain.npz", "small.npz", "model.safetensors", "folder"])
-def test_files(command: Command, files: Path, name: str) -> None:
+def test_statistics_of_every_file_format(command: Command, files: Path, name: str) -> None:
     document = command("inspect", files / name, "--json").document
     assert document["path"] == str(files / name)
     rows = {row["name"]: row for row in document["tensors"]}
@@ -73,7 +73,7 @@ def test_files(command: Command, files: Path, name: str) -> None:
     }
 
 
-def test_all_dtypes_of_safetensors(command: Command, tmp_path: Path) -> None:
+def test_all_dtypes_of_safetensors_have_statistics(command: Command, tmp_path: Path) -> None:
     weights = {name: initializers.HeNormal(seed=1)(SHAPE, name) for name in FLOATS}
     save_file(weights, tmp_path / "a.safetensors")
     document = command("inspect", tmp_path / "a.safetensors", "--json").document
@@ -81,7 +81,7 @@ def test_all_dtypes_of_safetensors(command: Command, tmp_path: Path) -> None:
     assert looks == dict.fromkeys(FLOATS, "he_normal")
 
 
-def test_complex_numbers(command: Command, tmp_path: Path) -> None:
+def test_complex_numbers_have_no_statistics(command: Command, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.ones(3, np.complex64))
     (row,) = command("inspect", tmp_path / "a.npy", "--json").document["tensors"]
     assert row["because"] == "complex numbers have no order"
@@ -89,7 +89,9 @@ def test_complex_numbers(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", ">f2"])
-def test_npy(command: Command, tmp_path: Path, dtype: str, order: Any) -> None:
+def test_npy_files_of_every_dtype_and_order(
+    command: Command, tmp_path: Path, dtype: str, order: Any
+) -> None:
     values = initializers.Orthogonal(seed=1)((64, 32)).astype(dtype, order=order)
     np.save(tmp_path / "q.npy", values)
     (row,) = command("inspect", tmp_path / "q.npy", "--json").document["tensors"]
@@ -99,7 +101,9 @@ def test_npy(command: Command, tmp_path: Path, dtype: str, order: Any) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 140])
-def test_text(command: Command, files: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_fits_the_terminal(
+    command: Command, files: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     lines = command("inspect", files / "plain.npz").output.split("\n")
     assert all(len(line) <= columns for line in lines)
@@ -108,7 +112,7 @@ def test_text(command: Command, files: Path, columns: int, monkeypatch: pytest.M
     assert lines[-2].startswith("6 tensors, 401,")
 
 
-def test_histograms(command: Command, files: Path) -> None:
+def test_histograms_are_printed(command: Command, files: Path) -> None:
     output = command("inspect", files / "plain.npz", "--tensor", "half", "--histogram").output
     bars = [line for line in output.split("\n") if line.endswith(" %") and "█" in line]
     assert len(bars) == 17
@@ -126,14 +130,16 @@ def test_tensors_are_chosen_by_name(command: Command, files: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
-def test_pictures(command: Command, files: Path, suffix: str, start: bytes) -> None:
+def test_pictures_have_the_format_of_their_suffix(
+    command: Command, files: Path, suffix: str, start: bytes
+) -> None:
     picture = files / f"picture{suffix}"
     command("inspect", files / "plain.npz", "--plot", picture)
     assert picture.read_bytes().startswith(start)
 
 
 @pytest.mark.slow
-def test_pictures_that_cannot_be(command: Command, files: Path) -> None:
+def test_impossible_pictures_are_refused(command: Command, files: Path) -> None:
     path = files / "plain.npz"
     assert "must end in .png, .svg, .pdf" in command.fails("inspect", path, "--plot", "a.gif")
     error = command.fails("inspect", path, "--plot", files / "nix" / "a.png")
@@ -141,7 +147,7 @@ def test_pictures_that_cannot_be(command: Command, files: Path) -> None:
     command("inspect", path, "--plot", files / "a.png", "--tensor", "step", status=2)
 
 
-def test_names_are_harmless(command: Command, tmp_path: Path) -> None:
+def test_control_characters_in_names_are_escaped(command: Command, tmp_path: Path) -> None:
     evil = "a\x1b[2J\x1b]0;title\x07[red]\u202e$\\frac{"
     values = initializers.HeNormal(seed=1)((40, 50))
     save_file({evil: values}, tmp_path / "evil.safetensors")
@@ -157,7 +163,7 @@ def test_names_are_harmless(command: Command, tmp_path: Path) -> None:
 
 
 class Bomb:
-    """Ends the process if it is unpickled."""
+    """Object that ends the process when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return exec, ("import os; os._exit(99)",)
@@ -195,7 +201,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_malformed_files(command: Command, tmp_path: Path, name: str) -> None:
+def test_malformed_files_are_refused(command: Command, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(MALFORMED[name])
     assert name.partition(".")[0] in command.fails("inspect", tmp_path / name)
 
@@ -212,13 +218,15 @@ def test_malformed_files(command: Command, tmp_path: Path, name: str) -> None:
         (header("(-3,)"), "is no array"),
     ],
 )
-def test_malformed_members(command: Command, tmp_path: Path, content: bytes, wanted: str) -> None:
+def test_malformed_members_of_an_archive_are_refused(
+    command: Command, tmp_path: Path, content: bytes, wanted: str
+) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x.npy", content)
     assert wanted in command.fails("inspect", tmp_path / "a.npz")
 
 
-def test_a_damaged_archive(command: Command, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_refused(command: Command, tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=initializers.HeNormal(seed=1)(SHAPE))
     data = bytearray((tmp_path / "a.npz").read_bytes())
     data[300_000:300_100] = bytes(100)
@@ -226,7 +234,7 @@ def test_a_damaged_archive(command: Command, tmp_path: Path) -> None:
     assert "'x.npy' cannot be read" in command.fails("inspect", tmp_path / "a.npz", "--json")
 
 
-def test_an_archive_of_a_foreign_kind(command: Command, tmp_path: Path) -> None:
+def test_raw_bytes_in_an_archive_have_no_statistics(command: Command, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.zeros(3, ml_dtypes.bfloat16))  # NumPy writes it as raw bytes
     (tmp_path / "b.npy").write_bytes(buffer.getvalue())
@@ -244,7 +252,7 @@ def test_a_pipe_is_not_waited_for(command: Command, tmp_path: Path, name: str) -
     assert message.endswith("must be a regular file or a folder, received: a pipe or a device")
 
 
-def test_there_is_no_such_file(command: Command, tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(command: Command, tmp_path: Path) -> None:
     assert "does not exist" in command.fails("inspect", tmp_path / "nix.npy")
     error = command.fails("inspect", tmp_path)
     assert "must be a safetensors file, its index or a folder with model.safetensors" in error
@@ -252,7 +260,7 @@ def test_there_is_no_such_file(command: Command, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """Of a file of 600 MB, no more than 300 MB is ever in memory, with the libraries."""
+    """At most 300 MB of a file of 600 MB are in memory at any time, libraries included."""
     path = tmp_path / "large.npy"
     out = np.lib.format.open_memmap(path, "w+", np.dtype("<f4"), (150, 1 << 20))
     for row in range(150):
@@ -274,7 +282,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own(files: Path) -> None:
+def test_inspect_runs_in_its_own_process(files: Path) -> None:
     result = run_process("inspect", files / "plain.npz", COLUMNS="140")
     assert result.status == 0
     assert result.errors == ""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 
 
-def test_this_machine(command: Command) -> None:
+def test_this_machine_makes_the_same_values(command: Command) -> None:
     threads = get_num_threads()
     document = command("selftest", "--json").document
     assert document["identical"] is True
@@ -36,14 +36,16 @@ def test_this_machine(command: Command) -> None:
     assert _core.get_simd() == document["simd"]
 
 
-def test_text(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_names_the_stream_version(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(selftest, "draw", lambda case: case["sha256"])
     output = command("selftest").output
     assert "identical to stream version 1" in output
     assert output.startswith("processor  ")
 
 
-def test_a_difference_is_shown(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_reported(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     original = selftest.draw
 
     def draw(case: dict[str, Any]) -> str:
@@ -61,7 +63,7 @@ def test_a_difference_is_shown(command: Command, monkeypatch: pytest.MonkeyPatch
     assert original(json.loads(case)) != "0" * 64
 
 
-def test_settings_come_back_when_it_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_restores_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _core.get_simd(), get_num_threads()
 
     def draw(case: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from initializers._classes.registry import CLASSES
 @pytest.mark.parametrize(
     "bounds", [(-2, 2), (0, math.inf), (-1, 3), (2.5, math.inf), (-math.inf, -1), (-0.1, 0.2)]
 )
-def test_truncated_normal_laws(bounds: tuple[float, float]) -> None:
+def test_truncated_normal_laws_equal_scipy(bounds: tuple[float, float]) -> None:
     law = laws.truncated_normal(0.1, 0.5, *bounds)
     peer = stats.truncnorm(*bounds, 0.1, 0.5)
     mean, variance, kurtosis = peer.stats("mvk")
@@ -33,7 +33,7 @@ def test_truncated_normal_laws(bounds: tuple[float, float]) -> None:
     np.testing.assert_allclose(law.cdf(places), peer.cdf(places), atol=1e-12)
 
 
-def test_other_laws() -> None:
+def test_other_laws_equal_scipy() -> None:
     for law, peer in (
         (laws.uniform(-0.3, 0.7), stats.uniform(-0.3, 1.0)),
         (laws.normal(0.2, 0.5), stats.norm(0.2, 0.5)),
@@ -46,7 +46,7 @@ def test_other_laws() -> None:
         np.testing.assert_allclose(law.cdf(places), peer.cdf(places), atol=1e-14)
 
 
-def test_distance_is_that_of_kolmogorov_and_smirnov() -> None:
+def test_the_distance_equals_kolmogorov_smirnov() -> None:
     values = np.random.default_rng(1).standard_normal(50_000)
     found = measure([values], "float64").distribution
     assert found is not None
@@ -59,7 +59,7 @@ def test_distance_is_that_of_kolmogorov_and_smirnov() -> None:
     assert p_value(0.0, 10) == 1.0
 
 
-def test_counts_are_split_and_kept() -> None:
+def test_splitting_bins_keeps_the_counts() -> None:
     counts = Distribution(np.array([0.0, 1.0, 3.0]), np.array([10, 40]))
     assert counts.split(np.array([0.0, 0.5, 2.0, 3.0])).tolist() == [5.0, 25.0, 20.0]
     assert counts.without_zeros(4).counts.tolist() == [6, 40]
@@ -77,7 +77,7 @@ RANDOM = [
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
 @pytest.mark.parametrize("text", RANDOM)
-def test_values_are_what_theory_says(command: Command, text: str, dtype: str) -> None:
+def test_values_agree_with_theory(command: Command, text: str, dtype: str) -> None:
     arguments = ["show", text, "--dtype", dtype, "--seed", "3", "--json"]
     document = command(*arguments).document
     found, law, n = document["statistics"], document["theory"], 512 * 512
@@ -96,7 +96,7 @@ def test_values_are_what_theory_says(command: Command, text: str, dtype: str) ->
 
 
 @pytest.mark.parametrize("text", ["orthogonal", "Orthogonal(gain=2.0)"])
-def test_orthogonal(command: Command, text: str, tmp_path: Path) -> None:
+def test_orthogonal_matrices_agree_with_theory(command: Command, text: str, tmp_path: Path) -> None:
     picture = tmp_path / "singular.png"
     arguments = ["show", text, "--shape", "3x3x20x30"]
     document = command(*arguments, "--json").document
@@ -113,7 +113,9 @@ def test_orthogonal(command: Command, text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 140])
-def test_text(command: Command, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_fits_the_terminal(
+    command: Command, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     lines = command("show", "he_normal", "--shape", "784,256").output.split("\n")
     assert lines[0] == "HeNormal(seed=0)"
@@ -128,7 +130,9 @@ def test_text(command: Command, columns: int, monkeypatch: pytest.MonkeyPatch) -
     ("text", "theory_std"),
     [("zeros", 0.0), ("ones", 0.0), ("Constant(value=0.3)", 0.0), ("identity", None)],
 )
-def test_what_is_not_random(command: Command, text: str, theory_std: float | None) -> None:
+def test_constants_are_shown_without_a_histogram(
+    command: Command, text: str, theory_std: float | None
+) -> None:
     document = command("show", text, "--shape", "30,40", "--json").document
     law = document["theory"]
     assert (None if law is None else law["std"]) == theory_std
@@ -136,7 +140,7 @@ def test_what_is_not_random(command: Command, text: str, theory_std: float | Non
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
-def test_integers(command: Command, dtype: str, tmp_path: Path) -> None:
+def test_integers_have_no_picture(command: Command, dtype: str, tmp_path: Path) -> None:
     document = command("show", "ones", "--dtype", dtype, "--json").document
     assert document["statistics"]["mean"] == 1.0
     error = command("show", "ones", "--dtype", dtype, "--plot", tmp_path / "a.png", status=2).errors
@@ -144,19 +148,19 @@ def test_integers(command: Command, dtype: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", ["0,3", "", "()", "7", "[2, 3]", "2x3"])
-def test_shapes(command: Command, shape: str) -> None:
+def test_shapes_of_any_rank_are_shown(command: Command, shape: str) -> None:
     command("show", "he_normal", "--shape", shape)
 
 
 @pytest.mark.slow
-def test_pictures(command: Command, tmp_path: Path) -> None:
+def test_pictures_are_written(command: Command, tmp_path: Path) -> None:
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         picture = tmp_path / f"a{suffix}"
         command("show", "he_normal", "--plot", picture)
         assert picture.read_bytes().startswith(start)
 
 
-def test_configurations(command: Command) -> None:
+def test_configurations_are_shown(command: Command) -> None:
     config = '{"class_name": "HeUniform", "config": {"seed": 5}}'
     made = command("show", config, "--json").document["initializer"]
     assert made["config"]["seed"] == 5
@@ -190,7 +194,7 @@ def test_configurations(command: Command) -> None:
         (["evil\x1b[31m"], "received: 'evil\\x1b[31m'"),
     ],
 )
-def test_errors(command: Command, arguments: list[str], error: str) -> None:
+def test_wrong_arguments_are_refused(command: Command, arguments: list[str], error: str) -> None:
     received = command.fails("show", *arguments)
     assert error in received
     assert "\x1b" not in received
@@ -218,7 +222,7 @@ def test_theory_of_every_class_is_right_or_none() -> None:
 
 
 @pytest.mark.slow
-def test_propagate(command: Command, tmp_path: Path) -> None:
+def test_propagate_prints_the_verdict(command: Command, tmp_path: Path) -> None:
     picture = tmp_path / "scales.png"
     output = command("propagate", "he_normal", "--depth", "5", "--plot", picture).output
     assert "layers/4" in output
@@ -233,7 +237,7 @@ def test_propagate(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_propagate_a_recipe(command: Command, tmp_path: Path) -> None:
+def test_propagate_reads_a_recipe(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     initializers.Recipe({"layers/*": "glorot_uniform"}, seed=1, convention="keras").save(path)
     first = command("propagate", path, "--json").document
@@ -252,5 +256,7 @@ def test_propagate_a_recipe(command: Command, tmp_path: Path) -> None:
         (["he_norml"], "did you mean 'he_normal'?"),
     ],
 )
-def test_propagate_errors(command: Command, arguments: list[str], error: str) -> None:
+def test_propagate_refuses_wrong_arguments(
+    command: Command, arguments: list[str], error: str
+) -> None:
     assert error in command.fails("propagate", *arguments)

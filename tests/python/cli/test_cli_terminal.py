@@ -1,4 +1,4 @@
-"""The command line as a person sees it: bars, errors with hints, files that are no checkpoints."""
+"""The command line in a terminal: bars, errors with hints, foreign files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from terminal import render, run_in_terminal
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A file of four tensors of 4 MB, which takes several turns of a bar to read."""
+    """A file of four tensors of 4 MB: reading it advances the bar several times."""
     path = tmp_path / "w.safetensors"
     save_file({f"layer.{i}": np.full((1024, 1024), i, np.float32) for i in range(4)}, path)
     return path
@@ -37,8 +37,8 @@ def test_a_bar_leaves_the_table_alone(weights: Path, columns: int) -> None:
     assert screen.lines[-1].startswith("4 tensors, 4,194,304 values, 16.8 MB in ")
 
 
-def test_no_bar_beside_a_pipe(weights: Path) -> None:
-    """Its reader may write to the same terminal, as `head` does."""
+def test_no_bar_is_shown_beside_a_pipe(weights: Path) -> None:
+    """The pipe's reader may write to the same terminal, as `head` does."""
     screen = run_in_terminal("inspect", weights, pipe=True)
     assert screen.written == ""
     assert screen.piped.startswith("layer.0  1024 × 1024  float32")
@@ -53,7 +53,7 @@ def test_selftest_counts_tensors() -> None:
     assert screen.lines[0].startswith("processor ")
 
 
-def test_a_terminal_is_rendered() -> None:
+def test_the_rendered_screen_follows_control_sequences() -> None:
     assert render("ab\r\ncd\x1b[1A\x1b[2K\rx\x1b[31my\x1b[0m\r\n\n") == ["xy", "cd"]
 
 
@@ -67,7 +67,7 @@ def test_errors_are_red_and_hints_follow() -> None:
     assert hint == "hint:  did you mean 'he_normal'?"
 
 
-def test_rules_in_two_lines(command: Command) -> None:
+def test_an_error_about_rules_has_two_lines(command: Command) -> None:
     result = command("plan", "--model", "gpt2", "--recipe", "llama", status=2)
     assert result.errors == (
         "error: rule 2 of the recipe, `*norm.weight`, matches no weight "
@@ -90,7 +90,7 @@ def test_specs_explain_recipes(command: Command, tmp_path: Path) -> None:
         (b"%PDF-1.7 and more", "is not a safetensors file"),
     ],
 )
-def test_files_that_are_no_checkpoints(
+def test_foreign_files_are_refused(
     command: Command, tmp_path: Path, data: bytes, text: str
 ) -> None:
     path = tmp_path / "a.safetensors"
@@ -100,21 +100,21 @@ def test_files_that_are_no_checkpoints(
     assert text in command.fails("plan", "--specs", path, "--recipe", "llama")
 
 
-def test_a_truncated_file(command: Command, weights: Path) -> None:
+def test_a_truncated_file_is_reported_with_its_size(command: Command, weights: Path) -> None:
     os.truncate(weights, 5_000_000)
     assert "w.safetensors' is truncated: 5.0 of 16.8 MB" in command.fails("inspect", weights)
     os.truncate(weights, 100)
     assert "is truncated: 100 of " in command.fails("verify", weights)
 
 
-def test_a_folder_without_a_checkpoint(command: Command, tmp_path: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_an_error(command: Command, tmp_path: Path) -> None:
     requests = [["inspect"], ["verify"], ["plan", "--recipe", "llama", "--specs"]]
     for arguments in requests:
         text = command.fails(*arguments, tmp_path)
         assert "a folder with model.safetensors or model.safetensors.index.json" in text
 
 
-def test_resume_says_what_it_did(command: Command, tmp_path: Path) -> None:
+def test_resume_reports_what_it_kept(command: Command, tmp_path: Path) -> None:
     (tmp_path / "specs.json").write_text('{"a": [500, 500], "b": [500, 500]}')
     Recipe({"*": "he_normal"}, seed=1, convention="torch").save(tmp_path / "r.toml")
     request = ["create", "--specs", tmp_path / "specs.json", "--recipe", tmp_path / "r.toml"]
@@ -136,7 +136,7 @@ def test_resume_says_what_it_did(command: Command, tmp_path: Path) -> None:
     assert command(*one, "--out", tmp_path / "one.safetensors", "--resume").document["written"] == 0
 
 
-def test_one_tensor(command: Command, tmp_path: Path) -> None:
+def test_one_tensor_is_counted_in_the_singular(command: Command, tmp_path: Path) -> None:
     (tmp_path / "specs.json").write_text('{"a": [5]}')
     Recipe({"*": "ones"}, seed=1).save(tmp_path / "r.toml")
     out = tmp_path / "a.safetensors"
@@ -144,7 +144,7 @@ def test_one_tensor(command: Command, tmp_path: Path) -> None:
     assert ": 1 tensor, 5 elements, 20 bytes in " in command(*request, "--out", out).output
 
 
-def test_layers_of_a_model(command: Command) -> None:
+def test_layers_are_an_option_of_some_models(command: Command) -> None:
     document = command("plan", "--model", "gpt2", "--set", "layers=24", "--json").document
     names = [weight["name"] for weight in document["weights"]]
     assert len(names) == 292
@@ -162,8 +162,8 @@ def test_layers_of_a_model(command: Command) -> None:
     assert list(model_specs("gpt2", layers=12).items()) == list(own.items())
 
 
-def test_an_interrupt_during_the_imports(tmp_path: Path) -> None:
-    """It ends the command by the signal, and prints nothing."""
+def test_an_interrupt_during_the_imports_ends_quietly(tmp_path: Path) -> None:
+    """The signal ends the command, and nothing is printed."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Finder:\n"
@@ -190,7 +190,7 @@ def test_an_interrupt_during_the_imports(tmp_path: Path) -> None:
         assert (process.stderr == "") == is_command
 
 
-def test_help_in_groups(command: Command) -> None:
+def test_help_groups_its_options(command: Command) -> None:
     text = command("--help").output
     assert [line[:-1] for line in text.split("\n") if line[:1].isupper() and line[-1:] == ":"] == [
         *("Options", "Write", "Check", "Look", "Set up")
@@ -199,7 +199,7 @@ def test_help_in_groups(command: Command) -> None:
         assert f"\n  {name}" in text
 
 
-def test_sizes() -> None:
+def test_sizes_have_units() -> None:
     sizes = {0: "0 bytes", 999: "999 bytes", 1000: "1 kB", 999_499: "999 kB", 999_500: "1 MB"}
     sizes |= {497_759_232: "498 MB", 2_471_628_800: "2.47 GB", 2**64: "18.4 EB"}
     for size, text in sizes.items():

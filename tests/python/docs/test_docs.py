@@ -31,7 +31,7 @@ MODULES = {
     for module in pkgutil.walk_packages(initializers.__path__, "initializers.", onerror=print)
     if not {*FRAMEWORKS} & {*module.name.split(".")}
 } | {"initializers"}
-# The page on which the names of a module stand.
+# Module → page that documents its names.
 REFERENCES = {
     "__init__": "reference",
     "checkpoint/__init__": "checkpoints",
@@ -45,15 +45,15 @@ REFERENCES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
-def test_python_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # what a page saves
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where pages save files
     run_blocks(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_is_run_by_some_test(page: Path) -> None:
+def test_some_test_runs_every_block(page: Path) -> None:
     fences = read_fences(page)
-    # test_cli_docs runs `console`; `rust` shows the crate, whose own examples are compiled.
+    # test_cli_docs runs `console` blocks; `rust` blocks repeat examples that the crate compiles.
     assert set(fences) <= {"python", "console", "text", "toml", "c", "rust"}
     blocks = read_blocks(page)
     assert fences.count("python") == len(blocks)
@@ -72,7 +72,7 @@ def is_python(text: str) -> bool:
         return False
 
 
-def test_every_framework_runs_its_blocks() -> None:
+def test_every_framework_has_tests_that_run_its_blocks() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests").glob("with_*/test_*_docs.py"))
     for name in FRAMEWORKS:
         assert f'"{name}"' in tests, name
@@ -80,7 +80,7 @@ def test_every_framework_runs_its_blocks() -> None:
         assert f'"{name}.md"' in tests, name
 
 
-def test_recipes_on_their_page(
+def test_recipes_on_their_page_equal_the_published_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -102,7 +102,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
-def test_docstrings(name: str) -> None:
+def test_docstring_examples_are_right(name: str) -> None:
     module = importlib.import_module(name)
     public = {key: getattr(initializers, key) for key in initializers.__all__}
     result = doctest.testmod(module, extraglobs=public, optionflags=doctest.ELLIPSIS)
@@ -115,10 +115,10 @@ def test_every_public_name_is_in_the_reference(module: str) -> None:
     shown = set(re.findall(r"^::: initializers\.(?:\w+\.)*(\w+)$", page, re.MULTILINE))
     for members in re.findall(r"^ +members:((?:\n +- \w+)+)", page, re.MULTILINE):
         shown |= set(re.findall(r"\w+", members))
-    if module == "__init__":  # `Recipe` and `propagate` stand on pages of their own
+    if module == "__init__":  # `Recipe` and `propagate` have their own pages
         everything = "".join(other.read_text() for other in PAGES)
         shown |= set(re.findall(r"^::: initializers\.(\w+)$", everything, re.MULTILINE))
-    # Other names of the same things stand in the text.
+    # The text, not a member list, documents other names of the same objects.
     text = page[page.index("## Other names" if module == "__init__" else "## Reference") :]
     shown |= set(re.findall(r"`(?:\w+\.)*(\w+)`", text))
     assert set(read_names(module)) - shown == set()

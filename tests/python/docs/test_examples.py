@@ -1,4 +1,4 @@
-"""The examples run and give what the README says."""
+"""The examples run and print what the README says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-def test_gpt2(threads: str) -> None:
+def test_the_gpt2_example_prints_the_digest_of_the_readme(threads: str) -> None:
     output = subprocess.run(
         [sys.executable, "-W", "error", str(ROOT / "examples" / "gpt2.py")],
         env={**os.environ, "INITIALIZERS_NUM_THREADS": threads},
@@ -35,11 +35,11 @@ def test_gpt2(threads: str) -> None:
     assert all(len(line) <= 110 for line in output.splitlines()[:-1])
 
 
-def test_readme_has_the_same_digest() -> None:
+def test_the_readme_has_the_digest() -> None:
     assert GPT2[:12] in (ROOT / "README.md").read_text()
 
 
-def test_propagation(tmp_path: Path) -> None:
+def test_the_propagation_example_prints_verdicts(tmp_path: Path) -> None:
     output = subprocess.run(
         [
             *(sys.executable, "-W", "error", str(ROOT / "examples" / "propagation.py")),

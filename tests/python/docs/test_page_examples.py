@@ -1,7 +1,7 @@
-"""The standalone examples of Keras's page on initializers, and our own docstrings, run as written.
+"""Standalone examples of Keras's page on initializers, and our docstrings, run as written.
 
-From https://keras.io/api/layers/initializers/, with `initializers` for `keras.initializers` and for
-`keras.random`, and `get` for the layers.
+Source: https://keras.io/api/layers/initializers/. `initializers` replaces `keras.initializers` and
+`keras.random`; `get` replaces layers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ values = initializer(shape=(2, 2))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_standalone_usage(name: str) -> None:
+def test_standalone_usage_runs(name: str) -> None:
     namespace: dict[str, Any] = {}
     exec(STANDALONE.format(call=EXAMPLES[name]), namespace)
     initializer, values = namespace["initializer"], namespace["values"]
@@ -49,10 +49,10 @@ def test_standalone_usage(name: str) -> None:
     assert values.shape == (2, 2)
     assert values.dtype == np.float32
     assert np.isfinite(values).all()
-    assert get(initializer) is initializer  # as a layer does with its argument
+    assert get(initializer) is initializer  # as a layer calls it with its argument
 
 
-def test_usage_of_initializers() -> None:
+def test_arguments_of_layers_are_accepted() -> None:
     kernel = get(initializers.RandomNormal(stddev=0.01))((3, 64))
     bias = get(initializers.Zeros())((64,))
     assert np.abs(kernel).max() < 0.0667
@@ -61,7 +61,7 @@ def test_usage_of_initializers() -> None:
     assert not get("zeros")((64,)).any()
 
 
-def test_simple_callables() -> None:
+def test_simple_callables_are_accepted() -> None:
     def my_init(shape: Any, dtype: Any = None) -> Any:
         return initializers.RandomNormal(stddev=1.0)(shape, dtype=dtype)
 
@@ -82,7 +82,7 @@ class ExampleRandomNormal(initializers.Initializer):
         return {"mean": self.mean, "stddev": self.stddev}
 
 
-def test_initializer_subclasses() -> None:
+def test_subclasses_of_initializer_round_trip() -> None:
     initializer = ExampleRandomNormal(mean=100.0, stddev=0.5)
     assert abs(initializer((10, 10)).mean() - 100) < 1
     config = serialize(initializer)
@@ -92,7 +92,7 @@ def test_initializer_subclasses() -> None:
     assert repr(initializer) == "ExampleRandomNormal(mean=100.0, stddev=0.5)"
 
 
-def test_note_on_seeds_of_the_page() -> None:
+def test_the_note_on_seeds_holds() -> None:
     # "an initializer seeded with an integer or None (unseeded) will produce the same random values
     # across multiple calls. To get different random values [...] SeedGenerator."
     for same in (HeNormal(seed=1), HeNormal()):
@@ -103,12 +103,12 @@ def test_note_on_seeds_of_the_page() -> None:
 
 @pytest.mark.usefixtures("fresh_registry")
 @pytest.mark.parametrize("name", initializers.__all__)
-def test_examples_in_docstrings(name: str) -> None:
+def test_keras_examples_in_docstrings_run(name: str) -> None:
     finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
     thing, globs = getattr(initializers, name), vars(initializers).copy()
     for test in finder.find(thing, name, module=initializers, globs=globs):
         assert runner.run(test).failed == 0
 
 
-def test_examples_of_the_package() -> None:
+def test_examples_of_the_package_run() -> None:
     assert doctest.testmod(initializers).failed == 0

@@ -24,7 +24,7 @@ FAMILIES = ROOT / "tests" / "golden" / "families.csv"
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the program; whoever can link a Rust crate has a C compiler."""
+    """Compile the program; a machine that links Rust crates has a C compiler."""
     program = tmp_path_factory.mktemp("c") / "check"
     flags = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-ffp-contract=off"]
     source = ROOT / "examples" / "c" / "check.c"
@@ -36,14 +36,14 @@ def run(check: Path, page: Path, vectors: Path) -> subprocess.CompletedProcess[s
     return subprocess.run([check, page, vectors], capture_output=True, text=True, check=False)
 
 
-def test_every_vector(check: Path) -> None:
+def test_every_vector_is_equal_in_c(check: Path) -> None:
     count = VECTORS.read_text(encoding="utf-8").count('"kind"')
     result = run(check, PAGE, VECTORS)
     assert result.stdout == f"{count} vectors equal, 0 not\n", result.stdout[:2000]
     assert result.returncode == 0
 
 
-def test_a_wrong_vector_or_coefficient_is_found(check: Path, tmp_path: Path) -> None:
+def test_a_wrong_vector_or_coefficient_is_detected(check: Path, tmp_path: Path) -> None:
     vectors, page = tmp_path / "vectors.json", tmp_path / "stream.md"
     text = VECTORS.read_text(encoding="utf-8")
     vectors.write_text(text.replace('"bits": "c91ccfd8', '"bits": "c91ccfd9', 1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Threads, the interpreter lock, fork, interrupts and the number of threads."""
+"""Threads, the interpreter lock, forks, interrupts, the number of threads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from initializers import RandomNormal, RandomUniform, TruncatedNormal
 
 pytestmark = pytest.mark.slow
 
-# Several chunks of 2 MiB: the pool has work.
+# Several chunks of 2 MiB, so that the pool has work.
 LARGE = (3001, 1009)
-# Half a second for 2^26 elements on one thread: the slowest sampler.
+# The slowest sampler: 2^26 elements take half a second on one thread.
 SLOW = TruncatedNormal(bounds=(8.0, 9.0), seed=1)
 
 
@@ -45,7 +45,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_number_of_threads_changes_nothing(threads: int) -> None:
+def test_the_number_of_threads_changes_nothing(threads: int) -> None:
     initializers.set_num_threads(1)
     expected = RandomNormal(seed=3)(LARGE)
     initializers.set_num_threads(threads)
@@ -53,7 +53,7 @@ def test_number_of_threads_changes_nothing(threads: int) -> None:
     np.testing.assert_array_equal(RandomNormal(seed=3)(LARGE), expected)
 
 
-def test_eight_callers_at_once() -> None:
+def test_eight_concurrent_callers_get_the_serial_values() -> None:
     makers = [RandomNormal(seed=1), RandomUniform(seed=2), TruncatedNormal(seed=3), SLOW] * 2
     serial = [make(LARGE) for make in makers]
     barrier = threading.Barrier(len(makers))
@@ -67,7 +67,7 @@ def test_eight_callers_at_once() -> None:
             np.testing.assert_array_equal(received, expected)
 
 
-def test_callers_share_one_output() -> None:
+def test_callers_fill_parts_of_one_output() -> None:
     whole = RandomNormal(seed=5)((64, 65536))
     out = np.empty_like(whole)
 
@@ -81,7 +81,7 @@ def test_callers_share_one_output() -> None:
 
 
 @pytest.mark.clock
-def test_the_interpreter_runs_while_a_fill_does() -> None:
+def test_a_fill_releases_the_interpreter() -> None:
     window: list[float] = []
 
     def fill() -> None:
@@ -154,7 +154,7 @@ def test_an_interrupt_ends_a_long_fill() -> None:
         signal.signal(signal.SIGALRM, before)
     assert 0.3 <= rung[0] - start < 0.5, "the handler ran late"
     assert end - rung[0] < 0.2, "the fill went on"
-    # The package works as before, and the memory is free again.
+    # The package works as before, and the output can be filled again.
     np.testing.assert_array_equal(SLOW((1000,), out=out[:1000]), SLOW((1000,)))
 
 
@@ -164,14 +164,14 @@ def test_an_interrupt_ends_a_long_fill() -> None:
     [
         (SLOW, (1 << 26,)),
         (initializers.Orthogonal(seed=1), (4000, 3000)),  # many panels
-        (initializers.Orthogonal(seed=1), (64, 1 << 20)),  # one
+        (initializers.Orthogonal(seed=1), (64, 1 << 20)),  # one panel
     ],
     ids=["slow", "square", "tall"],
 )
 def test_an_interrupted_fill_leaves_the_rest_unwritten(
     initializer: Any, shape: tuple[int, ...], threads: int
 ) -> None:
-    """It stops, rather than to go on and raise in the end."""
+    """The fill stops at once, instead of finishing before it raises."""
 
     def ring(*_: object) -> None:
         raise InterruptedError("rung")
@@ -189,7 +189,7 @@ def test_an_interrupted_fill_leaves_the_rest_unwritten(
     assert not np.isnan(initializer((64, 70))).any()
 
 
-def test_a_forked_child_fills() -> None:
+def test_a_forked_child_makes_the_same_values() -> None:
     code = f"""
 import os, sys, initializers
 initializers.set_num_threads(3)
@@ -204,12 +204,12 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 assert initializers.RandomNormal(seed=7)({LARGE}).tobytes() == expected
 """
-    # Python 3.12 warns of any fork of a process that has threads.
+    # Python 3.12 warns of every fork of a process with threads.
     result = run("import warnings; warnings.simplefilter('ignore')\n" + code)
     assert result.returncode == 0, result.stderr
 
 
-def test_fork_while_another_thread_fills() -> None:
+def test_a_fork_during_a_fill_makes_the_same_values() -> None:
     code = f"""
 import os, threading, initializers
 expected = initializers.RandomNormal(seed=7)({LARGE}).tobytes()
@@ -235,7 +235,7 @@ def test_the_environment_sets_the_number_of_threads() -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "1025", "99999999999999999999"])
-def test_a_wrong_environment_says_so(value: str) -> None:
+def test_a_wrong_environment_variable_is_an_error(value: str) -> None:
     code = f"import initializers; initializers.RandomNormal()({LARGE})"
     result = run(code, INITIALIZERS_NUM_THREADS=value)
     expected = f"`INITIALIZERS_NUM_THREADS` must be an integer in [1, 1024], received: {value}"

@@ -1,4 +1,4 @@
-"""The extension module itself, called as only a mistake of the Python layer would: errors only."""
+"""The extension module called as only a bug in the Python layer would call it: errors only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from initializers import _core
 
 
 def test_no_bit_of_a_floating_point_mode_crashes() -> None:
-    # A reserved bit in the register of x86 is a fault that ends the process.
+    # On x86, a reserved bit in the register is a fault that ends the process.
     code = (
         "from initializers import _core\n"
         "before = _core.replace_float_mode(2**64 - 1)\n"
@@ -30,7 +30,7 @@ def test_products_without_terms_are_refused() -> None:
             _core.multiply(np.zeros(a), np.zeros(b))
 
 
-def test_what_fits_no_memory_is_a_memory_error() -> None:
+def test_sizes_beyond_memory_are_a_memory_error() -> None:
     one = np.ones((1, 1), np.float32)
     with pytest.raises(MemoryError):
         _core.multiply(np.broadcast_to(one, (2**31, 1)), np.broadcast_to(one, (1, 2**31)))
@@ -59,17 +59,17 @@ def test_unaligned_arrays_are_refused(dtype: str) -> None:
             _core.multiply(*arguments)
 
 
-def test_a_wrong_array_is_named_by_its_dtype() -> None:
+def test_a_wrong_array_is_reported_with_its_dtype() -> None:
     with pytest.raises(TypeError, match="must be an array of float16, received: float32"):
         _core.fill_normal(np.zeros(3, np.float32), "float16", 1, 0, None, 0.0, 1.0)
 
 
-def test_the_reach_of_a_difference_is_that_of_the_difference() -> None:
+def test_the_range_of_a_uniform_law_is_bounded() -> None:
     with pytest.raises(ValueError, match=r"`maxval` - `minval` must .* up to 6e38"):
         _core.describe_uniform("float32", -3e38, 3e38)
 
 
-def test_descriptions_do_not_depend_on_the_mode() -> None:
+def test_descriptions_of_laws_do_not_depend_on_the_float_mode() -> None:
     if _core.replace_float_mode(None) == 0:
         pytest.skip("the mode of this processor is not set")
     upward = 0x5F80 if os.uname().machine == "x86_64" else 1 << 22
@@ -102,12 +102,12 @@ def test_the_environment_is_read_once() -> None:
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
-    # A child of `fork` is a process of its own, and reads again.
+    # A forked child is a process of its own, and reads the variable again.
     assert result.stdout.split() == ["3", "3", "2"], result.stderr
 
 
-def test_every_width_multiplies_as_exact_integers_say() -> None:
-    """A square whose low half alone is left; a subnormal result just below a tie."""
+def test_products_at_every_width_equal_exact_integers() -> None:
+    """One sum leaves only the low half of a square; one is subnormal, just below a tie."""
     small = np.float32(2.0**-75)
     cases = [
         ([1 + 2.0**-23, 1.0], [1 + 2.0**-23, -(1 + 2.0**-22)], 2.0**-46),
@@ -121,7 +121,7 @@ def test_every_width_multiplies_as_exact_integers_say() -> None:
         for width in _core.available_simd():
             _core.set_simd(width)
             for a, b, expected in cases:
-                # In ascending order: the first product is rounded; so the term comes first.
+                # Ascending order: the first product is rounded, so the term comes first.
                 left = np.array([a[::-1]], np.float32)
                 right = np.array([b[::-1]], np.float32).T
                 assert _core.multiply(left, right)[0, 0] == np.float32(expected), width

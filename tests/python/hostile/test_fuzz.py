@@ -1,4 +1,4 @@
-"""A short form of tests/fuzz_python.py; `make fuzz` is the long one."""
+"""Short form of tests/fuzz_python.py; `make fuzz` runs the long one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_nothing_but_results_and_errors(target: str, tmp_path: Path) -> None:
+def test_random_requests_give_results_or_errors(target: str, tmp_path: Path) -> None:
     assert not fuzz_python.run(target, 1000, 2, 0, tmp_path)
 
 
-def test_the_harness_sees_what_is_wrong() -> None:
+def test_the_harness_detects_wrong_errors() -> None:
     assert fuzz_python.check(KeyError("x must be received"))
     assert fuzz_python.check(UnicodeDecodeError("utf-8", b"", 0, 1, "must"))
     assert fuzz_python.check(TypeError("iteration over a 0-d array"))
@@ -27,14 +27,14 @@ def test_the_harness_sees_what_is_wrong() -> None:
 
 
 def test_an_array_without_dimensions_is_no_shape() -> None:
-    """Found by the long form: the error was NumPy's."""
+    """Found by the long form: NumPy's error reached the user."""
     for shape in (np.array("x"), np.array(1.5), np.array([None])[0:1].reshape(())):
         with pytest.raises(TypeError, match="`shape` must be a tuple of integers, received"):
             Zeros()(shape)
 
 
-def test_integers_that_python_does_not_write() -> None:
-    """Found by the long form: the initializers were made, and had no `repr`."""
+def test_integers_too_long_to_print_are_refused() -> None:
+    """Found by the long form: the initializers were created but had no `repr`."""
     for make in (
         lambda: Orthogonal(axis=10**5000),
         lambda: Dirac(10**5000),
@@ -45,7 +45,7 @@ def test_integers_that_python_does_not_write() -> None:
 
 
 def test_a_block_of_a_sparse_matrix_needs_whole_columns() -> None:
-    """Found by the long form: the error was NumPy's, and `out` was written before."""
+    """Found by the long form: NumPy's error came after `out` had been written."""
     out = np.full((3, 1), 7, np.float32)
     with pytest.raises(MemoryError, match="no memory for shape"):
         Sparse(0.5, seed=1)((2**46, 2), out=out, index=(slice(0, 3), slice(0, 1)))

@@ -1,4 +1,4 @@
-"""What a process can do to a fill: little memory, odd memory, forks, signals, an early end."""
+"""Fills under stress: little memory, odd memory, forks, signals, an early end of the process."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def run(code: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
 
 
 def draw_digest(seed: int) -> str:
-    """Run in a process of its own."""
+    """Return the digest of one tensor (called in a new process)."""
     return digest({"w": RandomNormal(seed=seed)(SHAPE)})
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_multiprocessing(method: str) -> None:
+def test_processes_make_the_same_values(method: str) -> None:
     expected = [draw_digest(seed) for seed in range(3)]
     with multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(draw_digest, range(3)) == expected
 
 
-def test_64_threads() -> None:
+def test_64_threads_make_the_same_values() -> None:
     shapes = [(37 + i, 1009) for i in range(64)]
     expected = [NORMAL(shape).tobytes() for shape in shapes]
     with ThreadPoolExecutor(64) as pool:
@@ -48,8 +48,8 @@ def test_64_threads() -> None:
             assert [x.tobytes() for x in pool.map(NORMAL, shapes)] == expected
 
 
-def test_fork_before_the_first_fill_and_after() -> None:
-    """In all orders: parent first, child first, a child of a child, many children at once."""
+def test_forks_before_and_after_the_first_fill_make_the_same_values() -> None:
+    """In every order: parent first, child first, a grandchild, many children at once."""
     code = f"""
 def make(): return initializers.digest({{"w": initializers.RandomNormal(seed=7)({SHAPE})}})
 def child(act):
@@ -92,8 +92,8 @@ def test_a_storm_of_signals_changes_nothing() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux has them")
-def test_out_of_memory_is_an_error_and_the_package_goes_on() -> None:
-    """Little address space: too large an array, and matrices whose reflectors do not fit."""
+def test_the_package_works_after_a_memory_error() -> None:
+    """Little address space: a tensor too large, and matrices whose reflectors do not fit."""
     code = """
 import resource, numpy as np
 make = initializers.RandomNormal(seed=3)
@@ -120,8 +120,8 @@ print(caught)
     assert result.stdout == "5\n", result.stderr
 
 
-def test_threads_that_cannot_be_had() -> None:
-    """No address space for stacks: the caller works alone, to the same values."""
+def test_a_fill_works_where_no_thread_starts() -> None:
+    """No address space for stacks: the calling thread works alone and makes the same values."""
     code = f"""
 import resource
 initializers.set_num_threads(64)
@@ -144,7 +144,7 @@ time.sleep(0.05)
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_exit_by_signal_during_a_fill() -> None:
+def test_a_signal_ends_the_process_during_a_fill() -> None:
     command = [
         sys.executable,
         "-c",
@@ -158,7 +158,7 @@ def test_exit_by_signal_during_a_fill() -> None:
     assert b"KeyboardInterrupt" in errors
 
 
-def test_memory_mapped_out(tmp_path: Path) -> None:
+def test_out_may_be_memory_mapped(tmp_path: Path) -> None:
     expected = NORMAL(SHAPE)
     mapped = np.memmap(tmp_path / "w.bin", np.float32, "w+", shape=SHAPE)
     NORMAL(SHAPE, out=mapped)
@@ -172,7 +172,7 @@ def test_memory_mapped_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [NORMAL, Orthogonal(seed=1), RandomUniform(seed=1)], ids=repr)
-def test_memory_that_is_refused(make: RandomNormal, tmp_path: Path) -> None:
+def test_out_of_unsuitable_memory_is_refused(make: RandomNormal, tmp_path: Path) -> None:
     read_only = np.zeros((30, 20), np.float32)
     read_only.flags.writeable = False
     np.zeros((30, 20), np.float32).tofile(tmp_path / "w.bin")
@@ -185,8 +185,8 @@ def test_memory_that_is_refused(make: RandomNormal, tmp_path: Path) -> None:
         assert not out.any()
 
 
-def test_blocks_far_beyond_memory() -> None:
-    """Offsets past 2^33 elements, and the last of 2^62: by the element's number alone."""
+def test_blocks_of_tensors_far_beyond_memory() -> None:
+    """Offsets past 2^33 elements and at the end of 2^62 give the values of the element's index."""
     flat = (1 << 33) + 12345
     whole = (1 << 17, 1 << 17)  # 2^34 elements
     row, column = divmod(flat, 1 << 17)
@@ -200,7 +200,7 @@ def test_blocks_far_beyond_memory() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux has it")
-def test_one_processor() -> None:
+def test_one_processor_makes_the_same_values() -> None:
     code = f"""
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 print(initializers.digest({{"w": initializers.RandomNormal(seed=3)({SHAPE})}}))
@@ -208,8 +208,8 @@ print(initializers.digest({{"w": initializers.RandomNormal(seed=3)({SHAPE})}}))
     assert run(code).stdout.strip() == draw_digest(3)
 
 
-def test_sub_interpreter() -> None:
-    """NumPy refuses to be loaded into a second interpreter; the first one goes on."""
+def test_a_second_interpreter_does_no_harm() -> None:
+    """NumPy refuses a second interpreter; the first one continues."""
     code = f"""
 try:
     import _interpreters as interpreters

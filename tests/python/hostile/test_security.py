@@ -1,4 +1,4 @@
-"""Configurations are data: nothing in one is evaluated, imported or unpickled."""
+"""Configurations are data: nothing in them is evaluated, imported or unpickled."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_hostile_configurations_are_refused(config: Any, monkeypatch: pytest.Mon
         act(config)
 
 
-def test_the_package_names_nothing_that_executes_data() -> None:
-    """No call of eval, exec, compile, pickle or marshal anywhere in the package."""
+def test_no_module_calls_functions_that_execute_data() -> None:
+    """The package never calls eval, exec, compile, pickle or marshal."""
     found = []
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

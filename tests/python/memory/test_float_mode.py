@@ -1,4 +1,4 @@
-"""Where a library changed how this thread rounds, the values stay, and so does the mode."""
+"""Values and the thread's rounding mode stay, whatever mode another library has set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not (X86 or ARM), reason="the mode is set on x86
 
 # `fenv.h`: upward, downward, towards zero.
 ROUNDINGS = [0x800, 0x400, 0xC00] if X86 else [0x400000, 0x800000, 0xC00000]
-# Mode that `-ffast-math` start-up code sets: flush to zero (and denormals are zero).
+# Mode set by the start-up code of `-ffast-math`: flush to zero (and denormals are zero).
 FLUSHING = 0x9FC0 if X86 else 1 << 24
 
 WAVES = np.sin(np.arange(350_000.0)).astype(np.float32).reshape(700, 500)
@@ -57,7 +57,7 @@ def _fill(initializer: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _set_rounding(mode: int) -> None:
-    if os.name == "nt":  # no libm; its bits are three places higher in the register
+    if os.name == "nt":  # no libm; the bits of `fenv.h` are 3 places higher
         _core.replace_float_mode(0x1F80 | mode << 3 if X86 else mode)
         return
     libm = ctypes.CDLL(ctypes.util.find_library("m"))
@@ -65,7 +65,7 @@ def _set_rounding(mode: int) -> None:
 
 
 def _in_thread(change: Callable[[], None], make: Callable[[], Any]) -> tuple[Any, int, int]:
-    """Make values in a thread of its own, whose mode ends with it."""
+    """Make values in a new thread, whose mode ends with it."""
     results: list[Any] = []
 
     def work() -> None:
@@ -96,7 +96,7 @@ def test_values_and_mode_stay(name: str, mode: int | str, settings_restored: Non
         else:
             _core.replace_float_mode(FLUSHING)
 
-    # In the hostile mode first: a cache of the package must not keep what it saw there.
+    # The hostile mode comes first: a cache of the package must not keep values made in it.
     values, before, after = _in_thread(change, make)
     control = 0xFFC0 if X86 else -1
     assert after & control == before & control, "the mode was not given back"
@@ -106,7 +106,7 @@ def test_values_and_mode_stay(name: str, mode: int | str, settings_restored: Non
 
 
 def _fill_core(name: str) -> Any:
-    """Fill by the core alone: the Python layer has set no mode."""
+    """Fill by the core alone, without the Python layer, which sets the mode itself."""
     out: Any
     if name == "orthogonal":
         out = np.empty((700, 500), np.float32)
@@ -126,14 +126,14 @@ def _fill_core(name: str) -> Any:
 def test_the_core_and_its_workers_set_the_mode_themselves(
     name: str, mode: int | str, threads: int, settings_restored: None
 ) -> None:
-    """Workers have the mode of the thread that starts them: here a hostile one."""
+    """Workers inherit the mode of the thread that starts them: here a hostile one."""
     _core.set_num_threads(threads)
     expected = _fill_core(name).tobytes()
 
     def change() -> None:
         _core.set_num_threads(threads + 1)
         _fill_core("normal")
-        _core.set_num_threads(threads)  # other workers: these are started below
+        _core.set_num_threads(threads)  # so that new workers start below
         if isinstance(mode, int):
             _set_rounding(mode)
         else:

@@ -1,4 +1,4 @@
-"""Memory that is used again: only what nothing refers to, and never more than a share."""
+"""Memory of dead arrays is used again: only unreferenced memory, and at most a share of all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make() -> Any:
     return allocate_aligned(SHAPE, FLOAT)
 
 
-def test_memory_is_used_again() -> None:
+def test_memory_of_a_dead_array_is_used_again() -> None:
     array = make()
     assert address(array) % 2**21 == 0
     first = address(array)
@@ -63,7 +63,7 @@ def test_memory_is_used_again() -> None:
         lambda array: array.base,
     ],
 )
-def test_what_is_referred_to_is_not_used_again(refer: Any) -> None:
+def test_referenced_memory_is_not_used_again(refer: Any) -> None:
     array = make()
     first, reference = address(array), refer(array)
     del array
@@ -74,13 +74,13 @@ def test_what_is_referred_to_is_not_used_again(refer: Any) -> None:
     assert first in {address(array) for array in [make(), make()]}
 
 
-def test_small_and_zero_and_copied_arrays_are_numpy_s() -> None:
+def test_small_zero_and_copied_arrays_use_memory_of_numpy() -> None:
     for keywords, shape in (({}, (8, 8)), ({"zeros": True}, SHAPE), ({"shared": False}, SHAPE)):
         allocate_aligned(shape, FLOAT, **keywords)
         assert not mmap_pool._kept
 
 
-def test_the_system_may_take_it_back() -> None:
+def test_the_system_may_reclaim_kept_memory() -> None:
     rollup = Path("/proc/self/smaps_rollup")
     if not rollup.exists():
         pytest.skip("of Linux")
@@ -97,24 +97,26 @@ def test_the_system_may_take_it_back() -> None:
     assert read_lazy() - before >= size
 
 
-def test_no_more_than_a_share_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mmap_pool, "_MOST_KEPT", 45_000_000)  # three of them
+def test_at_most_a_share_of_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mmap_pool, "_MOST_KEPT", 45_000_000)  # three arrays
     arrays = [make() for _ in range(5)]
     del arrays
     assert sum(map(len, mmap_pool._kept.values())) == 2
 
 
-def test_the_share_is_the_same_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing tells how much memory there is, as on macOS, and for one large array."""
+def test_the_limit_holds_where_the_size_of_memory_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit holds where the size of memory is unknown, as on macOS, and for one large array."""
     monkeypatch.setattr("initializers._memory.limit._PROC", "/nowhere")
-    arrays = [make() for _ in range(30)]  # 420 MB, none of them touched
+    arrays = [make() for _ in range(30)]  # 420 MB, no page touched
     del arrays
     assert 0 < sum(size * len(pieces) for size, pieces in mmap_pool._kept.items()) <= 2**28
     allocate_aligned((2**28,), look_up("uint8"))
     assert sum(size * len(pieces) for size, pieces in mmap_pool._kept.items()) <= 2**28
 
 
-def test_release_memory() -> None:
+def test_release_memory_returns_kept_memory() -> None:
     assert release_memory() == 0
     make(), make()
     kept = sum(size * len(pieces) for size, pieces in mmap_pool._kept.items())
@@ -126,7 +128,7 @@ def test_release_memory() -> None:
     assert make().shape == SHAPE
 
 
-def test_without_memory_to_map(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_allocation_falls_back_where_mmap_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any, **keywords: Any) -> Any:
         raise OSError("no")
 

@@ -1,4 +1,4 @@
-"""The memory limit: of the machine, and of the control groups of this process."""
+"""The memory limit: that of the machine, and those of this process's control groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MACHINE = 8 * GIB + 2 * GIB
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine of 8 GiB and 2 GiB of swap, without control groups."""
+    """A machine with 8 GiB of memory, 2 GiB of swap and no control groups."""
     monkeypatch.setattr(limit, "_PROC", str(tmp_path / "proc"))
     monkeypatch.setattr(limit, "_GROUPS", str(tmp_path / "groups"))
     (tmp_path / "proc/self").mkdir(parents=True)
@@ -34,14 +34,14 @@ def test_a_machine_without_control_groups() -> None:
     assert memory_limit() == MACHINE
 
 
-def test_a_system_that_says_nothing(tmp_path: Path) -> None:
+def test_a_system_without_information_has_no_limit(tmp_path: Path) -> None:
     (tmp_path / "proc/meminfo").unlink()
     assert memory_limit() == math.inf
 
 
 @pytest.mark.parametrize("place", ["", "user.slice", "user.slice/job.scope"])
-def test_version_2(tmp_path: Path, place: str) -> None:
-    """The process's own group counts, and every group that holds it; others do not."""
+def test_limits_of_control_groups_version_2(tmp_path: Path, place: str) -> None:
+    """The process's group counts, and every group above it; others do not."""
     (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/job.scope\n")
     for name in ("user.slice", "user.slice/job.scope"):
         write(tmp_path / "groups" / name / "memory.max", "max")
@@ -57,7 +57,7 @@ def test_version_2(tmp_path: Path, place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "docker", "docker/a:b"])
-def test_version_1(tmp_path: Path, place: str) -> None:
+def test_limits_of_control_groups_version_1(tmp_path: Path, place: str) -> None:
     (tmp_path / "proc/self/cgroup").write_text(
         "12:cpu,cpuacct:/elsewhere\n5:hugetlb,memory:/docker/a:b\n1:name=systemd:/init\n0::/docker\n"
     )
@@ -73,7 +73,7 @@ def test_version_1(tmp_path: Path, place: str) -> None:
 @pytest.mark.parametrize("path", ["/docker/0123", "/../../kubepods/0123", "/"])
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_container_sees_its_group_at_the_top(tmp_path: Path, path: str, version: int) -> None:
-    """The path is the host's, or leads out of the namespace: only the top is there."""
+    """The path is the host's or leads out of the namespace; only the top folder exists."""
     (tmp_path / "proc/self/cgroup").write_text(f"{'4:memory' if version == 1 else '0:'}:{path}\n")
     name = "memory/memory.limit_in_bytes" if version == 1 else "memory.max"
     write(tmp_path / "groups" / name, GIB)
@@ -81,6 +81,6 @@ def test_a_container_sees_its_group_at_the_top(tmp_path: Path, path: str, versio
 
 
 @pytest.mark.parametrize("text", ["", "\n", "0\n", "0::\n", "a:b:c:d\n", "0::/\udcff/x\n"])
-def test_strange_lines_are_passed_over(tmp_path: Path, text: str) -> None:
+def test_malformed_lines_are_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "proc/self/cgroup").write_bytes(text.encode(errors="surrogateescape"))
     assert memory_limit() == MACHINE

@@ -1,4 +1,4 @@
-"""The one address of the project is what its files have, or they have none."""
+"""Every file has the project's one address, or none has any."""
 
 from __future__ import annotations
 

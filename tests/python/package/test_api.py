@@ -1,4 +1,4 @@
-"""How initializers are called, and what comes back."""
+"""How initializers are called, and what calls return."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_snake_case_names_are_the_classes() -> None:
     assert exported.items() <= BUILT_IN.items()
 
 
-def test_public_things_name_their_public_place() -> None:
+def test_public_objects_name_their_public_module() -> None:
     for name in initializers.__all__:
         thing = getattr(initializers, name)
         assert getattr(thing, "__module__", "initializers") == "initializers"
@@ -65,13 +65,13 @@ def test_public_things_name_their_public_place() -> None:
     assert initializers.__version__
 
 
-def test_every_public_thing_has_a_docstring() -> None:
+def test_every_public_object_has_a_docstring() -> None:
     for name in initializers.__all__:
         if callable(getattr(initializers, name)):
             assert getattr(initializers, name).__doc__
 
 
-def test_recipes_are_loaded_when_they_are_asked_for() -> None:
+def test_recipes_are_loaded_on_first_use() -> None:
     program = (
         "import sys, initializers; assert 'Recipe' in dir(initializers); "
         "assert 'initializers.recipe' not in sys.modules and 'json' not in sys.modules; "
@@ -84,7 +84,7 @@ def test_recipes_are_loaded_when_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "propagation", "recipe"])
-def test_modules_are_loaded_when_they_are_asked_for(name: str) -> None:
+def test_submodules_are_loaded_on_first_use(name: str) -> None:
     program = (
         f"import sys, initializers; assert {name!r} in dir(initializers); "
         f"assert 'initializers.{name}' not in sys.modules; "
@@ -94,7 +94,7 @@ def test_modules_are_loaded_when_they_are_asked_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("initializer", MATRICES, ids=repr)
-def test_default_dtype_is_float32_and_arrays_are_fresh(initializer: Any) -> None:
+def test_default_dtype_is_float32_and_arrays_are_new(initializer: Any) -> None:
     first, second = initializer((3, 4)), initializer((3, 4))
     assert first.dtype == np.float32
     assert type(first) is np.ndarray
@@ -117,7 +117,7 @@ def test_default_dtype_is_float32_and_arrays_are_fresh(initializer: Any) -> None
     ],
     ids=lambda shape: type(shape).__name__,
 )
-def test_shapes_of_any_kind(shape: Any) -> None:
+def test_shapes_of_any_sequence_type(shape: Any) -> None:
     assert same_bits(HeNormal(seed=1)(shape), HeNormal(seed=1)((2, 3)))
 
 
@@ -170,14 +170,14 @@ def test_out_may_be_part_of_an_array_or_a_file(tmp_path: Path) -> None:
     assert same_bits(np.array(HeNormal(seed=1)((3, 5), out=low)), expected.astype(low.dtype))
 
 
-def test_arguments_by_keyword_as_frameworks_pass_them() -> None:
+def test_arguments_are_accepted_by_keyword() -> None:
     for initializer in (HeNormal(seed=1), Zeros(), Identity(), STFT()):
         shape = (3, 1, 3) if isinstance(initializer, STFT) else (3, 3)
         by_keyword = initializer(shape=shape, dtype="float32")
         assert same_bits(by_keyword, initializer(shape, "float32"))
 
 
-def test_calls_leave_no_trace_on_an_instance() -> None:
+def test_calls_do_not_change_an_instance() -> None:
     for initializer in (*MATRICES, STFT()):
         before = {name: getattr(initializer, name) for name in dir(initializer)}
         initializer((3, 1, 3) if isinstance(initializer, STFT) else (3, 3), "float16")
@@ -193,7 +193,7 @@ def test_low_precision_is_the_float32_tensor_cast() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="tells the memory in use")
-def test_new_zeros_take_no_memory() -> None:
+def test_new_zeros_touch_no_memory() -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -204,13 +204,13 @@ def test_new_zeros_take_no_memory() -> None:
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
-def test_given_values(dtype: str) -> None:
+def test_constants_fill_every_dtype(dtype: str) -> None:
     assert same_bits(Zeros()((2, 3), dtype), np.zeros((2, 3), numpy_dtype(dtype)))
     assert same_bits(Ones()((2, 3), dtype), np.ones((2, 3), numpy_dtype(dtype)))
     assert same_bits(Identity()((2, 3), dtype), np.eye(2, 3).astype(numpy_dtype(dtype)))
 
 
-def test_many_threads_at_once_give_the_serial_result() -> None:
+def test_concurrent_calls_give_the_serial_result() -> None:
     expected = {preset: preset(seed=3)((200, 300)) for preset in PRESETS}
     results: list[bool] = []
 
@@ -225,12 +225,12 @@ def test_many_threads_at_once_give_the_serial_result() -> None:
     assert results == [True] * 8 * len(PRESETS)
 
 
-def test_the_base_class_gives_no_values() -> None:
+def test_the_base_class_cannot_be_called() -> None:
     with pytest.raises(NotImplementedError, match="Initializer must implement `__call__`"):
         Initializer()((2, 2))
 
 
-def test_with_seed() -> None:
+def test_with_seed_changes_only_the_seed() -> None:
     original = RandomUniform(0.0, 1.0, seed=1)
     copy = original.with_seed(2)
     assert (copy.seed, copy.minval, original.seed) == (2, 0.0, 1)
@@ -243,7 +243,7 @@ def test_with_seed() -> None:
             given.with_seed(1.0)  # type: ignore[arg-type]
 
 
-def test_number_of_threads() -> None:
+def test_the_number_of_threads_is_set_and_read() -> None:
     before = initializers.get_num_threads()
     try:
         initializers.set_num_threads(3)

@@ -1,4 +1,4 @@
-"""The check of a release's files."""
+"""tools/check_dist.py, the check of a release's files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ RELEASE = [
 ]
 
 
-def test_a_whole_release() -> None:
+def test_a_complete_release_is_accepted() -> None:
     assert check_dist.list_problems(RELEASE) == []
 
 
-def test_what_is_missing_or_too_much() -> None:
+def test_missing_and_unexpected_files_are_reported() -> None:
     for name in RELEASE:
         assert len(check_dist.list_problems([one for one in RELEASE if one != name])) == 1
     assert check_dist.list_problems([*RELEASE, "notes.txt"]) == [
@@ -39,7 +39,7 @@ def test_what_is_missing_or_too_much() -> None:
     ]
 
 
-def test_the_command(tmp_path: Path) -> None:
+def test_the_command_reports_by_its_exit_status(tmp_path: Path) -> None:
     for name in RELEASE:
         (tmp_path / name).touch()
     assert check_dist.main([str(tmp_path)]) == 0

@@ -1,4 +1,4 @@
-"""Mutants fit the code, and name a test that exists; `make mutants` runs them."""
+"""Mutants apply to the code and name an existing test; `make mutants` runs them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATHS = sorted(PATCHES.glob("*.patch"))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_a_mutant_fits_and_names_a_test(path: Path) -> None:
+def test_a_mutant_applies_and_names_a_test(path: Path) -> None:
     mutant = read_mutant(path)
     apply(mutant, ROOT, "--check")
     for file, name in find_tests(mutant):
@@ -26,7 +26,7 @@ def test_a_mutant_fits_and_names_a_test(path: Path) -> None:
 
 
 def find_tests(mutant: Mutant) -> list[tuple[str, str]]:
-    """Return the files of the tests and their names."""
+    """Return (file, test name) of the mutant's tests."""
     program, *words = mutant.command
     if program == "python":
         nodes = [word.partition("[")[0].split("::") for word in words if "::" in word]

@@ -1,4 +1,4 @@
-"""The package at the prompt and in notebooks: tables, twins of commands, errors with a way out."""
+"""The package at the prompt and in notebooks: tables, inspect, preview, progress, errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from initializers.recipe import model_specs
 EVIL = "<script>\x1b[31m"
 
 
-def test_a_plan_is_its_table() -> None:
+def test_a_plan_prints_its_table() -> None:
     plan = Recipe.for_model("gpt2").plan(model_specs("gpt2"))
     assert repr(plan) == str(plan)
     assert len(repr(plan)) < 8000
@@ -52,7 +52,7 @@ def test_html_is_escaped() -> None:
     assert "seed = 1" in pages[0]
 
 
-def test_propagation_as_html() -> None:
+def test_propagation_has_html() -> None:
     page = propagate("he_normal", depth=4)._repr_html_()
     assert page.count("<circle") == 8
     assert page.count("<polyline") == 2
@@ -60,7 +60,7 @@ def test_propagation_as_html() -> None:
     assert "stable: over 3 layers" in page
 
 
-def test_inspect_is_the_command(
+def test_inspect_equals_the_command(
     command: Command, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "140")
@@ -82,7 +82,7 @@ def test_inspect_is_the_command(
     assert "<td" in found._repr_html_()
 
 
-def test_inspect_bad_input() -> None:
+def test_inspect_refuses_bad_input() -> None:
     rows = inspect({"a": "text", "b": np.ones(3, complex), "c": np.array(["x"])}).rows
     assert [row.guess.name for row in rows] == ["none known"] * 3
     assert [row.found for row in rows] == [None] * 3
@@ -95,7 +95,7 @@ def test_inspect_bad_input() -> None:
 
 
 @pytest.mark.parametrize("name", ["he_normal", "orthogonal", "zeros", "random_uniform"])
-def test_preview_is_the_command(command: Command, name: str, monkeypatch: Any) -> None:
+def test_preview_equals_the_command(command: Command, name: str, monkeypatch: Any) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     made: Any = initializers.get(name)
     preview = made.with_seed(0).preview((60, 40), "bfloat16")
@@ -109,14 +109,14 @@ def test_preview_is_the_command(command: Command, name: str, monkeypatch: Any) -
     assert ("<svg" in preview._repr_html_()) == (name != "zeros")
 
 
-def test_preview_bad_input() -> None:
+def test_preview_refuses_bad_input() -> None:
     with pytest.raises(ValueError, match="`dtype` must be one of real numbers"):
         Zeros().preview((3,), "complex64")
     with pytest.raises(ValueError, match="did you mean 'float16'"):
         HeNormal().preview((3, 3), "fp16")
 
 
-def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     recipe = Recipe({"*": "zeros"}, seed=1)
     specs = {"a": (10,), "b": (30,), "c": (0,)}
     calls: list[tuple[int, int]] = []
@@ -141,7 +141,7 @@ def test_dir_shows_public_names_only() -> None:
     assert {"inspect", "propagate", "recipe", "checkpoint", "HeNormal"} <= {*names}
 
 
-def test_names_of_torch() -> None:
+def test_names_of_torch_are_initializers() -> None:
     assert initializers.get("xavier_uniform").get_config() == GlorotUniform().get_config()
     made: Any = initializers.get("kaiming_normal")
     assert made.distribution == "untruncated_normal"
@@ -199,14 +199,18 @@ def test_errors_say_what_to_do(call: Any, error: type[Exception], text: str) -> 
 
 
 @pytest.mark.parametrize("name", ["torch", "jax", "keras"])
-def test_a_framework_that_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_framework_is_an_error_that_says_how_to_install(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=rf"{name} \d+\.\d+ or newer, .*\[{name}\]"):
         require(name)
 
 
 @pytest.mark.parametrize("name", ["torch", "jax", "keras"])
-def test_a_framework_that_is_too_old(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_framework_is_an_error_that_says_how_to_upgrade(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     major, minor = LOWEST[name]
     monkeypatch.setattr(metadata, "version", lambda _: f"{major}.{minor - 1}.7+cpu")
@@ -217,7 +221,7 @@ def test_a_framework_that_is_too_old(name: str, monkeypatch: pytest.MonkeyPatch)
         require(name)
 
 
-def test_lowest_versions_are_those_of_the_extras() -> None:
+def test_lowest_versions_equal_those_of_the_extras() -> None:
     extras = metadata.requires("initializers") or []
     for name, version in LOWEST.items():
         wanted = f"{name}>={'.'.join(map(str, version))}"

@@ -1,4 +1,4 @@
-"""The wheel and the sdist in dist/, each in a fresh environment (`make wheel` builds them)."""
+"""The wheel and the sdist in dist/, each in a new environment (`make wheel` builds them)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DIST = Path(__file__).parents[3] / "dist"
 
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
 
-# First steps of a newcomer, and a golden value; nothing from this repository is on the path.
+# A newcomer's first steps and a golden value; no file of this repository is on the path.
 QUICK_CHECKS = """
 import pathlib, subprocess, sys, numpy as np, initializers
 from initializers import HeNormal, RandomNormal, Zeros
@@ -56,15 +56,15 @@ def check_installed(package: Path, environment: Path) -> None:
     assert output.stdout == "fine\n", output.stderr
 
 
-def test_wheel(tmp_path: Path) -> None:
+def test_the_wheel_installs_and_works(tmp_path: Path) -> None:
     check_installed(find("initializers-*-cp310-abi3-manylinux*2014*.whl"), tmp_path / "wheel")
 
 
-def test_sdist(tmp_path: Path) -> None:
+def test_the_sdist_builds_and_works(tmp_path: Path) -> None:
     check_installed(find("initializers-*.tar.gz"), tmp_path / "sdist")
 
 
-def test_wheel_holds_what_users_need() -> None:
+def test_the_wheel_holds_the_files_users_need() -> None:
     with zipfile.ZipFile(find("initializers-*.whl")) as wheel:
         names = set(wheel.namelist())
     assert {"initializers/py.typed", "initializers/_core.pyi"} <= names

@@ -1,4 +1,4 @@
-"""`propagate` in a plain stack, and the theory of single layers."""
+"""`propagate` in a plain stack of layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_he_keeps_the_scale_through_relu() -> None:
     result = propagate("he_normal", depth=20, widths=512, seed=1)
     assert result.verdict.startswith("stable: over 19 layers")
     for layer in result:
-        # The width's fluctuations add up: √(depth · 5 / width) for the mean square at depth 20.
+        # The width's fluctuations add up to √(depth · 5 / width) for the mean square at depth 20.
         assert layer.rms == pytest.approx(1, rel=0.3), layer.name
         assert layer.theory == pytest.approx(1, rel=0.02), layer.name
         assert layer.gradient == pytest.approx(1, rel=0.3), layer.name
@@ -43,7 +43,7 @@ def test_glorot_halves_the_variance_at_relu() -> None:
     result = propagate("glorot_uniform", depth=30)
     assert result.verdict.startswith("vanishing: ")
     assert result.activation_change is not None
-    # From layer 1 to layer 29: the output layer does not count.
+    # From layer 1 to layer 29; the output layer does not count.
     assert math.log2(result.activation_change) / 28 == pytest.approx(-0.5, abs=0.05)
     assert result[29].theory == pytest.approx(2**-15, rel=0.05)
 
@@ -64,16 +64,16 @@ def test_glorot_with_tanh_is_stable_and_theory_follows() -> None:
         (0.01, "softplus", "vanishing: over 19 layers, activations change by ×1 "),
     ],
 )
-def test_bad_scales_are_told(stddev: float, activation: Any, verdict: str) -> None:
+def test_bad_scales_are_reported(stddev: float, activation: Any, verdict: str) -> None:
     result = propagate(RandomNormal(stddev=stddev), activation=activation)
     assert result.verdict.startswith(verdict)
 
 
-def test_saturation_and_death_are_told() -> None:
+def test_saturated_and_dead_outputs_are_reported() -> None:
     flat = propagate(RandomNormal(stddev=1.0), activation="tanh", depth=4)
     assert (flat[0].saturated or 0) > 0.8
     assert "; over half of the outputs are saturated in 'layers/0', and of 3 more" in flat.verdict
-    # |tanh| > √0.95 where a standard normal number is over 2.18.
+    # |tanh| > √0.95 where a standard normal number exceeds 2.18.
     few = propagate("glorot_normal", activation="tanh", depth=4)[0].saturated
     assert few == pytest.approx(0.029, abs=0.01)
     dead = propagate("he_normal", inputs=np.ones((16, 256)), depth=3)
@@ -81,7 +81,7 @@ def test_saturation_and_death_are_told() -> None:
     assert propagate("he_normal", depth=3)[0].dead == 0
 
 
-def test_overflow_names_the_layer() -> None:
+def test_an_overflow_names_the_layer() -> None:
     result = propagate(RandomNormal(stddev=1e30), depth=14)
     broken = next(layer for layer in result if layer.nonfinite)
     assert result.verdict.startswith("overflow: ")
@@ -90,8 +90,8 @@ def test_overflow_names_the_layer() -> None:
     assert "!!!" in result.table(80)
 
 
-def test_against_plain_numpy() -> None:
-    """The numbers of a small stack, and its gradients by differences."""
+def test_results_equal_plain_numpy() -> None:
+    """The results of a small stack, its gradients by finite differences."""
     inputs = np.random.default_rng(0).standard_normal((5, 3))
     recipe = Recipe({"*": "glorot_normal"}, seed=3, convention="keras")
     result = propagate(recipe, inputs, widths=[3, 4, 2], activation="tanh")
@@ -126,7 +126,7 @@ def test_against_plain_numpy() -> None:
     assert result[1].weight_gradient == pytest.approx(math.sqrt(np.mean(by_second**2)), rel=1e-6)
 
 
-def test_recipes_in_all_forms_and_layouts() -> None:
+def test_recipes_of_all_forms_and_layouts_give_the_same_result() -> None:
     plain = propagate("he_normal", widths=[64, 32, 16], seed=5)
     same = [
         propagate(HeNormal(), widths=[64, 32, 16], seed=5),
@@ -137,11 +137,11 @@ def test_recipes_in_all_forms_and_layouts() -> None:
     assert all(each == plain for each in same)
     recipe = Recipe({"*.bias": "zeros", "*.weight": "he_normal"}, seed=5, convention="torch")
     by_torch = propagate(recipe, widths=[64, 32, 16])
-    # He's count of inputs is that of the layer, whatever the layout.
+    # He's fan counts the layer's inputs in every layout.
     assert by_torch[0].theory == pytest.approx(1, rel=0.05)
 
 
-def test_select_and_lookup() -> None:
+def test_layers_are_selected_by_name_and_pattern() -> None:
     result = propagate("he_normal", depth=4)
     assert [layer.name for layer in result.select("*/[13]")] == ["layers/1", "layers/3"]
     assert len(result.select("dense")) == len(result) == 4
@@ -154,7 +154,7 @@ def test_select_and_lookup() -> None:
 
 @pytest.mark.parametrize("width", [72, 80, 100, 140, 200])
 @pytest.mark.parametrize("ascii", [False, True])
-def test_the_table_fits(width: int, ascii: bool) -> None:
+def test_the_table_fits_the_width(width: int, ascii: bool) -> None:
     result = propagate("he_normal", depth=3)
     long = Layer(**{**vars(result[0]), "name": "encoder/" * 12, "type": "VeryLong" * 8})
     table = Propagation((*result.layers, long), result.loss).table(width, ascii=ascii)
@@ -163,7 +163,7 @@ def test_the_table_fits(width: int, ascii: bool) -> None:
     assert not any(block in table for block in "█▏─") or not ascii
 
 
-def test_the_table_of_no_gradients_and_narrow_terminals(monkeypatch: Any) -> None:
+def test_the_table_without_gradients_fits_narrow_terminals(monkeypatch: Any) -> None:
     result = propagate("he_normal", depth=3)
     forward = Propagation(result.layers, None)
     assert "gradients" not in forward.table(80)
@@ -174,7 +174,7 @@ def test_the_table_of_no_gradients_and_narrow_terminals(monkeypatch: Any) -> Non
     assert max(map(len, str(result).splitlines())) <= 140
 
 
-def test_the_plot(tmp_path: Path) -> None:
+def test_the_plot_is_written(tmp_path: Path) -> None:
     result = propagate("he_normal", depth=3)
     figure = result.plot(tmp_path / "scales.png")
     assert (tmp_path / "scales.png").stat().st_size > 5000
@@ -188,7 +188,7 @@ def test_the_plot(tmp_path: Path) -> None:
     assert nothing.axes[0].get_yscale() == "log"
 
 
-def test_dict_is_json() -> None:
+def test_the_dict_is_json() -> None:
     result = propagate("he_normal", depth=2)
     data = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert data["verdict"] == result.verdict
@@ -196,7 +196,7 @@ def test_dict_is_json() -> None:
     assert data["layers"][1]["shape"] == [256, 256]
 
 
-def test_zeros() -> None:
+def test_zeros_are_vanishing() -> None:
     result = propagate("zeros", depth=3)
     assert result.verdict == (
         "vanishing: over 2 layers, activations are 0 at the last layer and gradients are 0 at the "
@@ -205,7 +205,7 @@ def test_zeros() -> None:
     assert "nan" not in str(result)
 
 
-def test_a_recipe_alone_touches_no_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_alone_leaves_random_generators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     import random
 
     def forbidden(*_: object) -> None:
@@ -242,12 +242,12 @@ def test_a_recipe_alone_touches_no_generator(monkeypatch: pytest.MonkeyPatch) ->
         (("ones", np.ones((2, 3))), {}, ValueError, r"`inputs` must have the shape \(batch, 256\)"),
     ],
 )
-def test_bad_input(arguments: Any, keywords: Any, error: Any, message: str) -> None:
+def test_bad_input_is_refused(arguments: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         propagate(*arguments, **keywords)
 
 
-def test_bad_widths_of_a_table() -> None:
+def test_bad_widths_of_a_table_are_refused() -> None:
     result = propagate("he_normal", depth=2)
     with pytest.raises(ValueError, match="`width` must be an integer >= 72"):
         result.table(20)

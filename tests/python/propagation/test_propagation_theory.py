@@ -1,4 +1,4 @@
-"""The theory of single layers against exact values, and what is recognized by its values."""
+"""The theory of single layers against exact values, and recognition of activations by values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from initializers.propagation._theory import Call, Effect, follow
 
 
 @pytest.mark.parametrize("square", [1e-8, 0.3, 1.0, 50.0, 1e6])
-def test_piecewise_linear_functions_exactly(square: float) -> None:
+def test_piecewise_linear_functions_are_exact(square: float) -> None:
     x = Moments(0.0, square)
     relu = activations.apply(FUNCTIONS["relu"], x)
     assert relu.square == pytest.approx(square / 2, rel=1e-4)
@@ -39,7 +39,7 @@ MP: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", sorted(MP))
 @pytest.mark.parametrize(("mean", "spread"), [(0.0, 0.1), (0.0, 1.0), (0.5, 3.0), (0.0, 40.0)])
-def test_smooth_functions_against_quadrature(name: str, mean: float, spread: float) -> None:
+def test_smooth_functions_equal_quadrature(name: str, mean: float, spread: float) -> None:
     x = Moments(mean, mean**2 + spread**2)
     edges = [-9 * spread, -8, -1, 0, 1, 8, 9 * spread]
 
@@ -56,7 +56,7 @@ def test_smooth_functions_against_quadrature(name: str, mean: float, spread: flo
     assert found == pytest.approx(slope, rel=1e-3)
 
 
-def test_saturation() -> None:
+def test_saturation_of_activations() -> None:
     y = np.array([0.0, 0.9, 0.98, -0.99])
     assert activations.saturated("tanh", y) == 0.5
     assert activations.saturated("sigmoid", np.array([0.5, 0.01, 0.999])) == pytest.approx(2 / 3)
@@ -99,7 +99,7 @@ def brute_taps(size: int, count: int, width: int, stride: int, pad: int, step: i
 @pytest.mark.parametrize(
     "case", [(8, 8, 3, 1, 1, 1), (7, 4, 3, 2, 1, 1), (9, 9, 5, 1, 4, 2), (4, 2, 3, 1, 0, 1)]
 )
-def test_taps(case: tuple[int, ...]) -> None:
+def test_taps_of_convolutions_equal_brute_force(case: tuple[int, ...]) -> None:
     size, count, width, stride, pad, step = case
     one = count_taps([size], [count], [width], [stride], [pad], [step])
     assert one == pytest.approx(brute_taps(*case))
@@ -107,12 +107,12 @@ def test_taps(case: tuple[int, ...]) -> None:
     assert two == pytest.approx(one**2)
 
 
-def test_same_padding() -> None:
+def test_same_padding_of_convolutions() -> None:
     assert same_padding([5, 6], [3, 3], [3, 3], [2, 2], [1, 1]) == [1, 0]
     assert same_padding([8], [8], [3], [1], [2]) == [2]
 
 
-def test_statistics() -> None:
+def test_statistics_equal_numpy() -> None:
     array = np.array([[0.0, -3.0], [0.0, 4.0]], np.float32)
     value = measure(array)
     assert (value.mean, value.rms, value.dead, value.bad) == (0.25, 2.5, 0.5, 0.0)
@@ -131,12 +131,12 @@ def test_statistics_neither_overflow_nor_vanish(scale: float) -> None:
     assert rms_of(pieces) == pytest.approx(scale / math.sqrt(3 << 20))
 
 
-def test_what_is_not_finite() -> None:
+def test_statistics_of_values_that_are_not_finite() -> None:
     assert measure(np.array([1.0, math.inf])).bad == 0.5
     assert measure(np.array([1.0, math.inf])).rms == math.inf
     assert math.isnan(measure(np.array([1.0, math.nan])).rms)
     half = np.array([6e4, 6e4], np.float16)
-    assert measure(half).rms == 6e4 - 6e4 % 32  # the nearest float16, not infinite
+    assert measure(half).rms == 6e4 - 6e4 % 32  # the nearest float16, not infinity
 
 
 def gaussian(seed: int, *shape: int) -> Any:
@@ -148,7 +148,7 @@ def call(name: str, x: Any, y: Any, effect: Effect | None = None, **more: Any) -
     return Call(name, "layer", inputs, measure(y), effect, **more)
 
 
-def test_a_chain() -> None:
+def test_the_theory_of_a_chain() -> None:
     x, w = gaussian(0, 200, 50), gaussian(1, 50, 80) * 0.2
     y = x @ w
     relu = np.maximum(y, 0)
@@ -165,12 +165,12 @@ def test_a_chain() -> None:
     expected = 80 * float(np.mean(v * v)) * q / 2 + 0.5
     assert second.moments.square == pytest.approx(expected, rel=1e-4)
     assert second.gradient_square == 1.0
-    # E[relu'²] · outputs · E[v²], He et al. (2015), equation 13.
+    # E[relu'²] · outputs · E[v²]: He et al. (2015), equation 13.
     assert first.gradient_square == pytest.approx(0.5 * 30 * float(np.mean(v * v)), rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["sum", "relu of it", "activation of one"])
-def test_residual_sums(kind: str) -> None:
+def test_the_theory_of_residual_sums(kind: str) -> None:
     x, w, v = gaussian(0, 100, 64), gaussian(1, 64, 64), gaussian(2, 64, 64)
     a = x @ w
     b = a @ v
@@ -204,11 +204,11 @@ def test_residual_sums(kind: str) -> None:
     assert first.gradient_square == pytest.approx(64 * slope + 64 * 64 * own, rel=1e-3)
 
 
-def test_what_is_not_seen_is_not_guessed() -> None:
+def test_an_unknown_effect_has_no_gradient_theory() -> None:
     x, w = gaussian(0, 100, 64), gaussian(1, 64, 64)
     a = x @ w
     b = a @ w
-    mixed = a * b  # no effect, and `a` goes there as well
+    mixed = a * b  # a call without effect, which also reads `a`
     calls = [
         call("a", x, a, Effect(64.0)),
         call("b", a, b, Effect(64.0), gradient=3.0),
@@ -221,7 +221,7 @@ def test_what_is_not_seen_is_not_guessed() -> None:
     assert head.moments.square == pytest.approx(64 * float(np.mean(mixed**2)), rel=1e-12)
 
 
-def test_what_only_hands_on_is_left_out() -> None:
+def test_calls_that_pass_values_on_are_left_out() -> None:
     x, w = gaussian(0, 100, 64), gaussian(1, 64, 64)
     y = x @ w
     calls = [
@@ -233,7 +233,7 @@ def test_what_only_hands_on_is_left_out() -> None:
     assert [each.name for each, _ in rows] == ["linear"]
 
 
-def test_normalization_starts_anew() -> None:
+def test_normalization_restarts_the_theory() -> None:
     x, w = 100 * gaussian(0, 100, 64), gaussian(1, 64, 64)
     y = x @ w
     z = 2 * (y - y.mean(-1, keepdims=True)) / y.std(-1, keepdims=True) + 1

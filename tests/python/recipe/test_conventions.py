@@ -1,4 +1,4 @@
-"""Layouts: what is filled says which axes are inputs, and plain shapes must be told."""
+"""Conventions: adapters know which axes are inputs; for plain shapes the user must say it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from initializers._files.safetensors import read
 from initializers.recipe import Rule, Spec, list_models, model_specs, read_specs
 
 WITHOUT_LAYOUT = ["constant", "identity", "normal", "ones", "truncated_normal", "uniform", "zeros"]
-# An initializer, and a weight that it fills in torch's layout.
+# An initializer, and a weight that it fills in torch's convention.
 WITH_LAYOUT: list[tuple[Any, tuple[int, ...]]] = [
     *((name, (4, 6)) for name in ("he_normal", "he_uniform", "glorot_normal", "glorot_uniform")),
     *((name, (4, 6)) for name in ("lecun_normal", "lecun_uniform", "variance_scaling")),
@@ -72,7 +72,7 @@ def test_plain_shapes_need_a_convention_where_values_depend_on_it(
         with pytest.raises(ValueError, match=message):
             call()
     assert list(tmp_path.iterdir()) == []
-    # Told in any of the places, the values are those of the kernel, transposed.
+    # Wherever the convention is given, the values are the kernel's, transposed.
     axes = (*range(2, len(shape)), 1, 0)
     made = initializers.get(law)
     seeded = made.with_seed(fold_in(1, "w"))
@@ -94,28 +94,28 @@ def test_plain_shapes_need_a_convention_where_values_depend_on_it(
 
 @pytest.mark.parametrize("law", WITHOUT_LAYOUT)
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4), (3, 3)])
-def test_what_has_no_layout_needs_none(law: str, shape: tuple[int, ...]) -> None:
+def test_laws_without_axes_need_no_convention(law: str, shape: tuple[int, ...]) -> None:
     """The transpose of a rectangular identity is the identity of the transposed shape."""
     values = make(law, shape)
     assert same_bits(values, make(law, shape, convention="torch"))
     assert same_bits(values, make(law, shape, convention="keras"))
 
 
-def test_every_class_is_known_to_have_a_layout_or_none() -> None:
+def test_every_class_is_listed_as_with_or_without_layout() -> None:
     known = {type(initializers.get(law)) for law, _ in WITH_LAYOUT}
     known |= {type(initializers.get(law)) for law in WITHOUT_LAYOUT}
-    # Base classes, and the kernels of a Fourier transform, of which Keras's layout is a part.
+    # Left out: base classes, and STFT kernels, whose definition includes Keras's layout.
     assert {*CLASSES} - known == {Initializer, STFT}
     for law in (VarianceScaling(input_axes=[1], output_axes=[0]), Constant(np.ones((2, 3)))):
         assert make(law, (2, 3)).shape == (2, 3)
     with pytest.raises(ValueError, match="`convention`"):
         make(STFT("real", "hann"), (5, 1, 3))
-    # Vectors and scalars have no inputs and outputs to tell apart.
+    # Vectors and scalars have no input and output axes.
     assert make("he_normal", (5,)).shape == (5,)
     assert make("he_normal", ()).shape == ()
 
 
-def test_conflicts_and_bad_values(tmp_path: Path) -> None:
+def test_conflicting_and_bad_conventions_are_refused(tmp_path: Path) -> None:
     recipe = Recipe({"*": "he_normal"}, seed=1, convention="torch")
     for call in (recipe.plan, recipe.init):
         with pytest.raises(ValueError, match="must be the recipe's, 'torch', received: 'keras'"):
@@ -148,7 +148,7 @@ def test_published_recipes_state_their_convention() -> None:
         }
 
 
-def test_a_file_says_how_it_was_laid_out(tmp_path: Path) -> None:
+def test_a_file_records_its_convention(tmp_path: Path) -> None:
     recipe = Recipe({"*": "he_normal"}, seed=3)
     specs = {"a": Spec((4, 6), None, "torch"), "b": Spec((4, 6), None, "keras"), "c": Spec((4,))}
     convention: Any
@@ -163,14 +163,14 @@ def test_a_file_says_how_it_was_laid_out(tmp_path: Path) -> None:
         metadata = read(path).metadata
         assert (metadata["format"], metadata[CONVENTION_KEY]) == ("pt", recorded)
         assert checkpoint.verify(path).ok
-        # Read back as it was laid out, whatever the format says.
+        # The recorded convention counts, whatever the format says.
         for name, spec in read_specs(path).items():
             wanted = getattr(given[name], "convention", convention)
             assert spec.convention == wanted
         again = checkpoint.write(recipe, path, tmp_path / "b.safetensors", overwrite=True)
         assert again.read_bytes() == path.read_bytes()
         assert checkpoint.verify(path, recipe).ok
-    # A recipe's own convention is recorded too, and shards hold the same.
+    # A recipe's own convention is recorded too; shards hold the same record.
     stated = Recipe({"*": "he_normal"}, seed=3, convention="keras")
     big = {"a": (64, 6), "b": (64, 6)}
     checkpoint.write(stated, big, tmp_path / "many", max_shard_size=64 * 6 * 4)
@@ -178,14 +178,14 @@ def test_a_file_says_how_it_was_laid_out(tmp_path: Path) -> None:
     assert checkpoint.verify(tmp_path / "many" / "model-00002-of-00002.safetensors").ok
 
 
-def test_foreign_files(tmp_path: Path) -> None:
+def test_foreign_files_need_a_convention(tmp_path: Path) -> None:
     recipe = Recipe({"*": "he_normal"}, seed=3)
     path = tmp_path / "a.safetensors"
     save_file({"w": np.zeros((4, 6), np.float32)}, path, {"format": "pt"})
     assert read_specs(path)["w"].convention == "torch"
     torch = Recipe({"*": "he_normal"}, seed=3, convention="torch")
     assert same_bits(recipe.init(path)["w"], torch.init({"w": (4, 6)})["w"])
-    # Files of another format, of none, and written by this package before it recorded a convention.
+    # Files of another format, of no format, and written before this package recorded conventions.
     for metadata in ({"format": "np"}, None, {"format": "pt", "initializers.seed": "3"}):
         save_file({"w": np.zeros((4, 6), np.float32)}, path, metadata)
         assert read_specs(path)["w"].convention is None
@@ -200,7 +200,7 @@ def test_foreign_files(tmp_path: Path) -> None:
             read_specs(path)
 
 
-def test_functions_make_the_shape_that_is_there(fresh_registry: None) -> None:
+def test_functions_get_the_shape_as_given(fresh_registry: None) -> None:
     @initializers.register("tests")
     def ramp(shape: Any, dtype: Any = None) -> Any:
         return np.arange(np.prod(shape)).reshape(shape).astype(dtype)

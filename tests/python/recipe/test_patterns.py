@@ -18,13 +18,13 @@ from initializers.recipe import Rule
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        # Syntax that a linear-time engine cannot match.
+        # Syntax that no linear-time engine can match.
         (r"(a)\1", "backreferences are not supported at position 3"),
         (r"(?P<a>a)(?P=a)", "unrecognized flag at position 10"),
         (r"a(?=b).*", "look-around, .* at position 1"),
         (r".*(?<!b)", "look-around"),
         (r"(?>a)", "unrecognized flag"),
-        # Syntax with another meaning in Python's `re`, or that only some versions of `re` have.
+        # Syntax with another meaning in Python's `re`, or that only some versions of `re` accept.
         (r"a*+a", "a repetition of a repetition at position 2"),
         (r"a{2}{3}", "a repetition of a repetition"),
         (r"[[a]]", "a set in a set"),
@@ -38,14 +38,14 @@ from initializers.recipe import Rule
         (r"a(?s).", "flags that are not at the start at position 1"),
         (r"\Z", "unrecognized escape"),
         (r"\pL", "Unicode property not found"),
-        # Never completed by the parentheses that make it one for whole names.
+        # Text that becomes valid only inside the parentheses that anchor an expression.
         (r"a)|(?:b", "unopened group at position 1"),
-        # Patterns beyond the bounds of size.
+        # Expressions beyond the size limits.
         (r"(?:a{1000}){1000}", "more than 262144 bytes when compiled"),
         ("a" * 10_001, "10001 characters, at most 10000"),
     ],
 )
-def test_refused_expressions(pattern: str, message: str) -> None:
+def test_unsupported_expressions_are_refused(pattern: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         Rule("ones", pattern, regex=True)
     assert "`regex` must be a regular expression without look-around" in str(caught.value)
@@ -92,7 +92,7 @@ def test_hostile_expressions_take_linear_time() -> None:
     start = time.perf_counter()
     for pattern in (r"(a+)+b", r"(a|a)*b", r"(?:a?){500}a{500}", r"(?:[^b]*){200}b"):
         Rule("ones", pattern, regex=True).matches(name)
-    # `re` needs longer than the universe is old; the slowest engine here a tenth of a second.
+    # `re` would need longer than the age of the universe; the slowest engine here 0.1 s.
     assert time.perf_counter() - start < 20
 
 

@@ -1,4 +1,4 @@
-"""The published recipes: that they cover their models, and give what the sources say."""
+"""The published recipes cover their models and follow their sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAMILIES = ("bert", "gpt2", "keras", "llama", "megatron", "mixtral", "resnet", "
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_models_of_the_package(name: Any) -> None:
+def test_recipes_cover_the_models_of_the_package(name: Any) -> None:
     recipe, specs = Recipe.for_model(name, seed=5), model_specs(name)
     plan = recipe.plan(specs)
     assert list(plan.weights) == list(specs)
@@ -49,7 +49,7 @@ def test_recipes_cite_and_survive_files(name: str) -> None:
     assert again.to_json() == recipe.to_json()
 
 
-def test_gpt2() -> None:
+def test_gpt2_follows_its_source() -> None:
     recipe = Recipe.for_model("gpt2", seed=2019)
     assert digest(recipe.init(model_specs("gpt2"))) == GPT2
     deep = Recipe.for_model("gpt2", layers=48)
@@ -114,29 +114,29 @@ T5 = {
 
 
 def laws(recipe: Recipe, shapes: dict[str, Any]) -> dict[str, Any]:
-    """Return the initializer of each weight, with the seed 0 where it draws one."""
+    """Return the initializer of each weight; random ones have the seed 0."""
     weights = recipe.plan(shapes).weights.values()
     return {weight.name: weight.initializer.with_seed(0) for weight in weights}
 
 
-def test_llama_and_megatron() -> None:
+def test_llama_and_megatron_follow_their_sources() -> None:
     normal, scaled = RandomNormal(stddev=0.02, seed=0), RandomNormal(stddev=0.005, seed=0)
     found = laws(Recipe.for_model("llama"), LLAMA)
     assert list(found.values()) == [normal] * 4 + [Ones()] * 2
     found = laws(Recipe.for_model("megatron", layers=8), LLAMA)
     assert list(found.values()) == [normal] * 2 + [scaled] * 2 + [Ones()] * 2
-    # Nothing is transposed: its law needs no fans.
+    # The convention changes nothing: this law needs no fans.
     plan = Recipe.for_model("llama").plan(LLAMA)
     assert {weight.permute for weight in plan.weights.values()} == {None}
 
 
-def test_bert() -> None:
+def test_bert_follows_its_source() -> None:
     truncated = TruncatedNormal(stddev=0.02, seed=0)
     found = laws(Recipe.for_model("bert"), BERT)
     assert list(found.values()) == [truncated, Ones(), Zeros(), truncated, Zeros()]
 
 
-def test_vit() -> None:
+def test_vit_follows_its_sources() -> None:
     found = laws(Recipe.for_model("vit"), VIT)
     tiny, glorot = RandomNormal(stddev=1e-6, seed=0), GlorotUniform(0)
     assert list(found.values()) == [
@@ -151,7 +151,7 @@ def test_vit() -> None:
     assert patches.std() == pytest.approx((3 * 16 * 16) ** -0.5, rel=0.01)
 
 
-def test_resnet() -> None:
+def test_resnet_follows_its_sources() -> None:
     for layers, last, other in ((50, "bn3", "bn2"), (18, "bn2", "bn3")):
         weights = Recipe.for_model("resnet", layers=layers).init(RESNET)
         assert not weights[f"layer1.0.{last}.weight"].any()
@@ -167,7 +167,7 @@ def test_resnet() -> None:
     assert recipe.weight("fc.weight", (1000, 512)).make().std() == pytest.approx(0.01, rel=0.01)
 
 
-def test_t5() -> None:
+def test_t5_follows_its_source() -> None:
     recipe = Recipe.for_model("t5", width=512, head_width=64)
     recipe.plan(T5)
     sizes = {
@@ -187,7 +187,7 @@ def test_t5() -> None:
         assert np.abs(values).max() > 3.5 * stddev  # not truncated
 
 
-def test_bad_input() -> None:
+def test_bad_names_and_numbers_are_refused() -> None:
     cases: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         ("gpt3", {}, ValueError, r"`name` must be one of .*'gpt3' \(did you mean 'gpt2'\?\)"),
         ("gpt2", {"layers": 0}, ValueError, "`layers` must be an integer >= 1, received: 0"),
@@ -217,7 +217,7 @@ def test_bad_input() -> None:
         Recipe.for_model(3)  # type: ignore[call-overload]
 
 
-def test_seeds_are_of_names() -> None:
+def test_seeds_follow_from_names() -> None:
     weight = Recipe.for_model("llama", seed=9).weight("model.norm.weight", (8,))
     assert weight.initializer == Ones()
     weight = Recipe.for_model("llama", seed=9).weight("lm_head.weight", (9, 8))

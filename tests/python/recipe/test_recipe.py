@@ -1,4 +1,4 @@
-"""Recipes: which rule takes which weight, and the values that it gets."""
+"""Recipes: which rule applies to which weight, and the values that it gets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def made(recipe: Recipe, name: str, shape: Any, dtype: str | None = None) -> Any
     return recipe.weight(name, Spec(shape, dtype)).make()
 
 
-def test_the_first_rule_counts_and_names_give_seeds() -> None:
+def test_the_first_matching_rule_applies_and_names_give_seeds() -> None:
     rules: Any = [
         ("*.bias", "zeros"),
         (re.compile(r"\w+\.[0-9]+"), RandomNormal()),
@@ -45,7 +45,9 @@ def test_the_first_rule_counts_and_names_give_seeds() -> None:
     assert same_bits(made(recipe, "a.bias", (3,)), Zeros()((3,)))
     expected = RandomNormal(seed=fold_in(7, "a.12"))((3, 4))
     assert same_bits(made(recipe, "a.12", (3, 4)), expected)
-    assert same_bits(made(recipe, "a.12x", (3, 4)), Ones()((3, 4)))  # of the whole name
+    assert same_bits(
+        made(recipe, "a.12x", (3, 4)), Ones()((3, 4))
+    )  # the pattern matches the whole name only
     weight = recipe.weight("a.12", (3, 4))
     initializer = RandomNormal(seed=fold_in(7, "a.12"))
     assert weight == Weight("a.12", (3, 4), "float32", initializer, None)
@@ -59,7 +61,7 @@ def test_the_first_rule_counts_and_names_give_seeds() -> None:
         recipe.weight("b.biax", (3,))
 
 
-def test_init() -> None:
+def test_init_makes_every_weight() -> None:
     assert digest(RECIPE.init(SHAPES)) == DIGEST
     weights = RECIPE.init({name: Spec(shape, "float16") for name, shape in SHAPES.items()})
     assert {array.dtype.name for array in weights.values()} == {"float16"}
@@ -69,14 +71,14 @@ def test_init() -> None:
     assert RECIPE.with_seed(4) != RECIPE
 
 
-def test_dtypes() -> None:
+def test_dtypes_of_specs_rules_and_recipes() -> None:
     rules = [Rule("ones", "a*", dtype="float64"), Rule("ones", "*")]
     for dtype, expected in ((None, "float32"), ("bfloat16", "bfloat16")):
         recipe = Recipe(rules, seed=1, dtype=dtype)
         assert made(recipe, "a", (2,), "float16").dtype == "float64"
         assert made(recipe, "b", (2,)).dtype.name == expected
         assert made(recipe, "b", (2,), "float16").dtype.name == (dtype or "float16")
-        assert made(recipe, "b", (2,), "int8").dtype == "int8"  # a recipe's dtype is of floats
+        assert made(recipe, "b", (2,), "int8").dtype == "int8"  # a recipe's dtype applies to floats
 
 
 TORCH_SHAPES = ((4, 6), (4, 6, 3), (4, 6, 3, 2), (4, 6, 3, 2, 2))
@@ -93,17 +95,17 @@ def test_torch_weights_are_kernels_transposed(shape: tuple[int, ...], law: str) 
     initializer: Any = initializers.get(law)
     expected = initializer.with_seed(fold_in(1, "x"))(kernel)
     assert same_bits(np.ascontiguousarray(values.transpose(axes)), expected)
-    # As the same rule does for an adapter, and as a permutation that is told.
+    # An adapter's rule and an explicit permutation give the same values.
     assert torch.choose("x", shape).permute == axes
     told = Recipe({"*": Rule(law, permute=axes)}, seed=1)
     assert same_bits(made(told, "x", shape), values)
-    # A rule may go another way.
+    # A rule's own convention overrides the recipe's.
     keras = Recipe([Rule(law, "*", convention="keras")], seed=1, convention="torch")
     expected = initializer.with_seed(fold_in(1, "x"))(shape)
     assert same_bits(made(keras, "x", shape), expected)
 
 
-def test_what_has_no_layout_is_made_as_it_stands() -> None:
+def test_laws_without_layout_ignore_the_convention() -> None:
     table = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
     axes = VarianceScaling(input_axes=[1], output_axes=[0])
     for law in (RandomNormal(), Constant(table), Constant(2), axes, "uniform", "zeros"):
@@ -120,7 +122,7 @@ def test_what_has_no_layout_is_made_as_it_stands() -> None:
         told.weight("x", (2,))
 
 
-def test_rules_are_data(fresh_registry: None) -> None:
+def test_rules_round_trip_through_text(fresh_registry: None) -> None:
     @register("tests")
     class Halves(Initializer):
         def __init__(self, sign: int = 1, note: str | None = None) -> None:
@@ -156,7 +158,7 @@ def test_rules_are_data(fresh_registry: None) -> None:
             Recipe({"*": bad}, seed=1)
 
 
-def test_equality_copies_and_repr() -> None:
+def test_recipes_are_compared_copied_and_printed() -> None:
     recipe = Recipe([("*.bias", "zeros"), ("*", RandomNormal(stddev=0.02))], seed=3)
     same = Recipe(
         {"*.bias": Zeros(), "*": {"class_name": "RandomNormal", "config": {"stddev": 0.02}}},
@@ -187,7 +189,7 @@ def test_equality_copies_and_repr() -> None:
         hash(recipe)
 
 
-def test_plan() -> None:
+def test_a_plan_lists_every_rule_and_weight() -> None:
     recipe = Recipe(
         [
             Rule("ones", "*.gone", optional=True),
@@ -229,8 +231,8 @@ def test_plan() -> None:
     )
 
 
-def test_a_plan_of_names_with_large_numbers() -> None:
-    """Ids, time stamps and hashes: they are never counted from the first to the last."""
+def test_large_numbers_in_names_are_not_expanded() -> None:
+    """Ids, time stamps and hashes in names are never expanded into ranges."""
     long = "9" * 5000
     names = ["w.0.a", "w.1700000000.a", f"w.{long}.a", f"{long}.b", f"{long}.c", "x.7.d", "x.08.d"]
     table = str(Recipe({"*": "zeros"}, seed=1).plan(dict.fromkeys(names, (2,))))
@@ -250,7 +252,7 @@ def test_a_plan_of_names_with_large_numbers() -> None:
     assert "v.{1700000000-1700000001} " in table
 
 
-def test_a_plan_fails_on_what_is_left_over() -> None:
+def test_a_plan_refuses_unmatched_weights_and_rules() -> None:
     recipe = Recipe([("*.bias", "zeros"), ("h.*.kernle", "ones"), ("*", "ones")], seed=1)
     with pytest.raises(ValueError, match="matches no weight") as caught:
         recipe.plan({"h.0.kernel": (2,), "h.0.bias": (2,)})
@@ -278,7 +280,7 @@ def test_a_plan_fails_on_what_is_left_over() -> None:
         Recipe({"*": "he_normal"}, seed=1).init({"x": Spec((3,), "int32")})
 
 
-def test_bad_input() -> None:
+def test_bad_rules_and_arguments_are_refused() -> None:
     cases: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         ("zeros", {}, TypeError, "`rules` must be a mapping"),
         (3, {}, TypeError, "`rules` must be a mapping"),
@@ -316,7 +318,7 @@ def test_bad_input() -> None:
             Rule(**{"pattern": "*", "initializer": "ones", **arguments})
 
 
-def test_files(tmp_path: Path) -> None:
+def test_recipes_are_saved_and_loaded(tmp_path: Path) -> None:
     for suffix in (".toml", ".json", ".TOML"):
         path = tmp_path / f"recipe{suffix}"
         RECIPE.save(path)

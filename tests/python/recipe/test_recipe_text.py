@@ -1,4 +1,4 @@
-"""Recipes as TOML and JSON: round trips, malformed text with its place, nothing executed."""
+"""Recipes as TOML and JSON: round trips, malformed text with its position, nothing executed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ else:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 COMMENT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n#[]'\""))
 REALS = st.floats(-1e30, 1e30)
-# As configurations: an initializer draws a seed when it is made, which a strategy must not.
+# Laws as configurations: an instance would draw a seed, which a strategy must not do.
 LAWS: Any = st.one_of(
     st.sampled_from(["zeros", "he_normal", "Orthogonal", "glorot_uniform", "dirac"]),
     st.fixed_dictionaries({"mean": REALS, "stddev": st.floats(0, 1e300)}).map(
@@ -106,7 +106,7 @@ initializer = "zeros"
 @example({"rules": [LINES], "seed": 1, "comment": "\n\n"})
 @example({"rules": [SIGNS, LINES], "seed": 1})
 @example({"rules": [{"pattern": r"it's\.", "initializer": "ones", "regex": True}], "seed": 1})
-def test_round_trips(arguments: Any) -> None:
+def test_recipes_round_trip_through_toml_and_json(arguments: Any) -> None:
     rules = [Rule(**fields) for fields in arguments["rules"]]
     recipe = Recipe(**{**arguments, "rules": rules})
     toml, plain, indented = recipe.to_toml(), recipe.to_json(), recipe.to_json(indent=2)
@@ -118,7 +118,7 @@ def test_round_trips(arguments: Any) -> None:
     check_strict(json.loads(plain, parse_constant=refuse))
     check_strict(tomllib.loads(toml))
     assert again.to_toml() == toml
-    assert again.to_json() == plain  # with all comments
+    assert again.to_json() == plain  # comments included
 
 
 def refuse(constant: str) -> None:
@@ -126,14 +126,14 @@ def refuse(constant: str) -> None:
 
 
 def check_strict(data: Any) -> None:
-    """Every integer has 64 bits, as TOML wants it and parsers of JSON in other languages do."""
+    """Every integer has 64 bits, as TOML and JSON parsers of other languages require."""
     if isinstance(data, (dict, list)):
         for part in data.values() if isinstance(data, dict) else data:
             check_strict(part)
     assert not isinstance(data, int) or -(2**63) <= data < 2**63
 
 
-def test_numbers_that_strict_parsers_refuse() -> None:
+def test_numbers_beyond_64_bits_are_written_as_strings() -> None:
     half = initializers.TruncatedNormal(bounds=(0, float("inf")))
     recipe = Recipe({"a": half, "b": initializers.Constant(2**64 - 1)}, seed=2**63)
     assert '"bounds": [0.0, "inf"]' in recipe.to_json()
@@ -179,7 +179,7 @@ def test_a_string_that_means_a_number_is_refused(fresh_registry: None) -> None:
         assert Recipe.from_json(recipe.to_json()).rules[0].initializer.odd == odd
 
 
-def test_many_comments_take_no_long_time() -> None:
+def test_many_comments_are_read_in_linear_time() -> None:
     start = time.process_time()
     rule = '\n[[rules]]\nglob = "*"\ninitializer = "zeros"\n'
     recipe = Recipe.from_toml("# a line\n" * 200_000 + "seed = 1\n" + rule)
@@ -188,7 +188,7 @@ def test_many_comments_take_no_long_time() -> None:
     assert recipe.comment.count("a line") == 200_000
 
 
-def test_what_people_write() -> None:
+def test_hand_written_toml_is_read() -> None:
     recipe = Recipe.from_toml(SIMPLE)
     assert recipe == Recipe(
         [Rule(RandomNormal(stddev=0.01), "*.weight"), Rule("zeros", r".*\.bias", regex=True)],
@@ -197,7 +197,7 @@ def test_what_people_write() -> None:
     assert recipe.comment == "Of a small model.\nTwo lines."
     assert [rule.comment for rule in recipe.rules] == ["0.02 / sqrt(4)", None]
     assert Recipe.from_toml(SIMPLE.replace("\n", "\r\n")).to_json() == recipe.to_json()
-    # Other ways to say the same.
+    # Other spellings of the same recipe.
     keras = {"class_name": "RandomNormal", "config": {"stddev": 0.01, "seed": None}}
     inline = """
 seed = 7
@@ -211,7 +211,7 @@ rules = [
     data["rules"][0] = {"glob": "*.weight", "initializer": keras}
     assert Recipe.from_json(json.dumps(data)) == recipe
     assert json.loads(recipe.to_json())["stream_version"] == initializers.STREAM_VERSION
-    # A multi-line string that looks like a rule changes no values.
+    # A multi-line string that looks like a rule does not change values.
     fake = SIMPLE.replace("seed = 7", 'seed = 7\ncomment = """\n# x\n[[rules]]\n"""')
     assert Recipe.from_toml(fake) == recipe
 
@@ -259,14 +259,14 @@ RULE_ERRORS = [
 
 
 @pytest.mark.parametrize(("text", "message"), TOML_ERRORS)
-def test_malformed_toml(text: str, message: str) -> None:
+def test_malformed_toml_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         Recipe.from_toml(text)
     assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize(("text", "message"), RULE_ERRORS)
-def test_the_place_of_a_malformed_rule(text: str, message: str) -> None:
+def test_a_malformed_rule_is_named_by_its_line(text: str, message: str) -> None:
     first = 'seed = 1\n\n[[rules]]\nglob = "x"\ninitializer = "ones"\n'
     with pytest.raises(ValueError, match=rf"^rule 2 \(line 7\): .*{message}"):
         Recipe.from_toml(f"{first}\n[[rules]]\n{text}\n")
@@ -287,7 +287,7 @@ def test_the_place_of_a_malformed_rule(text: str, message: str) -> None:
         ('{"seed": ' + "9" * 5000 + "}", "JSON.*4300"),
     ],
 )
-def test_malformed_json(text: str, message: str) -> None:
+def test_malformed_json_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Recipe.from_json(text)
 
@@ -309,7 +309,7 @@ def test_broken_text_is_an_error_or_a_recipe(data: Any) -> None:
             assert Recipe.from_json(found.to_json()) == found
 
 
-def test_no_null_in_toml(fresh_registry: None) -> None:
+def test_null_cannot_be_written_as_toml(fresh_registry: None) -> None:
     @register("tests")
     class Odd(Initializer):
         def __init__(self, odd: list[Any]) -> None:
@@ -325,7 +325,7 @@ def test_no_null_in_toml(fresh_registry: None) -> None:
 
 
 def test_nothing_in_a_recipe_is_executed() -> None:
-    """Whatever a recipe names, no module is imported, no file opened and no process started."""
+    """Whatever a recipe names: no module is imported, no file opened, no process started."""
     names = ["os.system", "os>system", "builtins>eval", "__main__>run", "antigravity>x", "exec"]
     entries: list[Any] = [{"glob": "*", "initializer": name} for name in names]
     for module in ("os", "antigravity", "subprocess", "builtins"):
@@ -379,6 +379,6 @@ print(json.dumps([bad, sorted(set(sys.modules) - before)]))
     assert json.loads(output) == [[], []]
 
 
-def test_a_seed_of_the_initializer_is_the_recipes() -> None:
+def test_a_drawn_seed_of_an_initializer_is_not_written() -> None:
     text = Recipe({"*": HeNormal()}, seed=1).to_json()
     assert "config" not in json.loads(text)["rules"][0]

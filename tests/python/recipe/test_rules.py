@@ -1,4 +1,4 @@
-"""Code that the adapters share: rules by name, and memory of any strides."""
+"""Code that the adapters share: rules by name, and fills of memory with any strides."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CASES: list[tuple[Initializer, tuple[int, ...]]] = [
 @pytest.mark.parametrize(("initializer", "shape"), CASES)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
 @pytest.mark.parametrize("most", [3, 7, 1 << 20])
-def test_any_strides_and_orders(
+def test_memory_of_any_strides_and_orders_is_filled(
     initializer: Any, shape: tuple[int, ...], dtype: str, most: int, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(_filling, "_PIECE", most)
@@ -59,7 +59,7 @@ def test_any_strides_and_orders(
     for order in itertools.permutations(range(rank)):
         target = tuple(shape[order.index(axis)] for axis in range(rank))
         fill = plan_fill(initializer, target, kind, order)
-        # Every second element of larger memory, then a block of it.
+        # Every second element of a larger array, then a block of it.
         memory = np.full([2 * size for size in target], 7).astype(kind.numpy)
         seconds: Any = (..., *[slice(None, None, 2)] * rank)
         out = memory[seconds]
@@ -74,7 +74,7 @@ def test_any_strides_and_orders(
         assert block.tobytes() == expected.tobytes()
 
 
-def test_one_draw_for_all_blocks() -> None:
+def test_all_blocks_of_a_fill_are_of_one_draw() -> None:
     counter = SeedGenerator(1)
     fill = plan_fill(RandomNormal(seed=counter), (100, 3), look_up(None))
     first, second = np.empty((50, 3), np.float32), np.empty((50, 3), np.float32)
@@ -87,7 +87,7 @@ def test_one_draw_for_all_blocks() -> None:
     assert counter.counter == 1
 
 
-def test_initializers_that_make_whole_tensors() -> None:
+def test_initializers_without_index_make_whole_tensors() -> None:
     class Ramp(Initializer):
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
             return np.arange(12).reshape(shape).astype(dtype)
@@ -100,7 +100,7 @@ def test_initializers_that_make_whole_tensors() -> None:
         wrong(out, (0, 2))
 
 
-def test_rules() -> None:
+def test_rules_choose_an_initializer_by_name() -> None:
     class Recipe:
         seed = 6
 
@@ -184,14 +184,14 @@ def test_every_form_of_rules_means_the_same() -> None:
         ({"a": "bananas"}, ValueError, "rule 'a': .*bananas"),
     ],
 )
-def test_bad_forms_of_rules(rules: Any, error: type[Exception], message: str) -> None:
+def test_bad_forms_of_rules_are_refused(rules: Any, error: type[Exception], message: str) -> None:
     for call in (lambda: ResolvedRules(rules, 1), lambda: Recipe(rules, seed=1)):
         with pytest.raises(error, match=message):
             call()
 
 
 @pytest.mark.parametrize("regex", [False, True])
-def test_names_are_unicode_text(regex: bool) -> None:
+def test_names_must_be_unicode_text(regex: bool) -> None:
     rule = Rule("ones", "a", regex=regex)
     with pytest.raises(ValueError, match=r"`name` must be Unicode text, received: '\\ud800'"):
         rule.matches("\ud800")
@@ -202,7 +202,7 @@ def test_names_are_unicode_text(regex: bool) -> None:
     assert not Rule("ones").matches("a")
 
 
-def test_equal_rules_and_their_text() -> None:
+def test_rules_are_compared_and_printed() -> None:
     def local(shape: Any, dtype: Any = None) -> Any:
         return np.zeros(shape, dtype)
 
@@ -228,7 +228,7 @@ def test_equal_rules_and_their_text() -> None:
     assert Rule.__module__ == "initializers"
 
 
-def test_bad_rules() -> None:
+def test_bad_rules_are_refused() -> None:
     cases: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"initializer": None}, TypeError, "`initializer` must be an initializer"),
         ({"initializer": "bananas"}, ValueError, "bananas"),

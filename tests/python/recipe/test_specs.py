@@ -1,4 +1,4 @@
-"""The names, shapes and dtypes of a model's weights, from mappings, lists and files."""
+"""Names, shapes and dtypes of a model's weights, from mappings, lists and files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from initializers.recipe import Spec, list_models, model_specs, read_specs
 EXPECTED = {"a": Spec((2, 3), "float32"), "b.c": Spec((), None), "d": Spec((4,), "bfloat16")}
 
 
-def test_mappings_and_lists() -> None:
+def test_specs_are_read_from_mappings_and_lists() -> None:
     other = SimpleNamespace(shape=(4,), dtype="bfloat16")
     given: list[Any] = [
         EXPECTED,
@@ -40,7 +40,7 @@ def test_mappings_and_lists() -> None:
     assert Spec((np.int64(2),), "f4") == Spec((2,), "float32")
 
 
-def test_files(tmp_path: Path) -> None:
+def test_specs_are_read_from_files(tmp_path: Path) -> None:
     table = {name: {"shape": spec.shape, "dtype": spec.dtype} for name, spec in EXPECTED.items()}
     rows = [{"name": name, **row} for name, row in table.items()]
     path = tmp_path / "specs.json"
@@ -71,7 +71,7 @@ def test_files(tmp_path: Path) -> None:
         ("[" * 100_000, "recursion"),
     ],
 )
-def test_malformed_files(tmp_path: Path, text: str, message: str) -> None:
+def test_malformed_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "specs.json"
     path.write_text(text)
     with pytest.raises(
@@ -99,7 +99,7 @@ def test_any_json_is_specs_or_an_error(content: Any) -> None:
         assert all(isinstance(spec, Spec) for spec in specs.values())
 
 
-def test_bad_input() -> None:
+def test_bad_specs_are_refused() -> None:
     bad: Any
     for bad in (None, 3, b"a"):
         with pytest.raises(TypeError, match="`specs` must be a mapping from names to shapes"):
@@ -110,7 +110,7 @@ def test_bad_input() -> None:
         Spec((2,), 3)  # type: ignore[arg-type]
 
 
-def test_models() -> None:
+def test_models_have_specs() -> None:
     counts = {name: len(model_specs(name)) for name in list_models()}
     assert counts == {
         "gpt2": 148,

@@ -1,4 +1,4 @@
-"""Stacks: leading axes of separate tensors, each with the values that it has by itself."""
+"""Stacks: leading axes hold separate tensors, each with the values that it has alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAWS = ["he_normal", "orthogonal", "ones", RandomNormal(stddev=0.02), "constant"
 
 
 def alone(law: Any, names: list[str], shape: Any, convention: Any = "keras") -> Any:
-    """Return the tensors of those names, stacked."""
+    """Return the tensors of these names, initialized one by one, stacked."""
     made = Recipe({"*": law}, seed=7, convention=convention).init(dict.fromkeys(names, shape))
     return np.stack([made[name] for name in names])
 
@@ -39,23 +39,25 @@ def test_each_tensor_has_its_own_values(law: Any, convention: Any) -> None:
         assert same_bits(
             Recipe.from_toml(recipe.to_toml()).init({"blocks/k": (4, 6, 5)})["blocks/k"], expected
         )
-    # As PyTorch names it.
+    # The same stack with PyTorch's names.
     torch = Recipe({"*": Rule(law, stack=1)}, seed=7, convention=convention)
     expected = alone(law, [f"blocks.{i}.k" for i in range(4)], (6, 5), convention)
     assert same_bits(torch.init({"blocks.k": (4, 6, 5)})["blocks.k"], expected)
 
 
-def test_the_law_of_a_layer() -> None:
+def test_fans_are_those_of_one_layer() -> None:
     specs = {"blocks/k": (4, 64, 64)}
     flat = Recipe({"*": "he_normal"}, seed=1, convention="keras").init(specs)["blocks/k"]
-    assert flat.std() == pytest.approx((2 / 256) ** 0.5, rel=0.02)  # 4 as a receptive field
+    assert flat.std() == pytest.approx(
+        (2 / 256) ** 0.5, rel=0.02
+    )  # the axis of size 4 counts as receptive field
     stacked = Recipe({"*": Rule("he_normal", stack=1)}, seed=1, convention="keras").init(specs)
     for layer in stacked["blocks/k"]:
         assert layer.std() == pytest.approx((2 / 64) ** 0.5, rel=0.03)
     assert len({layer.tobytes() for layer in stacked["blocks/k"]}) == 4
 
 
-def test_several_axes() -> None:
+def test_stacks_of_several_axes() -> None:
     names = [f"layers/{i}/experts/{j}/w" for i in range(2) for j in range(3)]
     expected = alone("orthogonal", names, (5, 4)).reshape(2, 3, 5, 4)
     rule = Rule("orthogonal", stack=2, name="layers/{i}/experts/{j}/w")
@@ -65,7 +67,7 @@ def test_several_axes() -> None:
     names = [f"layers/{i}/{j}/w" for i in range(2) for j in range(3)]
     expected = alone("orthogonal", names, (5, 4)).reshape(2, 3, 5, 4)
     assert same_bits(plain.init({"layers/w": (2, 3, 5, 4)})["layers/w"], expected)
-    # A name of one part; vectors and scalars; nothing at all.
+    # Names of one part; vectors and scalars; empty stacks.
     normal = Recipe({"*": Rule("normal", stack=1)}, seed=7)
     assert same_bits(normal.init({"w": (3, 2)})["w"], alone("normal", ["w/0", "w/1", "w/2"], (2,)))
     assert same_bits(normal.init({"w": (2,)})["w"], alone("normal", ["w/0", "w/1"], ()))
@@ -74,7 +76,7 @@ def test_several_axes() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_any_block_of_any_strides(data: st.DataObject) -> None:
+def test_blocks_of_stacks_of_any_strides(data: st.DataObject) -> None:
     law = data.draw(st.sampled_from([Orthogonal(), RandomNormal(), "he_normal", "identity"]))
     axes = data.draw(st.integers(1, 2))
     shape = (3, 2, 4, 5) if axes == 2 else (3, 4, 5)
@@ -93,7 +95,7 @@ def test_any_block_of_any_strides(data: st.DataObject) -> None:
     assert (block[1::2] == 7).all()
 
 
-def test_checkpoints(tmp_path: Path) -> None:
+def test_checkpoints_of_stacks(tmp_path: Path) -> None:
     specs = {"blocks/k": (4, 30, 20), "blocks/q": (4, 20, 20), "blocks/b": (4, 20)}
     rules = {
         "*/b": Rule("zeros", stack=1),
@@ -116,7 +118,7 @@ def test_checkpoints(tmp_path: Path) -> None:
 
 
 def test_memory_of_a_stack_is_that_of_one_tensor(tmp_path: Path) -> None:
-    """A stack of orthogonal matrices is made, written and verified one after another."""
+    """Orthogonal matrices of a stack are made, written and verified one after another."""
     from initializers.checkpoint import _shards
 
     weight = Recipe({"*": Rule("orthogonal", stack=1)}, seed=1, convention="keras").weight(
@@ -129,7 +131,7 @@ def test_memory_of_a_stack_is_that_of_one_tensor(tmp_path: Path) -> None:
     assert {extent for _, extent, *_ in pieces} == {(1, 64, 64)}
 
 
-def test_plans_show_it() -> None:
+def test_plans_show_stacks() -> None:
     recipe = Recipe({"*": Rule("he_normal", stack=1)}, seed=1, convention="torch")
     plan = recipe.plan({"blocks.k": (4, 6, 5)})
     assert "4 × 6 × 5 stack 1 as (1, 0)" in str(plan)
@@ -156,13 +158,15 @@ def test_plans_show_it() -> None:
         ({"stack": 2, "name": "a/{i}"}, ValueError, r"must contain \{i\} and \{j\}"),
     ],
 )
-def test_bad_input(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_bad_stacks_are_refused(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
     for pattern in (None, "*"):
         with pytest.raises(error, match=message):
             Rule("ones", pattern, **arguments)
 
 
-def test_bad_shapes_and_names() -> None:
+def test_bad_shapes_and_names_of_stacks_are_refused() -> None:
     with pytest.raises(ValueError, match=r"`stack` of the rule for 'a' must be at most the rank"):
         Recipe({"*": Rule("ones", stack=2)}, seed=1).plan({"a": (3,)})
     with pytest.raises(ValueError, match=r"must name the 1 axes of its shape \(4,\)"):
