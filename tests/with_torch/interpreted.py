@@ -1,10 +1,10 @@
-"""The kernels for GPUs in Triton's interpreter, on CPU tensors: their values are Rust's.
+"""The kernels for GPUs in Triton's interpreter, on CPU tensors: their values equal the core's.
 
-Run by `test_gpu.py` in a process of its own, with TRITON_INTERPRET=1: Triton reads that when the
-kernels are made. What makes a CPU tensor take the way of a GPU's is `_launch.DEVICES`; beyond that
-nothing is replaced, but this proves nothing about what a compiler makes of the kernels.
+`test_gpu.py` runs it in a new process with TRITON_INTERPRET=1, which Triton reads when the kernels
+are created. `_launch.DEVICES` sends CPU tensors to the kernels; nothing else is replaced. The test
+proves nothing about the code that a compiler makes of the kernels.
 
-One file, although it has over 400 lines: Triton takes seconds to start in its process.
+The file has over 400 lines because Triton takes seconds to start in each process.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ EDGES = {
 
 @pytest.fixture(autouse=True)
 def on_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Treat CPU tensors as a GPU's; NumPy, in which the interpreter computes, warns of what is
-    selected away."""
+    """Treat CPU tensors as a GPU's; ignore NumPy's warnings about values that a mask drops."""
     assert _triton.INTERPRETED
     monkeypatch.setattr(_launch, "DEVICES", {"cpu"})
     monkeypatch.setattr(_launch, "_broken", [])
@@ -88,7 +87,7 @@ def fill(
     start: tuple[int, ...] | None = None,
     extent: tuple[int, ...] | None = None,
 ) -> torch.Tensor:
-    """Return a block made by a kernel, and nothing else."""
+    """Return a block made by a kernel alone."""
     start, extent = start or (0,) * len(shape), shape if extent is None else extent
     part = torch.empty(extent, dtype=DTYPES[dtype])
     plan = plan_fill(initializer.with_seed(SEED), shape, look_up(dtype))
@@ -118,13 +117,13 @@ def bits(tensor: torch.Tensor) -> bytes:
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("law", LAWS)
-def test_laws(law: str, dtype: str) -> None:
+def test_every_law_equals_the_core(law: str, dtype: str) -> None:
     assert_same(LAWS[law], dtype, (20_003,))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e4m3fn", "float64"])
 @pytest.mark.parametrize("edge", EDGES)
-def test_parameters_at_the_edge(edge: str, dtype: str) -> None:
+def test_extreme_parameters_equal_the_core(edge: str, dtype: str) -> None:
     assert_same(EDGES[edge], dtype, (2000,))
 
 
@@ -142,7 +141,7 @@ def test_parameters_at_the_edge(edge: str, dtype: str) -> None:
         ((4097,), (16,), (4081,)),
         ((300, 37), (11, 0), (200, 37)),  # rows: one run
         ((128, 256), (3, 64), (100, 128)),  # columns, stored in vectors
-        ((99, 101), (5, 7), (83, 90)),  # columns, not so
+        ((99, 101), (5, 7), (83, 90)),  # columns, stored one by one
         ((500, 700), (0, 699), (500, 1)),  # one column
         ((7, 6, 5, 40), (1, 2, 0, 16), (5, 3, 5, 16)),
         ((2, 30_000), (0, 1), (2, 29_999)),
@@ -152,7 +151,7 @@ def test_parameters_at_the_edge(edge: str, dtype: str) -> None:
         ((2**62,), (2**62 - 2001,), (2001,)),
     ],
 )
-def test_blocks(
+def test_blocks_equal_the_core(
     shape: tuple[int, ...],
     start: tuple[int, ...] | None,
     extent: tuple[int, ...] | None,
@@ -163,8 +162,8 @@ def test_blocks(
 
 
 @pytest.mark.parametrize("lanes", [4, 128])
-def test_programs(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many programs, as on a GPU."""
+def test_the_number_of_lanes_changes_nothing(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many programs, as a GPU runs them."""
     monkeypatch.setattr(_launch, "_LANES_INTERPRETED", lanes)
     assert_same(LAWS["normal"], "float32", (90 * lanes + 3,))
     assert_same(LAWS["normal"], "float64", (4, 40 * lanes), (1, 3), (2, 36 * lanes))
@@ -174,7 +173,7 @@ def test_programs(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def words_kernel(
     out, radii, angles, args, LAW: tl.constexpr, DTYPE: tl.constexpr, N: tl.constexpr
 ) -> None:
-    """Apply a law to given words."""
+    """Apply a law to the given words."""
     at = tl.arange(0, N)
     one, other = _triton._values(
         tl.load(radii + at),
@@ -198,8 +197,8 @@ def extreme_words(dtype: Any) -> NDArray[Any]:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("law", LAWS)
-def test_extreme_words(law: str, dtype: str) -> None:
-    """Words that no seed in reach has, against NumPy's reference."""
+def test_extreme_words_equal_the_reference(law: str, dtype: str) -> None:
+    """Words that no seed within reach gives, against the reference in NumPy."""
     word = np.uint32 if dtype == "float32" else np.uint64
     found = extreme_words(word)
     n = 1 << (len(found) * 8 - 1).bit_length()
@@ -241,7 +240,7 @@ def rounding_kernel(out, x, DTYPE: tl.constexpr, N: tl.constexpr) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"])
-def test_rounding(dtype: str) -> None:
+def test_rounding_equals_the_core(dtype: str) -> None:
     """Every exponent, and every midpoint between values of the dtype with its neighbors."""
     form = reference.DTYPES[dtype]
     values = np.arange(form.top, dtype=form.pattern).view(form.dtype).astype(np.float32)
@@ -259,13 +258,13 @@ def test_rounding(dtype: str) -> None:
 
 
 def host(initializer: Any, tensor: torch.Tensor, seed: int = SEED) -> torch.Tensor:
-    """Fill as a CPU tensor is filled."""
+    """Fill a tensor as on the CPU."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_launch, "DEVICES", set())
         return fill_(tensor, initializer, seed)
 
 
-def test_memory_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_with_gaps_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_launch, "_PIECE", 50)
     for make in (
         lambda: torch.zeros(40, 30).t(),
@@ -276,13 +275,13 @@ def test_memory_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES.values(), torch.int64, torch.bool, torch.complex128])
-def test_constants(dtype: torch.dtype) -> None:
+def test_constants_are_filled(dtype: torch.dtype) -> None:
     for initializer in (Zeros(), Constant(1), Constant([1, 0, 1])):
         part = torch.full((3, 3), 1).to(dtype).t()
         assert bits(fill_(part, initializer)) == bits(host(initializer, part.clone()))
 
 
-def test_constant_of_many_bits() -> None:
+def test_a_constant_keeps_all_its_bits() -> None:
     for value, dtype in ((float("nan"), torch.float8_e5m2), (-0.0, torch.bfloat16)):
         part = torch.empty(3, dtype=dtype)
         assert bits(fill_(part, Constant(value))) == bits(host(Constant(value), part.clone()))
@@ -297,7 +296,7 @@ def model(device: str) -> nn.Module:
         )
 
 
-def test_module() -> None:
+def test_a_module_equals_the_same_on_the_host() -> None:
     rules = {
         "*.bias": "zeros",
         "1.weight": Rule("he_normal", permute=(1, 0)),
@@ -315,7 +314,7 @@ def test_module() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values())
-def test_absolute_bounds(dtype: torch.dtype) -> None:
+def test_absolute_bounds_are_kept(dtype: torch.dtype) -> None:
     for mean, std, a, b in ((0, 0.02, -2, 2), (0.3, 0.5, -0.7, 1.1), (0, 1, -2, 2), (1, 2, 0, 9)):
         made = trunc_normal_(torch.empty(2000, dtype=dtype), mean, std, a, b, seed=1)
         with pytest.MonkeyPatch.context() as patch:
@@ -324,7 +323,7 @@ def test_absolute_bounds(dtype: torch.dtype) -> None:
         assert bits(made) == bits(expected)
 
 
-def test_autograd_is_told() -> None:
+def test_autograd_sees_the_write() -> None:
     tensor = torch.zeros(5)
     version = tensor._version
     fill_(tensor, RandomNormal(), 1)
@@ -333,13 +332,13 @@ def test_autograd_is_told() -> None:
     assert fill_(part, RandomNormal(), 1).requires_grad
 
 
-def test_generators_are_drawn_from_once() -> None:
+def test_a_fill_draws_once_from_a_generator() -> None:
     for initializer in (RandomNormal(seed=SeedGenerator(5)), Orthogonal(seed=SeedGenerator(5))):
         fill_(torch.empty(30, 30).t(), initializer)
         assert initializer.seed.counter == 1  # type: ignore[union-attr]
 
 
-def test_streams() -> None:
+def test_streams_equal_the_core() -> None:
     generator = SeedGenerator(5)
     generator._counter = 2**33 + 7
     made = fill_(torch.empty(300), RandomNormal(seed=generator))
@@ -348,7 +347,7 @@ def test_streams() -> None:
     assert bits(made) == expected.tobytes()
 
 
-def test_refusals_are_the_hosts() -> None:
+def test_errors_equal_those_of_the_host() -> None:
     for initializer, dtype in (
         (RandomNormal(stddev=1e5), torch.float16),
         (RandomUniform(-500, 500), torch.float8_e4m3fn),
@@ -370,7 +369,7 @@ class Foreign(Initializer):
         return np.ones(shape, dtype)
 
 
-def test_what_has_no_kernel() -> None:
+def test_the_host_fills_where_no_kernel_exists() -> None:
     for initializer in (Orthogonal(seed=1), Foreign()):
         assert not _launch.fill_on_device(
             plan_fill(initializer, (4, 4), look_up(None)), torch.empty(4, 4), (0, 0)
@@ -383,22 +382,22 @@ def assert_falls_back(words: str) -> None:
         first = fill_(torch.zeros(300), RandomNormal(), 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        second = fill_(torch.zeros(300), RandomNormal(), 1)  # said once
+        second = fill_(torch.zeros(300), RandomNormal(), 1)  # the warning comes once
     expected = RandomNormal(seed=1)((300,)).tobytes()
     assert bits(first) == bits(second) == expected
 
 
-def test_triton_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_fills_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "triton", None)
     assert_falls_back("on the host.*: Triton is not installed")
 
 
-def test_triton_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_fills_with_an_old_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(triton, "__version__", "2.9.1")
     assert_falls_back(r"Triton 2\.9\.1 is older than")
 
 
-def test_kernel_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_fills_where_kernels_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def __getitem__(self, grid: Any) -> Any:
             raise RuntimeError("no C compiler")

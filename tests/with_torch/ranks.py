@@ -1,6 +1,6 @@
-"""One rank of a distributed run: fills everything in every layout and writes what it saw.
+"""One rank of a distributed run: fills tensors and modules in every layout and writes a report.
 
-Started by `test_sharded.py` as `ranks.py RANK SIZE DIRECTORY`; the ranks meet at a file there.
+`test_sharded.py` starts it as `ranks.py RANK SIZE DIRECTORY`; the ranks meet at a file there.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def meshes(size: int) -> dict[str, DeviceMesh]:
 
 
 def placements(mesh: DeviceMesh, rank: int) -> Iterator[tuple[Any, ...]]:
-    """Yield all that a tensor of this rank can have on a mesh of one or two dimensions."""
+    """Yield all placements of a tensor of this rank on a mesh of one or two dimensions."""
     single = [Replicate(), *(Shard(axis) for axis in range(rank))]
-    # With a strided shard alone, a process holds several runs of indices.
+    # Only with a strided shard does a process hold several runs of indices.
     strided = [_StridedShard(axis, split_factor=2) for axis in range(rank)]
     if mesh.ndim == 1:
         yield from ((one,) for one in single + strided)
@@ -53,7 +53,7 @@ def placements(mesh: DeviceMesh, rank: int) -> Iterator[tuple[Any, ...]]:
 
 
 def run_tensors(mesh: DeviceMesh) -> dict[str, bool]:
-    """Compare each shard with what torch itself cuts out of the whole tensor."""
+    """Compare each shard with torch's own cut of the whole tensor."""
     results = {}
     for shape in SHAPES:
         for places in placements(mesh, len(shape)):
@@ -78,7 +78,7 @@ def run_tensors(mesh: DeviceMesh) -> dict[str, bool]:
 
 
 def cut(whole: torch.Tensor, mesh: DeviceMesh, places: tuple[Any, ...]) -> torch.Tensor:
-    """Return the shard of this rank, from torch's own cutting of real values."""
+    """Return this rank's shard, as torch cuts it from real values."""
     return torch.distributed.tensor.distribute_tensor(
         whole, mesh, places, src_data_rank=None
     ).to_local()
@@ -134,7 +134,7 @@ def run_modules(size: int, but: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def run_fsdp1() -> dict[str, Any]:
-    """Wrap with FSDP1, whose parameters have their shapes only inside `summon_full_params`."""
+    """Wrap with FSDP1, which shows parameters with their shapes only in `summon_full_params`."""
     results = {}
     for whole in (True, False):
 
@@ -158,7 +158,7 @@ def run_fsdp1() -> dict[str, Any]:
 
 
 def run_training() -> dict[str, Any]:
-    """Train under FSDP2 from meta: what FSDP gathers must be what was filled, also once more."""
+    """Train under FSDP2 from meta: FSDP must gather the filled values, also after a second fill."""
     with torch.device("meta"):
         model = Tiny()
     shard_fsdp(model, meshes(dist.get_world_size())["1d"])
@@ -173,7 +173,7 @@ def run_training() -> dict[str, Any]:
         optimizer.zero_grad()
         losses.append(float(loss.detach()))
     with torch.no_grad():
-        model(tokens)  # after which the root's parameters stay gathered
+        model(tokens)  # afterwards the root's parameters stay gathered
     return {"losses": losses, "again": digest_module(init_module_(model, RULES, SEED))}
 
 
@@ -182,7 +182,7 @@ def run_patch(mesh: DeviceMesh) -> bool:
     with patch(SEED):
         nn.init.normal_(tensor)
         same = torch.equal(tensor.full_tensor(), normal_(torch.empty(8, 6), seed=SEED))
-    # Fans are those of the global shape.
+    # The fans are those of the global shape.
     kaiming_uniform_(tensor, mode="fan_out", seed=SEED)
     whole = kaiming_uniform_(torch.empty(8, 6), mode="fan_out", seed=SEED)
     return bool(same and torch.equal(tensor.full_tensor(), whole))
@@ -205,8 +205,8 @@ def run_errors(mesh: DeviceMesh) -> dict[str, str]:
 def measure(mesh: DeviceMesh) -> dict[str, float]:
     """Return by how many MiB the peak exceeds the shard of a matrix.
 
-    For orthogonal matrices, that is the reflectors, half of the matrix; they are measured at 64
-    MiB, others at 256.
+    For orthogonal matrices the excess is the reflectors, half of the matrix; they are measured at
+    64 MiB, others at 256.
     """
     results = {}
     for axis in (0, 1):
@@ -256,7 +256,7 @@ def main() -> None:
 
 
 def run_kernels(size: int) -> dict[str, Any]:
-    """Fill modules by the kernels for GPUs, which Triton's interpreter runs on the CPU."""
+    """Fill modules with the kernels for GPUs, in Triton's interpreter on the CPU."""
     _launch.DEVICES.add("cpu")
     modules = run_modules(size, but=("plain", "DDP", "FSDP2"))  # the interpreter is slow
     kernels = not _launch._broken and "initializers.torch._triton" in sys.modules

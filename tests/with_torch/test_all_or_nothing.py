@@ -1,4 +1,4 @@
-"""What cannot be filled is found before the first write; each module is visited once."""
+"""Errors come before the first write; each module is visited once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rules(name: str, shape: Any) -> str:
 
 
 def refuse(model: nn.Module, chosen: Any, error: type[Exception], message: str) -> None:
-    """Check that a call raises and leaves the first layer as it is."""
+    """Check that a call raises and leaves the first layer unchanged."""
     before = model[0].weight.clone()
     with pytest.raises(error, match=message):
         init_module_(model, chosen, 1)
@@ -36,7 +36,7 @@ def two() -> nn.Module:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_wrapper_subclasses(device: str) -> None:
+def test_wrapper_subclasses_are_refused(device: str) -> None:
     model = two()
     part = torch.zeros(2, 2, device=device)
     model[1].weight = nn.Parameter(TwoTensor(part, part))
@@ -45,20 +45,20 @@ def test_wrapper_subclasses(device: str) -> None:
         normal_(TwoTensor(torch.zeros(2), torch.zeros(2)), seed=1)
 
 
-def test_fake_tensors() -> None:
+def test_fake_tensors_are_refused() -> None:
     model = two()
     with FakeTensorMode():
         model[1] = nn.Linear(2, 2)
     refuse(model, rules, ValueError, r"'1\.weight' cannot be filled: .*instance of FakeTensor")
 
 
-def test_freed_memory() -> None:
+def test_freed_memory_is_refused() -> None:
     model = two()
     model[1].weight.untyped_storage().resize_(0)
     refuse(model, rules, ValueError, r"'1\.weight' cannot be filled: .* memory of its own")
 
 
-def test_foreign_values_come_first() -> None:
+def test_initializers_of_users_run_before_the_first_write() -> None:
     def wrong(shape: Any, dtype: Any) -> Any:
         return np.zeros((9, 9), dtype)
 
@@ -83,10 +83,10 @@ def test_foreign_values_come_first() -> None:
     assert all(parameter.is_meta for parameter in model.parameters())
 
 
-def test_placeholders_of_zero_3() -> None:
+def test_placeholders_of_zero_3_are_refused() -> None:
     model = two()
     model[1].weight = nn.Parameter(torch.empty(0))
-    model[1].weight.ds_shape = torch.Size((2, 2))  # as deepspeed.zero.Init leaves it
+    model[1].weight.ds_shape = torch.Size((2, 2))  # set by deepspeed.zero.Init
     refuse(model, rules, ValueError, r"'1\.weight' .*inside deepspeed\.zero\.GatheredParameters")
     with pytest.raises(ValueError, match="GatheredParameters"):
         normal_(model[1].weight, seed=1)
@@ -95,7 +95,7 @@ def test_placeholders_of_zero_3() -> None:
     init_module_(model, rules, 1)
 
 
-def test_cycles() -> None:
+def test_modules_with_cycles_are_filled() -> None:
     parent = nn.Linear(3, 2)
     parent.child = nn.Linear(2, 2)
     parent.child.parent = parent
@@ -103,7 +103,7 @@ def test_cycles() -> None:
     assert bits(parent.child.bias) == bytes(8)
 
 
-def test_deep_nesting() -> None:
+def test_deeply_nested_modules_are_filled() -> None:
     module: nn.Module = nn.Linear(2, 2)
     for _ in range(3000):
         outer = nn.Module()
@@ -124,7 +124,7 @@ def test_shared_modules_are_visited_once() -> None:
     assert bits(inner) == RandomNormal(seed=fold_in(1, name))((2, 2)).tobytes()
 
 
-def test_averaged_models() -> None:
+def test_averaged_models_are_filled() -> None:
     model = two()
     averaged = AveragedModel(two())
     assert digest_module(init_module_(averaged, rules, 1)) == digest_module(
@@ -133,7 +133,7 @@ def test_averaged_models() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_two_parameters_on_one_memory(device: str) -> None:
+def test_parameters_that_share_memory_are_refused(device: str) -> None:
     message = r"share no memory, received: '0\.weight' and '1\.weight'; tie them"
     with torch.device(device):
         model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
@@ -148,8 +148,8 @@ def test_two_parameters_on_one_memory(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_neighbors_in_one_memory(device: str) -> None:
-    """Views of one buffer without a common element, as FSDP and cuDNN have them."""
+def test_disjoint_views_of_one_buffer_are_filled(device: str) -> None:
+    """Views of one buffer without a common element, as FSDP and cuDNN create them."""
     flat = torch.ones(4, 4, device=device)
     model = nn.ParameterList(
         [nn.Parameter(flat[:, :2]), nn.Parameter(flat[:, 2:3]), nn.Parameter(flat[:, 3])]

@@ -1,4 +1,4 @@
-"""Buffers on meta, memory that `to_empty` left without values, and ties that it broke."""
+"""Buffers on meta, memory left uninitialized by `to_empty`, and ties broken by it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_all_buffers_on_meta_are_listed() -> None:
 def test_a_function_gives_buffers(inside: bool) -> None:
     model = build_on_meta()
     if inside:
-        with torch.device("meta"):  # the function builds on the CPU all the same
+        with torch.device("meta"):  # the function builds on the CPU nevertheless
             init_module_(model, rules, 1, buffers=Model)
     else:
         init_module_(model, rules, 1, buffers=Model)
@@ -88,14 +88,14 @@ def test_a_mapping_gives_buffers() -> None:
         },
     )
     assert same_buffers(model, wanted)
-    # A buffer with memory keeps it, and gets the given values.
+    # A buffer with memory keeps its memory and gets the given values.
     mask = model.mask
     init_module_(model, rules, 1, buffers={"mask": torch.zeros(3, 3)})
     assert model.mask is mask
     assert not mask.any()
 
 
-def test_buffers_follow_the_module_s_dtype() -> None:
+def test_buffers_have_the_dtype_of_the_module() -> None:
     model = build_on_meta().to(torch.bfloat16)
     init_module_(model, rules, 1, buffers=Model)
     assert same_buffers(model, Model().to(torch.bfloat16))
@@ -126,7 +126,7 @@ def test_wrong_buffers_change_nothing() -> None:
         assert all(each.is_meta for each in (*model.parameters(), *model.buffers()))
 
 
-def test_memory_without_values_is_told() -> None:
+def test_uninitialized_memory_warns() -> None:
     model = Model()
     init_module_(model, rules, 1)  # no warning: infinity and zero are normal
     before = digest_module(model)
@@ -145,7 +145,7 @@ def test_memory_without_values_is_told() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.complex64])
-def test_small_numbers_that_are_normal(dtype: Any) -> None:
+def test_small_normal_numbers_do_not_warn(dtype: Any) -> None:
     module = nn.Module()
     module.register_buffer("scale", torch.full((2,), 1e-6, dtype=dtype), persistent=False)
     init_module_(module, {}, 1)
@@ -154,7 +154,7 @@ def test_small_numbers_that_are_normal(dtype: Any) -> None:
         init_module_(module, {}, 1)
 
 
-def test_broken_ties_are_told() -> None:
+def test_broken_ties_warn() -> None:
     model = build_on_meta().to_empty(device="cpu")
     assert model.head.weight is not model.embed.weight
     with pytest.warns(UserWarning, match=r"not tied, as after `to_empty`: head.weight and embed."):
@@ -164,7 +164,7 @@ def test_broken_ties_are_told() -> None:
     assert digest_module(model) == digest_module(init_module_(Model(), rules, 1))
 
 
-def test_averaged_model_on_meta() -> None:
+def test_an_averaged_model_on_meta_is_filled() -> None:
     with torch.device("meta"):
         model = AveragedModel(nn.BatchNorm1d(2))
     init_module_(model, {"*": "ones"}, 1)

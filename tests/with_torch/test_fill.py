@@ -1,4 +1,4 @@
-"""`fill_`: which memory it fills, what it tells autograd, and what it refuses."""
+"""`fill_`: memory of any strides, autograd, refused tensors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from initializers.torch import _tensor, fill_, normal_
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_in_place_and_strided(name: str) -> None:
+def test_strided_tensors_are_filled_in_place(name: str) -> None:
     dtype = DTYPES[name]
-    kernel = HeNormal(3)((5, 4, 6), name)  # as Keras keeps it
+    kernel = HeNormal(3)((5, 4, 6), name)  # in Keras's layout
     expected = np.ascontiguousarray(kernel.transpose(2, 1, 0))
     plain = empty(6, 4, 5, dtype=dtype)
     address = plain.data_ptr()
@@ -30,7 +30,7 @@ def test_in_place_and_strided(name: str) -> None:
     fill_(base[::2, 1:9:2, ::2], HeNormal(), 3)
     assert bits(base[::2, 1:9:2, ::2]) == expected.tobytes()
     base[::2, 1:9:2, ::2] = 7.0
-    assert (base.float() == 7).all()  # nothing beside it was written
+    assert (base.float() == 7).all()  # the rest of the memory is unchanged
     turned = empty(5, 6, 4, dtype=dtype).permute(1, 2, 0)
     assert bits(fill_(turned, HeNormal(), 3)) == expected.tobytes()
     channels_last = empty(2, 3, 4, 5, dtype=dtype).to(memory_format=torch.channels_last)
@@ -40,20 +40,20 @@ def test_in_place_and_strided(name: str) -> None:
     )
 
 
-def test_large_strided(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_strided_tensors_are_filled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     from initializers import _filling
 
-    monkeypatch.setattr(_filling, "_PIECE", 1000)  # many pieces, in each dimension
+    monkeypatch.setattr(_filling, "_PIECE", 1000)  # many pieces along each dimension
     expected = RandomNormal(seed=3)((7, 11, 3001)).tobytes()
     assert bits(fill_(empty(7, 3001, 11).transpose(1, 2), RandomNormal(), 3)) == expected
 
 
-def test_scalar_and_empty() -> None:
+def test_scalars_and_empty_tensors_are_filled() -> None:
     assert fill_(empty(), RandomNormal(), 3).item() == RandomNormal(seed=3)(()).item()
     assert fill_(empty(0, 3), RandomNormal(), 3).shape == (0, 3)
 
 
-def test_seeds() -> None:
+def test_seeds_are_integers_or_generators() -> None:
     own = RandomNormal(seed=5)
     assert bits(fill_(empty(9), own)) == own((9,)).tobytes()
     counter = SeedGenerator(5)
@@ -66,7 +66,7 @@ def test_seeds() -> None:
         fill_(empty(3), RandomNormal(), "1")  # type: ignore[arg-type]
 
 
-def test_other_initializers() -> None:
+def test_initializers_of_users_are_accepted() -> None:
     class Ramp(Initializer):
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
             return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
@@ -74,7 +74,7 @@ def test_other_initializers() -> None:
     as_keras = [[0, 1], [2, 3], [4, 5]]
     assert fill_(empty(2, 3).t(), Ramp(), convention="keras").tolist() == as_keras
     assert fill_(empty(3, 2), Ramp()).tolist() == [[0, 3], [1, 4], [2, 5]]
-    # A plain function makes the shape that is there.
+    # A plain function gets the tensor's own shape.
     assert fill_(empty(3, 2), Ramp().__call__).tolist() == as_keras
     with pytest.raises(ValueError, match=r"`convention` must be one of 'keras', 'torch', received"):
         fill_(empty(3, 2), Ramp(), convention="jax")  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def test_autograd_sees_the_write() -> None:
         loss.backward()
 
 
-def test_no_values() -> None:
+def test_tensors_without_memory_are_left_alone() -> None:
     meta = torch.empty(3, device="meta")
     assert normal_(meta) is meta
     with FakeTensorMode():
@@ -111,7 +111,7 @@ def test_no_values() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*quantize_per_tensor:UserWarning")
-def test_refused() -> None:
+def test_unsuitable_tensors_are_refused() -> None:
     base = empty(3)
     with torch.inference_mode():
         inference = empty(3)
@@ -145,13 +145,13 @@ def make(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
-def test_a_trace_never_drops_it(mode: str) -> None:
+def test_tracing_is_refused(mode: str) -> None:
     with pytest.raises(RuntimeError, match="outside of what is traced"):
         make_fx(make, tracing_mode=mode)(torch.ones(3))
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.trace:FutureWarning")
-def test_compiled_and_transformed() -> None:
+def test_compiling_and_transforming_are_refused() -> None:
     with pytest.raises(RuntimeError, match="outside of what is traced"):
         torch.jit.trace(make, torch.ones(3), check_trace=False)
     with pytest.raises(RuntimeError, match="outside of what is traced"):
@@ -161,8 +161,8 @@ def test_compiled_and_transformed() -> None:
             transform(lambda x: normal_(x, seed=1))(torch.ones(2, 3))
 
 
-def test_other_devices_go_through_one_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
-    # There is no other device here: one whose name is not "cpu" is acted.
+def test_other_devices_are_filled_through_one_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A fake device: this machine has none but the CPU.
     expected = RandomNormal(seed=1)((5, 4)).tobytes()
     monkeypatch.setattr(_tensor, "_HOST", "another")
     tensor = empty(8, 5).t()[:, ::2]

@@ -18,7 +18,7 @@ from initializers.torch._tensor import as_array
 
 SEED = 7
 LAWS = {"conv": HeNormal(), "hidden": Orthogonal(), "out": HeNormal()}
-# In Keras's layout, which is also Flax's.
+# Shapes in the layout of Keras and Flax.
 SHAPES = {"conv/kernel": (3, 3, 1, 8), "hidden/kernel": (72, 32), "out/kernel": (32, 10)}
 DTYPES = ("float32", "bfloat16")
 
@@ -90,5 +90,5 @@ def by_keras(dtype: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("make", [by_torch, by_jax, by_keras])
-def test_one_digest(make: Any, dtype: str) -> None:
+def test_every_framework_gives_the_same_digest(make: Any, dtype: str) -> None:
     assert digest(make(dtype)) == digest(by_numpy(dtype))

@@ -1,7 +1,7 @@
-"""The kernels for GPUs, without a GPU: their values in an interpreter, their instructions as text.
+"""The kernels for GPUs, tested without a GPU: values in an interpreter, instructions as text.
 
-Neither proves the other: the interpreter says nothing about what a compiler does, the instructions
-nothing about values. What only a GPU can show is `make gpu`.
+Neither proves the other: the interpreter knows nothing of the compiler, the instructions nothing of
+values. `make gpu` tests both on a GPU.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from initializers.torch import _launch, _triton
 HERE = Path(__file__).parent
 CAPABILITIES = (80, 90, 100)
 LAWS = ("uniform", "normal", "two_sigma", "across", "above", "below")
-# Every law, the formulas of f64, every rounding once, memory of any alignment once.
+# Every law, the f64 formulas, every rounding once, aligned and unaligned memory once.
 KERNELS = [
     *((law, "float32", True) for law in LAWS),
     *((law, "float64", True) for law in LAWS[:4]),
@@ -37,8 +37,8 @@ KERNELS = [
 INEXACT = ("fma", "approx", "full", "ftz", "ex2", "lg2", "rcp", "mad.f", "mad.rn")
 
 
-def test_values() -> None:
-    """`interpreted.py`, in a process where Triton makes interpreters of kernels."""
+def test_interpreted_kernels_equal_the_core() -> None:
+    """`interpreted.py` passes in a process where Triton interprets kernels."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", str(HERE / "interpreted.py")],
         env={**os.environ, "TRITON_INTERPRET": "1"},
@@ -52,8 +52,8 @@ def test_values() -> None:
     assert int(passed[1]) >= 180, run.stdout
 
 
-def test_sharded_module(tmp_path: Path) -> None:
-    """Real processes, whose shards the kernels fill."""
+def test_kernels_fill_shards(tmp_path: Path) -> None:
+    """Real processes fill their shards with the kernels."""
     for report in run_ranks(2, tmp_path, {"TRITON_INTERPRET": "1"}):
         assert report["kernels"]
         assert set(report["modules"].values()) == {DIGEST}
@@ -85,7 +85,7 @@ def list_instructions(ptx: str) -> Counter[str]:
 
 
 def list_inexact(instructions: Counter[str]) -> list[str]:
-    """Return the instructions that round twice, not to nearest, or never."""
+    """Return the instructions that round twice, not to nearest, or not at all."""
     found = [name for name in instructions if any(word in name for word in INEXACT)]
     # The assembler may fuse operations without explicit rounding.
     found += [
@@ -99,20 +99,20 @@ def list_inexact(instructions: Counter[str]) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile everything anew."""
+    """Compile everything from scratch."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
 
 
 @pytest.fixture
 def no_assembler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stop at the text, which takes half of the time."""
+    """Stop at the PTX text: the assembler takes half of the time."""
     monkeypatch.setattr(CUDABackend, "make_cubin", lambda *arguments: b"")
 
 
 @pytest.mark.usefixtures("no_assembler")
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize(("law", "dtype", "aligned"), KERNELS)
-def test_instructions(law: str, dtype: str, aligned: bool, capability: int) -> None:
+def test_instructions_are_exact(law: str, dtype: str, aligned: bool, capability: int) -> None:
     compiled = compile_kernel(law, dtype, aligned, capability)
     ptx = compiled.asm["ptx"]
     assert f".target sm_{capability}" in ptx
@@ -120,7 +120,7 @@ def test_instructions(law: str, dtype: str, aligned: bool, capability: int) -> N
     assert not list_inexact(instructions)
     assert not re.search("|".join(re.escape(word) for word in INEXACT), code_of(ptx))
     assert sum(count for name, count in instructions.items() if ".rn.f" in name) >= 32
-    if aligned:  # each lane stores vectors, from its own registers
+    if aligned:  # each lane stores vectors from its own registers
         assert any(re.match(r"st\.global\.v[24]", name) for name in instructions)
         assert not any("shared" in name or "bar" in name for name in instructions)
 
@@ -132,14 +132,14 @@ def code_of(ptx: str) -> str:
 
 
 @pytest.mark.usefixtures("no_assembler")
-def test_fusion_would_be_seen() -> None:
+def test_a_fused_instruction_is_detected() -> None:
     fused = compile_kernel("normal", "float32", True, 90, {"enable_fp_fusion": True})
     assert list_inexact(list_instructions(fused.asm["ptx"]))
 
 
 @pytest.mark.parametrize(("law", "most"), [("uniform", 0), ("normal", 48)])
-def test_machine_code(law: str, most: int) -> None:
-    """The assembler fuses nothing: fused operations are those that make 16 square roots."""
+def test_machine_code_fuses_nothing(law: str, most: int) -> None:
+    """The assembler fuses nothing: the only fused operations are those of 16 square roots."""
     counts = [
         len(
             re.findall(r"\bFFMA2?\b", compile_kernel(law, "float32", True, 90, options).asm["sass"])

@@ -1,4 +1,4 @@
-"""The functions of `torch.nn.init`: torch's meaning, our values."""
+"""The functions of `torch.nn.init`: torch's meaning with our values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def theirs(function: Callable[..., Any]) -> Any:
 
 
 def capture(function: Any, tensor: Any, monkeypatch: pytest.MonkeyPatch, **arguments: Any) -> Any:
-    """Return the name and the numbers with which torch's function draws."""
+    """Return the method and the numbers with which torch's function draws."""
     calls: list[Any] = []
 
     def record(name: str) -> Any:
@@ -99,7 +99,9 @@ def test_parameters_are_those_of_torch(
     [("linear", 0), ("conv2d", 0), ("sigmoid", 0), ("tanh", 0), ("relu", 3), ("selu", 0)]
     + [("leaky_relu", slope) for slope in (0, 0.01, 0.2, -0.7, math.sqrt(5), 1 / 3)],
 )
-def test_gains(mode: str, nonlinearity: Any, a: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gains_are_those_of_torch(
+    mode: str, nonlinearity: Any, a: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert ours.calculate_gain(nonlinearity, a) == torch.nn.init.calculate_gain(nonlinearity, a)
     arguments: dict[str, Any] = {"a": a, "mode": mode, "nonlinearity": nonlinearity}
     for function in (ours.kaiming_normal_, ours.kaiming_uniform_):
@@ -111,7 +113,7 @@ def test_gains(mode: str, nonlinearity: Any, a: float, monkeypatch: pytest.Monke
 
 def test_gain_of_random_slopes() -> None:
     for slope in np.random.default_rng(1).normal(size=10_000).tolist():
-        # torch squares by the platform's `pow`, whose last bit is nobody's promise.
+        # torch squares by the platform's `pow`, whose last bit is not specified.
         expected = torch.nn.init.calculate_gain("leaky_relu", slope)
         assert ours.calculate_gain("leaky_relu", slope) == pytest.approx(expected, rel=5e-16)
 
@@ -140,7 +142,9 @@ def test_moments_are_those_of_torch(function: Any, arguments: Any) -> None:
         (0.3, 1e-3, 0.3, 0.3001),
     ],
 )
-def test_trunc_normal(name: str, mean: float, std: float, a: float, b: float) -> None:
+def test_trunc_normal_equals_the_initializer(
+    name: str, mean: float, std: float, a: float, b: float
+) -> None:
     tensor = ours.trunc_normal_(empty(300, 200, dtype=DTYPES[name]), mean, std, a, b, seed=4)
     bounds = (a - mean) / std, (b - mean) / std
     expected = TruncatedNormal(mean, std, 4, bounds)((300, 200), name).astype(np.float64)
@@ -166,7 +170,7 @@ def test_trunc_normal_clamps_what_rounding_moves_outside() -> None:
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES.values(), torch.int32, torch.bool, torch.complex64])
-def test_constants(dtype: torch.dtype) -> None:
+def test_constants_equal_those_of_torch(dtype: torch.dtype) -> None:
     for function, value in ((ours.zeros_, 0.0), (ours.ones_, 1.0)):
         tensor = function(empty(5, 3, dtype=dtype))
         assert bits(tensor) == bits(torch.full((5, 3), value).to(dtype))
@@ -175,7 +179,7 @@ def test_constants(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize(("function", "arguments"), RANDOM + STRUCTURED)
-def test_seeds_and_generators(function: Any, arguments: Any) -> None:
+def test_seeds_and_generators_decide_the_values(function: Any, arguments: Any) -> None:
     def fill(**seeds: Any) -> bytes:
         return bits(function(empty(40, 30), **arguments, **seeds))
 
@@ -224,7 +228,7 @@ def test_errors_draw_nothing_and_write_nothing() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_nothing_to_fill() -> None:
+def test_empty_tensors_are_returned() -> None:
     for shape in ((0, 5), (5, 0), (0, 0)):
         for function, arguments in RANDOM + STRUCTURED:
             with warnings.catch_warnings():
@@ -238,7 +242,7 @@ def test_nothing_to_fill() -> None:
 @pytest.mark.parametrize(
     "shape", [(40, 40), (60, 20), (20, 60), (16, 5, 3), (5, 2, 2, 2), (8, 2, 4)]
 )
-def test_orthogonal(name: str, shape: Any) -> None:
+def test_orthogonal_equals_the_initializer(name: str, shape: Any) -> None:
     tensor = ours.orthogonal_(empty(*shape, dtype=DTYPES[name]), 1.5, seed=2)
     axis = -1 if len(shape) == 2 else 0
     assert bits(tensor) == Orthogonal(1.5, 2, axis)(shape, name).tobytes()
@@ -253,12 +257,12 @@ def test_orthogonal(name: str, shape: Any) -> None:
     ("shape", "groups"), [((6, 4, 3), 2), ((4, 6, 3, 5), 1), ((6, 2, 2, 3, 4), 3)]
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
-def test_dirac(shape: Any, groups: int, dtype: Any) -> None:
+def test_dirac_equals_torch(shape: Any, groups: int, dtype: Any) -> None:
     tensor = ours.dirac_(empty(*shape, dtype=dtype), groups)
     assert torch.equal(tensor, torch.nn.init.dirac_(empty(*shape, dtype=dtype), groups))
 
 
-def test_sparse() -> None:
+def test_sparse_has_its_share_of_zeros() -> None:
     tensor = ours.sparse_(empty(50, 30), 0.31, 0.5, seed=3)
     assert bits(tensor) == Sparse(0.31, 0.5, 3)((50, 30)).tobytes()
     theirs = torch.nn.init.sparse_(empty(50, 30), 0.31, 0.5)
@@ -266,7 +270,7 @@ def test_sparse() -> None:
     assert (tensor == 0).sum(0).unique().tolist() == [16]
 
 
-def test_bad_structure() -> None:
+def test_wrong_shapes_are_refused() -> None:
     cases: list[tuple[Any, str]] = [
         (lambda: ours.orthogonal_(empty(3)), "`tensor` must have 2 or more dimensions"),
         (lambda: ours.dirac_(empty(3, 3)), "`tensor` must have 3 or 4 or 5 dimensions"),

@@ -1,4 +1,4 @@
-"""`init_module_`: names, ties, meta, padding, buffers, what is left alone."""
+"""`init_module_`: names, ties, meta, padding, buffers, and weights that it leaves alone."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def test_each_parameter_has_the_seed_of_its_name() -> None:
         else:
             expected = torch.from_numpy(HeNormal(seed)(tuple(parameter.shape)))
             if name == "embed.weight":
-                expected[20] = 0  # its padding_idx
+                expected[20] = 0  # the row padding_idx
         assert torch.equal(parameter, expected), name
 
 
-def test_recipes() -> None:
+def test_rules_may_be_a_recipe_or_a_function() -> None:
     def choose(name: str, shape: Any) -> Any:
         return None if name.endswith("bias") else Rule(RandomNormal(), name="all")
 
@@ -96,7 +96,7 @@ def test_errors_change_nothing() -> None:
         init_module_(model, NORMAL, 1, device="meta")
 
 
-def test_what_a_later_dtype_cannot_hold_changes_nothing() -> None:
+def test_an_overflow_in_a_later_dtype_changes_nothing() -> None:
     module = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2).half())
     before = [parameter.clone() for parameter in module.parameters()]
     with pytest.raises(ValueError, match=r"1\.weight.*cannot fill float16"):
@@ -104,7 +104,7 @@ def test_what_a_later_dtype_cannot_hold_changes_nothing() -> None:
     assert all(map(torch.equal, before, module.parameters()))
 
 
-def test_wrappers_leave_no_trace_in_names() -> None:
+def test_wrappers_do_not_change_names() -> None:
     plain = init_module_(Tiny(), RULES, SEED)
     compiled = torch.compile(Tiny())
     assert "_orig_mod.embed.weight" in dict(compiled.named_parameters())
@@ -116,7 +116,7 @@ def test_wrappers_leave_no_trace_in_names() -> None:
         assert digest_module(init_module_(model, RULES, SEED)) == digest_module(plain)
 
 
-def test_a_child_with_a_wrapper_s_name_keeps_it() -> None:
+def test_a_child_named_like_a_wrapper_keeps_its_name() -> None:
     model = nn.Module()
     model.module = nn.Linear(3, 2)
     model._orig_mod = nn.Linear(3, 2)
@@ -124,7 +124,7 @@ def test_a_child_with_a_wrapper_s_name_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("device", [None, "cpu"])
-def test_meta(device: Any) -> None:
+def test_modules_on_meta_get_memory(device: Any) -> None:
     with torch.device("meta"):
         model = Tiny()
     model.blocks[0].norm.weight.marked = True
@@ -137,7 +137,7 @@ def test_meta(device: Any) -> None:
     assert all(type(p) is nn.Parameter and p.device.type == "cpu" for p in model.parameters())
 
 
-def test_buffers() -> None:
+def test_buffers_keep_their_values() -> None:
     with torch.device("meta"):
         model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     init_module_(model, {"*": "ones"}, 1)
@@ -158,14 +158,14 @@ def test_buffers() -> None:
     assert other[0].weight.is_meta
 
 
-def test_padding() -> None:
+def test_padding_rows_are_zero() -> None:
     for layer in (nn.Embedding(5, 3, padding_idx=-1), nn.EmbeddingBag(5, 3, padding_idx=4)):
         init_module_(layer, NORMAL, 1)
         assert layer.weight[4].tolist() == [0, 0, 0]
         assert (layer.weight[:4] != 0).all()
 
 
-def test_what_a_checkpoint_gave_is_left() -> None:
+def test_weights_of_a_checkpoint_are_left_alone() -> None:
     layer = nn.Linear(3, 2)
     nn.init.constant_(layer.weight, 5.0)
     layer.weight._is_hf_initialized = True
@@ -175,7 +175,7 @@ def test_what_a_checkpoint_gave_is_left() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_permute(dtype: Any) -> None:
+def test_permute_transposes_the_values(dtype: Any) -> None:
     layer = nn.Conv2d(6, 8, (3, 5)).to(dtype)
     rule = Rule("lecun_normal", permute=(2, 3, 1, 0), name="kernel")
     init_module_(layer, {"weight": rule, "bias": Zeros()}, 1)
@@ -183,7 +183,7 @@ def test_permute(dtype: Any) -> None:
     assert bits(layer.weight.permute(2, 3, 1, 0)) == kernel.tobytes()
 
 
-def test_large_permute_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_weights_are_permuted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     from initializers import _filling
 
     monkeypatch.setattr(_filling, "_PIECE", 1000)
@@ -192,7 +192,7 @@ def test_large_permute_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bits(layer.weight.t()) == HeNormal(fold_in(1, "weight"))((300, 200)).tobytes()
 
 
-def test_rules() -> None:
+def test_bad_rules_are_refused() -> None:
     with pytest.raises(ValueError, match="`permute` must name each axis once"):
         Rule("ones", permute=(0, 2))
     with pytest.raises(TypeError, match="`permute` must name each axis once"):

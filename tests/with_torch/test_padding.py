@@ -1,4 +1,4 @@
-"""Rows of padding are zero on all surfaces: modules, recipes, files, verification."""
+"""Padding rows are zero everywhere: modules, recipes, files, verification."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build(request: pytest.FixtureRequest) -> Any:
     return lambda: Model(wrap)
 
 
-def test_recipe(build: Any) -> None:
+def test_recipes_leave_padding_rows_zero(build: Any) -> None:
     model, values = init_module_(build(), RECIPE), RECIPE.init(build())
     assert values.keys() == {"head.weight", "bag.weight"}
     assert torch.equal(torch.from_numpy(values["head.weight"]), model.head.weight)
@@ -46,11 +46,11 @@ def test_recipe(build: Any) -> None:
 
 
 @pytest.mark.parametrize("most", [None, 16])
-def test_checkpoint(build: Any, tmp_path: Path, most: int | None) -> None:
+def test_checkpoints_leave_padding_rows_zero(build: Any, tmp_path: Path, most: int | None) -> None:
     with torch.device("meta"):
         model = build()
     path = checkpoint.write(RECIPE, model, tmp_path, max_shard_size=most)
-    for specs in (None, model, path, tmp_path):  # the files say it too
+    for specs in (None, model, path, tmp_path):  # the files record the padding
         report = checkpoint.verify(path, specs=specs)
         assert report.ok, report
         assert report.tensors == 2
@@ -74,14 +74,14 @@ def test_a_file_of_a_module_is_verified(tmp_path: Path) -> None:
     ]
 
 
-def test_plan() -> None:
+def test_plans_show_padding() -> None:
     plan = RECIPE.plan(Model())
     assert plan.weights["bag.weight"].padding == (0,)
     assert "rows 0 zero" in str(plan)
 
 
-def test_specs() -> None:
-    wrong: Any = [4, 0, 4]  # sorted, and each once
+def test_specs_hold_padding_rows() -> None:
+    wrong: Any = [4, 0, 4]  # becomes sorted and distinct
     spec = Spec((5, 3), padding=wrong)
     assert spec.padding == (0, 4)
     assert "padding=(0, 4)" in repr(spec)
@@ -96,7 +96,7 @@ def test_specs() -> None:
         Spec((), padding=(0,))
 
 
-def test_a_foreign_rule_and_a_transposed_one() -> None:
+def test_padding_under_a_function_and_a_transposed_rule() -> None:
     layer = nn.Embedding(5, 3, padding_idx=2)
     for rule in (lambda shape, dtype: torch.ones(shape).numpy(), "orthogonal"):
         init_module_(layer, {"*": rule}, 1)

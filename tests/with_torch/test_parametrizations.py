@@ -1,4 +1,4 @@
-"""Weights that torch computes: each is the plain layer's, or what torch makes of that."""
+"""Weights that torch computes from others: they equal the plain layer's, or torch's own result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plain(make: Callable[[], nn.Module] = lambda: nn.Linear(6, 6)) -> nn.Module:
 
 def old(wrap: Any, module: nn.Module, *arguments: Any) -> nn.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch calls them deprecated
+        warnings.simplefilter("ignore", FutureWarning)  # torch deprecates them
         return wrap(module, *arguments)
 
 
@@ -44,7 +44,9 @@ def old_spectral_norm(module: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("orthogonal_map", ["householder", "matrix_exp", "cayley"])
 @pytest.mark.parametrize("sizes", [(6, 6), (6, 4), (4, 6)])
-def test_orthogonal(orthogonal_map: str, sizes: tuple[int, int]) -> None:
+def test_orthogonal_weights_depend_on_the_seed_alone(
+    orthogonal_map: str, sizes: tuple[int, int]
+) -> None:
     chosen = {"bias": "zeros", "weight": "orthogonal"}
     wanted = init_module_(nn.Linear(*sizes), chosen, 7).weight
     layers: list[Any] = []
@@ -55,7 +57,7 @@ def test_orthogonal(orthogonal_map: str, sizes: tuple[int, int]) -> None:
         layers.append(init_module_(layer, chosen, 7))
         assert torch.equal(torch.get_rng_state(), state)
     assert torch.allclose(layers[0].weight, wanted, atol=1e-6)
-    # The rest of the basis, which training would reach, depends on the seed as well.
+    # The rest of the basis, which training may reach, depends on the seed too.
     assert torch.equal(*(layer.parametrizations.weight[0].base for layer in layers))
 
 
@@ -71,7 +73,7 @@ def test_orthogonal_householder_without_trivialization() -> None:
 @pytest.mark.parametrize("wrap", [parametrizations.weight_norm, old_weight_norm])
 @pytest.mark.parametrize("make", [lambda: nn.Linear(6, 6), lambda: nn.Conv2d(3, 4, 3)])
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_weight_norm(wrap: Any, make: Any, device: str) -> None:
+def test_weight_norm_gives_the_plain_weight(wrap: Any, make: Any, device: str) -> None:
     with torch.device(device):
         layer = wrap(make())
     init_module_(layer, rules, 7)
@@ -88,7 +90,7 @@ def test_weight_norm(wrap: Any, make: Any, device: str) -> None:
 @pytest.mark.parametrize("wrap", [parametrizations.spectral_norm, old_spectral_norm])
 @pytest.mark.parametrize("make", [lambda: nn.Linear(60, 40), lambda: nn.Conv2d(3, 4, 3)])
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_spectral_norm(wrap: Any, make: Any, device: str) -> None:
+def test_spectral_norm_gives_the_result_of_torch(wrap: Any, make: Any, device: str) -> None:
     layers = []
     for _ in range(2):
         with torch.device(device):
@@ -108,7 +110,7 @@ def test_spectral_norm(wrap: Any, make: Any, device: str) -> None:
         assert torch.allclose(buffers[name].norm(), torch.ones(()))
 
 
-def test_pruning() -> None:
+def test_pruned_weights_are_masked() -> None:
     layer = prune.l1_unstructured(nn.Linear(6, 6), "weight", 0.5)
     mask = layer.weight_mask.clone()
     init_module_(layer, rules, 7)
@@ -116,7 +118,7 @@ def test_pruning() -> None:
     assert torch.equal(layer.weight, plain().weight * mask)
 
 
-def test_recurrent() -> None:
+def test_recurrent_layers_give_the_plain_weights() -> None:
     def make() -> nn.Module:
         return nn.LSTM(3, 4)
 
@@ -130,7 +132,7 @@ def test_recurrent() -> None:
 
 
 class Scaled(nn.Module):  # type: ignore[misc]  # Any where torch is not installed
-    """A parametrization with a parameter and a buffer of its own."""
+    """A parametrization with its own parameter and buffer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,7 +146,7 @@ class Scaled(nn.Module):  # type: ignore[misc]  # Any where torch is not install
         return (x - self.shift) / self.scale
 
 
-def test_a_parametrization_s_own_parameters() -> None:
+def test_parameters_of_a_parametrization_are_filled() -> None:
     layer = nn.Linear(6, 6)
     parametrize.register_parametrization(layer, "weight", Scaled())
     chosen = {"weight.0.scale": "random_uniform", "bias": "zeros", "*": "he_normal"}
@@ -154,7 +156,7 @@ def test_a_parametrization_s_own_parameters() -> None:
     assert layer.parametrizations.weight[0].shift == 1
 
 
-def test_chains() -> None:
+def test_chains_of_parametrizations_are_filled() -> None:
     layer = parametrizations.weight_norm(nn.Linear(6, 6))
     parametrize.register_parametrization(layer, "weight", Scaled())
     init_module_(layer, {"weight.1.scale": None, "bias": "zeros", "*": "he_normal"}, 7)
@@ -205,7 +207,7 @@ def test_refusals_change_nothing() -> None:
 @pytest.mark.parametrize(
     "wrap", [parametrizations.weight_norm, parametrizations.spectral_norm, old_weight_norm]
 )
-def test_what_is_computed_is_not_written_to(wrap: Any) -> None:
+def test_computed_weights_are_refused(wrap: Any) -> None:
     layer = wrap(nn.Linear(6, 6))
     calls: Any = (
         lambda: normal_(layer.weight, seed=1),
@@ -218,13 +220,13 @@ def test_what_is_computed_is_not_written_to(wrap: Any) -> None:
             call()
     with patch(seed=1), pytest.raises(ValueError, match="fill the module's parameters"):
         nn.init.normal_(layer.weight)
-    rows = nn.Linear(2, 2).weight[:1]  # a view of a parameter has a grad_fn, and memory that stays
+    rows = nn.Linear(2, 2).weight[:1]  # a view has a grad_fn and permanent memory
     assert rows.grad_fn is not None
     assert fill_(rows, "ones").tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("wrap", [parametrizations.weight_norm, old_weight_norm])
-def test_padding_through_weight_norm(wrap: Any) -> None:
+def test_weight_norm_keeps_padding_rows_zero(wrap: Any) -> None:
     def make() -> nn.Module:
         return nn.Embedding(5, 3, padding_idx=1)
 
@@ -244,7 +246,7 @@ class Tied(nn.Module):  # type: ignore[misc]
         self.head.weight = self.embed.weight
 
 
-def test_ties() -> None:
+def test_ties_with_computed_weights() -> None:
     model = Tied()
     parametrizations.spectral_norm(model.head)
     init_module_(model, rules, 7)
@@ -288,7 +290,7 @@ def mesh() -> Any:
     dist.destroy_process_group()
 
 
-def test_shards(mesh: Any) -> None:
+def test_computed_shards_are_refused(mesh: Any) -> None:
     layer = parametrizations.weight_norm(nn.Linear(6, 6))
     fully_shard(layer, mesh=mesh)
     before = layer.bias.full_tensor()

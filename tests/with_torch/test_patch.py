@@ -1,4 +1,4 @@
-"""`patch`: which calls it takes over, in which thread, and that nothing of it stays."""
+"""`patch`: which calls it intercepts, in which thread, and that it restores everything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORIGINALS = {name: getattr(nn.init, name) for name in dir(nn.init) if name.endsw
 
 
 def snapshot() -> dict[str, Any]:
-    """Return everything of torch's functions that can be told apart."""
+    """Return the identity of every function of torch that `patch` may replace."""
     return {
         name: (value, value.__code__, dict(value.__dict__), inspect.signature(value))
         for name, value in vars(nn.init).items()
@@ -52,7 +52,7 @@ def test_calls_take_the_streams_in_turn() -> None:
 
 
 class User:
-    """Code that keeps a function where no search by name would find it."""
+    """Keeps a function where no search by name finds it."""
 
     draw = staticmethod(nn.init.normal_)
 
@@ -74,12 +74,14 @@ def test_every_reference_is_patched() -> None:
             assert bits(draw(empty(5))) == RandomNormal(0, 1, counter)((5,)).tobytes()
         # nn.modules.activation has `xavier_uniform_` by name.
         attention = nn.MultiheadAttention(8, 2).in_proj_weight
-    counter.next(), counter.next()  # the weight and the bias of the output's layer
+    counter.next(), counter.next()  # weight and bias of the output layer
     expected = ours.xavier_uniform_(empty(24, 8), seed=counter)
     assert bits(attention) == bits(expected)
 
 
-def test_modules_imported_inside(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_imported_inside_are_patched(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "imported_inside.py").write_text(
         "from torch import randn\nfrom torch.nn.init import normal_\n"
     )
@@ -95,7 +97,7 @@ def test_modules_imported_inside(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     del sys.modules["imported_inside"]
 
 
-def test_everything_is_restored() -> None:
+def test_leaving_restores_everything() -> None:
     before = snapshot()
 
     def bind_and_fail() -> None:
@@ -116,7 +118,7 @@ def test_everything_is_restored() -> None:
 
 
 def test_entering_costs_nothing() -> None:
-    """Not by how much is imported: a search of all modules took 0.1 s and more."""
+    """The cost does not depend on the number of modules: a search of all took 0.1 s and more."""
     names = [f"filler_{i}" for i in range(3000)]
     for name in names:
         module: Any = types.ModuleType(name)
@@ -132,7 +134,7 @@ def test_entering_costs_nothing() -> None:
     finally:
         for name in names:
             del sys.modules[name]
-    assert min(times) < 0.01  # 0.00005 s on the machine where it was written
+    assert min(times) < 0.01  # 0.00005 s when it was written
 
 
 def test_only_in_the_thread_that_entered() -> None:
@@ -154,7 +156,7 @@ def test_only_in_the_thread_that_entered() -> None:
     assert results == [expected, RandomNormal(0, 1, 4)((5,)).tobytes()]
 
 
-def test_nested() -> None:
+def test_nested_patches_restore_the_outer_one() -> None:
     with patch(3):
         with patch(4):
             inner = bits(nn.init.normal_(empty(5)))
@@ -163,7 +165,7 @@ def test_nested() -> None:
     assert outer == RandomNormal(0, 1, 3)((5,)).tobytes()
 
 
-def test_deprecated_names_and_seeds() -> None:
+def test_deprecated_names_warn_and_bad_seeds_are_refused() -> None:
     with (
         patch(3),
         pytest.warns(FutureWarning, match=r"`nn\.init\.normal` is now deprecated") as caught,
@@ -180,7 +182,7 @@ def test_deprecated_names_and_seeds() -> None:
 
 
 def test_local_shards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch draws each process's shard by its local shape: all would get the same values."""
+    """torch draws each shard by its local shape: every process would get the same values."""
     from torch import distributed
     from torch.distributed import tensor as distributed_tensor
     from torch.distributed.device_mesh import init_device_mesh
@@ -188,7 +190,7 @@ def test_local_shards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
     class Tracker:
-        """Of the devices that have generators for shards, GPUs."""
+        """Tracker as on devices with a generator per shard, such as GPUs."""
 
         def _distribute_region(self, spec: Any) -> Any:
             return contextlib.nullcontext()
@@ -215,7 +217,7 @@ def test_local_shards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_resized_embeddings_of_transformers() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the imports
+        warnings.simplefilter("ignore")  # warnings of the imports
         from transformers import GPT2Config, GPT2LMHeadModel
 
         tokens = {"bos_token_id": 0, "eos_token_id": 0}

@@ -1,4 +1,4 @@
-"""Draws of torch inside `patch`: which ones take our values, and which ones warn."""
+"""Draws of torch inside `patch`: our values where they are covered, else one warning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from initializers import RandomNormal, RandomUniform, SeedGenerator
 from initializers.torch import patch
 
 
-def test_functions_that_make_tensors() -> None:
+def test_functions_that_create_tensors_give_our_values() -> None:
     normal, uniform = functools.partial(RandomNormal, 0, 1), functools.partial(RandomUniform, 0, 1)
     like = torch.zeros(3, 4, dtype=torch.float64)
     out = torch.zeros(5)
@@ -52,7 +52,7 @@ def test_functions_that_make_tensors() -> None:
         assert bits(torch.randn(3, device="cpu")) == RandomNormal(0, 1, 3)((3,)).tobytes()
 
 
-def test_normal_with_tensors() -> None:
+def test_normal_accepts_tensors_of_parameters() -> None:
     mean, std = torch.tensor([[0.5], [-2.0]]), torch.tensor([0.1, 1.0, 3.0])
 
     def expect(shape: tuple[int, ...], dtype: str = "float32") -> Any:
@@ -76,7 +76,7 @@ def test_normal_with_tensors() -> None:
         assert bits(torch.normal(2.0, 3.0, (4,), out=empty(4))) != expected
         counter.next()
         assert torch.normal(mean.to("meta"), std.to("meta")).shape == (2, 3)
-        # Sampling from a distribution, as transformers' resize_token_embeddings does.
+        # Sampling from a distribution, as in transformers' resize_token_embeddings.
         sample = torch.distributions.Normal(mean, std).sample()
         assert torch.equal(sample, expect((2, 3)) * std + mean)
         with pytest.raises(ValueError, match=r"`std` must be >= 0 everywhere, received: -1\.0"):
@@ -148,7 +148,7 @@ def test_other_draws_warn_once(name: str) -> None:
         f"{name}: drawn from torch's generator inside patch"
     ]
     with pytest.warns(UserWarning, match="drawn from torch's generator"), patch(3):
-        OTHERS[name]()  # once for each block
+        OTHERS[name]()  # one warning for each `with`
 
 
 def test_a_warning_points_to_the_caller() -> None:
@@ -166,7 +166,7 @@ def test_draws_without_values_or_of_layers_do_not_warn() -> None:
 
 
 def test_every_random_operator_is_known() -> None:
-    """All of torch's operators that draw: covered, warned of, or part of a layer's forward pass."""
+    """Every drawing operator of torch is covered, warned of, or part of a layer's forward pass."""
     draws = set()
     for name in dir(torch.ops.aten):
         packet = getattr(torch.ops.aten, name)
@@ -177,7 +177,7 @@ def test_every_random_operator_is_known() -> None:
     warned = {name.split(".")[1] for name in OTHERS}
     layers = ("dropout", "attention", "rnn", "rrelu", "lstm", "gru")
     forward = {name for name in draws if any(layer in name for layer in layers)}
-    # Operators of graphs, which no Python code calls by a name of torch or of Tensor.
+    # Operators of graphs: no Python code calls them by a name of torch or of Tensor.
     functional = {name for name in draws if not hasattr(torch, name) and not name.endswith("_")}
     assert draws - covered - warned - forward - functional == set()
     assert covered <= draws

@@ -1,4 +1,4 @@
-"""Real processes: every layout of shards holds the weights that one process makes."""
+"""Real processes: shards in every layout hold the weights that one process makes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from transformer import RULES, SEED, Tiny, digest_module
 from initializers.torch import init_module_
 
 RANKS = Path(__file__).with_name("ranks.py")
-# Digest of the whole model: any change of a value, a name or a rule changes it.
+# Digest of the whole model: changes with every value, name and rule.
 DIGEST = "232d7702429ca936f1199f43258f46c69e1171321a5b63419a5ecba541c06413"
 
 
 def run_ranks(size: int, directory: Path, environment: dict[str, str] | None = None) -> list[Any]:
-    """Run `ranks.py` in as many processes, and return their reports."""
+    """Run `ranks.py` in `size` processes; return their reports."""
     ranks = [
         subprocess.Popen(
             [sys.executable, str(RANKS), str(rank), str(size), str(directory)],
@@ -46,17 +46,17 @@ def reports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return run_ranks(request.param, tmp_path_factory.mktemp("ranks"))
 
 
-def test_one_process() -> None:
+def test_one_process_gives_the_digest() -> None:
     assert digest_module(init_module_(Tiny(), RULES, SEED)) == DIGEST
 
 
-def test_modules(reports: Any) -> None:
+def test_modules_in_every_layout_give_the_digest(reports: Any) -> None:
     for report in reports:
         assert len(report["modules"]) == (11 if len(reports) == 4 else 7)
         assert set(report["modules"].values()) == {DIGEST}
 
 
-def test_fsdp1(reports: Any) -> None:
+def test_fsdp1_needs_whole_parameters(reports: Any) -> None:
     for report in reports:
         results = report["FSDP1"]
         assert {results["True digest"], results["False digest"]} == {DIGEST}
@@ -65,7 +65,7 @@ def test_fsdp1(reports: Any) -> None:
                 assert "must show whole parameters" in results[f"{kind} error"]
 
 
-def test_tensors(reports: Any) -> None:
+def test_shards_equal_torchs_cut_of_the_tensor(reports: Any) -> None:
     for report in reports:
         for mesh in report.keys() & {"1d", "2d"}:
             results = report[mesh]["tensors"]
@@ -74,21 +74,21 @@ def test_tensors(reports: Any) -> None:
             assert report[mesh]["patch"]
 
 
-def test_training_goes_on_from_the_filled_shards(reports: Any) -> None:
+def test_training_starts_from_the_filled_shards(reports: Any) -> None:
     for report in reports:
         training = report["training"]
         assert training["again"] == DIGEST
         assert training["losses"] == pytest.approx([3.256112, 3.702326, 3.576937], abs=1e-4)
 
 
-def test_memory_is_the_shard(reports: Any) -> None:
+def test_memory_is_that_of_the_shard(reports: Any) -> None:
     for report in reports:
         for mesh in report.keys() & {"1d", "2d"}:
             for placement, extra in report[mesh]["memory"].items():
                 assert extra < 32 + (33 if "orthogonal" in placement else 0), placement
 
 
-def test_errors(reports: Any) -> None:
+def test_unsuitable_dtensors_are_refused(reports: Any) -> None:
     for report in reports:
         for mesh in report.keys() & {"1d", "2d"}:
             errors = report[mesh]["errors"]

@@ -1,4 +1,4 @@
-"""Checkpoints in torch: what `safetensors` and torch itself load is what the adapter makes."""
+"""Checkpoints in torch: `safetensors` and torch load the values that the adapter makes."""
 
 from __future__ import annotations
 
@@ -65,9 +65,11 @@ def model() -> nn.Module:
 
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 @pytest.mark.parametrize("most", [None, "100kB"])
-def test_loaders(tmp_path: Path, model: nn.Module, most: str | None) -> None:
+def test_loaders_read_the_values_of_the_adapter(
+    tmp_path: Path, model: nn.Module, most: str | None
+) -> None:
     with torch.device("meta"):
-        specs = Model()  # takes no memory
+        specs = Model()  # `specs` has no memory
     path = checkpoint.write(RECIPE, specs, tmp_path, max_shard_size=most)
     files = [path] if most is None else sorted(tmp_path.glob("*-of-*.safetensors"))
     assert len(files) > 1 or most is None
@@ -92,7 +94,7 @@ def test_loaders(tmp_path: Path, model: nn.Module, most: str | None) -> None:
 
 
 def test_a_checkpoint_of_the_library_is_verified(tmp_path: Path, model: nn.Module) -> None:
-    """Any file of the values is right, whoever wrote it."""
+    """The values count, whoever wrote the file."""
     from safetensors.torch import save_file
 
     save_file(model.state_dict(), tmp_path / "theirs.safetensors")

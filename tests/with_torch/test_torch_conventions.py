@@ -1,4 +1,4 @@
-"""The law of torch's layers: fans as `torch.nn.init` counts them, without being told."""
+"""Fans of torch's layers are those of `torch.nn.init`, without a convention."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from initializers.torch import Rule, fill_, init_module_
 
 RULES = {"*": Rule("he_normal")}
 
-# A module, its parameter, and the inputs of each of its outputs.
+# (module, its parameter, number of inputs of each output).
 LAYERS: list[tuple[Any, str, int]] = [
     (lambda: nn.Linear(784, 300), "weight", 784),
     (lambda: nn.Conv1d(64, 96, 5), "weight", 64 * 5),
     (lambda: nn.Conv2d(16, 128, 3), "weight", 16 * 9),
     (lambda: nn.Conv3d(8, 64, 3), "weight", 8 * 27),
-    (lambda: nn.Conv2d(64, 128, 3, groups=4), "weight", 16 * 9),  # of one group
+    (lambda: nn.Conv2d(64, 128, 3, groups=4), "weight", 16 * 9),  # inputs of one group
     (lambda: nn.Conv2d(512, 512, 5, groups=512), "weight", 25),
     (lambda: nn.Embedding(1000, 64), "weight", 64),
     (lambda: nn.EmbeddingBag(1000, 64), "weight", 64),
@@ -34,7 +34,7 @@ LAYERS: list[tuple[Any, str, int]] = [
     (lambda: nn.GRU(200, 64), "weight_ih_l0", 200),
     (lambda: nn.RNNCell(200, 64), "weight_ih", 200),
     (lambda: nn.Bilinear(10, 20, 80), "weight", 10 * 20),
-    # Transposed convolutions (inputs, outputs, *kernel), counted as in torch.nn.init.
+    # Transposed convolutions (inputs, outputs, *kernel), with the fans of torch.nn.init.
     (lambda: nn.ConvTranspose1d(128, 32, 5), "weight", 32 * 5),
     (lambda: nn.ConvTranspose2d(64, 32, 3), "weight", 32 * 9),
     (lambda: nn.ConvTranspose3d(64, 8, 3), "weight", 8 * 27),
@@ -42,7 +42,7 @@ LAYERS: list[tuple[Any, str, int]] = [
 
 
 @pytest.mark.parametrize(("build", "name", "inputs"), LAYERS)
-def test_the_law_of_every_layer(build: Any, name: str, inputs: int) -> None:
+def test_every_layer_has_the_fans_of_torch(build: Any, name: str, inputs: int) -> None:
     fan, _ = nn.init._calculate_fan_in_and_fan_out(dict(build().named_parameters())[name])
     assert fan == inputs
     std = math.sqrt(2 / inputs)
@@ -56,16 +56,16 @@ def test_the_law_of_every_layer(build: Any, name: str, inputs: int) -> None:
     values = [dict(module.named_parameters())[name].detach() for module in made]
     assert values[0].std().item() == pytest.approx(std, rel=0.03)
     assert all(torch.equal(values[0], each) for each in values)
-    # On the other surfaces, and of a tensor by itself.
+    # Recipes and single tensors give the same values.
     assert np.array_equal(recipe.init(build())[name], values[0].numpy())
     alone = fill_(torch.empty_like(values[0]), "he_normal", fold_in(1, name))
     assert torch.equal(alone, values[0])
-    # As a recipe that states torch's convention, whose values are frozen.
+    # A recipe that states torch's convention, whose values are frozen, gives them too.
     stated = Recipe(RULES, seed=1, convention="torch").init({name: tuple(values[0].shape)})
     assert np.array_equal(stated[name], values[0].numpy())
 
 
-def test_the_first_lines_of_the_page() -> None:
+def test_the_first_example_of_the_page_holds() -> None:
     """A linear layer of 784 inputs had std 0.445 where He et al. want 0.0505."""
     module = init_module_(nn.Linear(784, 10), {"weight": "he_normal", "*": "zeros"}, seed=1)
     assert module.weight.std().item() == pytest.approx(0.0505, rel=0.02)
@@ -76,13 +76,13 @@ def test_the_first_lines_of_the_page() -> None:
     assert (keras.numpy() == HeNormal(seed=7)((256, 128))).all()
 
 
-def test_orthogonal_kernels_are_oriented_as_torch_orients_them() -> None:
+def test_orthogonal_kernels_are_oriented_as_in_torch() -> None:
     weight = fill_(torch.empty(8, 3, 2, 2), Orthogonal(), seed=1)
     rows = weight.permute(0, 2, 3, 1).reshape(8, 12)
     assert torch.allclose(rows @ rows.T, torch.eye(8), atol=1e-5)
 
 
-def test_keras_is_the_explicit_choice() -> None:
+def test_the_keras_convention_is_opt_in() -> None:
     expected = HeNormal(fold_in(1, "weight"))((64, 32))
     for rules in (
         {"bias": "zeros", "*": Rule("he_normal", convention="keras")},
@@ -97,7 +97,7 @@ def test_keras_is_the_explicit_choice() -> None:
 
 
 def make_conv1d() -> Any:
-    """Return a class like transformers' `Conv1D`, with its name and its place."""
+    """Return a class like transformers' `Conv1D`, with its name and module."""
 
     class Conv1D(nn.Module):  # type: ignore[misc]
         def __init__(self, outputs: int, inputs: int) -> None:
@@ -109,7 +109,7 @@ def make_conv1d() -> Any:
     return Conv1D
 
 
-def test_modules_that_store_inputs_first(tmp_path: Any) -> None:
+def test_modules_that_store_inputs_first_are_recognized(tmp_path: Any) -> None:
     kind = make_conv1d()
     subclass = type("Own", (kind,), {})
     model = nn.Sequential(kind(300, 100), nn.Linear(100, 300), subclass(300, 100))
@@ -121,7 +121,7 @@ def test_modules_that_store_inputs_first(tmp_path: Any) -> None:
     assert model[0].weight.detach().numpy().tobytes() == expected.tobytes()
     specs = read_specs(model)
     assert [specs[f"{i}.weight"].convention for i in range(3)] == ["keras", "torch", "keras"]
-    # The file says of each weight how it was laid out.
+    # The file records the convention of each weight.
     recipe = Recipe(rules, seed=1)
     state = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
     assert digest(recipe.init(model)) == digest(state)
@@ -130,7 +130,7 @@ def test_modules_that_store_inputs_first(tmp_path: Any) -> None:
         assert report.ok, report
     assert read_specs(path)["0.weight"].convention == "keras"
     assert digest(recipe.init(path)) == digest(state)
-    # A recipe's own convention comes first.
+    # A recipe's own convention has priority.
     stated = init_module_(model, Recipe(rules, seed=1, convention="torch"))
     assert stated[0].weight.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.02)
 
@@ -156,8 +156,8 @@ def test_propagation_by_an_initializer_and_by_a_mapping_agree() -> None:
     assert one == propagate(biased, (8, 3, 9, 9), rules=vectors, seed=3)
 
 
-def test_rules_are_enforced() -> None:
-    """`Recipe.init` refused these, and `init_module_` filled the bias with random values."""
+def test_unmatched_rules_and_weights_are_refused() -> None:
+    """`Recipe.init` refused these while `init_module_` filled the bias with random values."""
     module = nn.Linear(4, 4)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     rules = {"*.bias": "zeros", "*": "he_normal"}  # the bias has no dot in its name
@@ -181,7 +181,7 @@ def test_rules_are_enforced() -> None:
         init_module_(module, {1: "ones"}, 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"rule '\*': .*did you mean 'he_normal'"):
         init_module_(module, {"weight": "ones", "*": "he_norml"}, 1)
-    # The ways out.
+    # Two ways to accept them.
     optional = {"*.bias": Rule("zeros", optional=True), "*": "he_normal"}
     init_module_(module, optional, 1)
     init_module_(module, Recipe(optional, seed=1))
@@ -198,7 +198,7 @@ def test_a_recipe_may_have_rules_for_buffers() -> None:
     assert recipe.init(model)["1.running_var"].tolist() == [0.0, 0.0]
 
 
-def test_stages_of_a_pipeline() -> None:
+def test_partial_accepts_stages_of_a_pipeline() -> None:
     model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 4), nn.LayerNorm(4))
     rules = {"0.*": "normal", "2.weight": "ones", "*.bias": "zeros", "*": "he_normal"}
     whole = init_module_(model, rules, 1).state_dict()
@@ -211,13 +211,13 @@ def test_stages_of_a_pipeline() -> None:
             assert torch.equal(tensor, whole[name])
         made = Recipe(rules, seed=1).init(stage, partial=True)
         assert all(np.array_equal(made[name], whole[name].numpy()) for name in made)
-    # A weight without a rule is an error in a part, too.
+    # In a part of a model, too, every weight needs a rule.
     with pytest.raises(ValueError, match=r"no rule of .* matches"):
         init_module_(model, {"0.*": "normal"}, 1, partial=True)
 
 
-def test_stacked_weights() -> None:
-    """Expert weights in one parameter are those of experts that stand alone."""
+def test_stacked_weights_equal_separate_ones() -> None:
+    """Stacked expert weights equal those of separate experts."""
     block = nn.Module()
     block.w = nn.Parameter(torch.empty(4, 32, 16))
     holder = nn.Module()

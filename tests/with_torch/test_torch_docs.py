@@ -1,4 +1,4 @@
-"""The pages, docstrings and examples for PyTorch run and say what is true."""
+"""The pages, docstrings and examples for PyTorch run and are right."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_pag
 
 
 @pytest.mark.parametrize("page", ["torch.md", "sharded.md"])
-def test_pages(page: str) -> None:
+def test_pages_run(page: str) -> None:
     run_page(ROOT / "docs" / page)
 
 
-def test_blocks_of_other_pages() -> None:
+def test_blocks_of_other_pages_run() -> None:
     run_foreign_blocks("torch")
 
 
-def test_docstrings() -> None:
+def test_docstring_examples_are_right() -> None:
     assert run_docstrings("initializers.torch") >= 9
 
 
@@ -31,16 +31,16 @@ def test_every_name_is_on_the_page() -> None:
         assert re.search(rf"\b{name}\b", page) or name == "calculate_gain", name
 
 
-def test_digits() -> None:
+def test_the_digits_example_runs() -> None:
     output = run_example("torch_digits.py")
     assert "b8f0555aedb88db6" in output
     assert float(re.findall(r"([0-9.]+)%", output)[0]) > 88
 
 
-# An accident of torch, seen once: gloo's thread frees a tensor as the interpreter ends.
+# A bug of torch, seen once: gloo's thread frees a tensor while the interpreter ends.
 @pytest.mark.flaky(reruns=2, only_rerun="terminate called without an active exception")
 @pytest.mark.parametrize("size", [1, 3])
-def test_sharded(size: int) -> None:
+def test_the_sharded_example_runs(size: int) -> None:
     torchrun = str(Path(sys.executable).with_name("torchrun"))
     launcher = [torchrun, "--standalone", "--nproc-per-node", str(size)] if size > 1 else []
     output = run_example("torch_sharded.py", *launcher)
@@ -48,7 +48,7 @@ def test_sharded(size: int) -> None:
     assert "22c62041fe0c8715" in output
 
 
-def test_propagation() -> None:
+def test_the_propagation_example_runs() -> None:
     output = run_example("torch_propagation.py")
     last = [float(number) for number in re.findall(r"([0-9.]+) after 24", output)]
     assert last[0] > 4

@@ -15,7 +15,7 @@ def make_model(dtype: torch.dtype = torch.float32) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_module(dtype: torch.dtype) -> None:
+def test_a_module_is_inspected(dtype: torch.dtype) -> None:
     model = make_model(dtype)
     found = {row.name: row for row in inspect(model)}
     assert set(found) == set(model.state_dict())
@@ -29,7 +29,7 @@ def test_a_module(dtype: torch.dtype) -> None:
     }
 
 
-def test_tensors_that_need_grad_or_have_no_values() -> None:
+def test_tensors_with_grad_or_on_meta_are_inspected() -> None:
     weight = torch.from_numpy(HeNormal(seed=1)((300, 200))).T.requires_grad_()
     rows = inspect({"w": weight, "meta": torch.empty(3, device="meta")}).rows
     assert rows[0].guess.name == "he_normal"
@@ -37,6 +37,6 @@ def test_tensors_that_need_grad_or_have_no_values() -> None:
     assert rows[1].guess.because == "it is on the device meta, and has no values yet"
 
 
-def test_an_initializer_alone_is_no_rules() -> None:
+def test_an_initializer_alone_is_refused_with_a_hint() -> None:
     with pytest.raises(TypeError, match=r"received: 'he_normal' \(for every weight: {'\*': 'he_n"):
         init_module_(make_model(), "he_normal", 1)  # type: ignore[arg-type]

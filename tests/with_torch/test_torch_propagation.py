@@ -1,4 +1,4 @@
-"""`propagate` through torch modules: the numbers, and that the module stays as it is."""
+"""`propagate` through torch modules: its results, and that the module stays unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from initializers.torch import init_module_
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """The weights and biases that a recipe leaves alone are the same in every run."""
+    """Fix the seed of weights and biases that a recipe leaves alone."""
     torch.manual_seed(1)
 
 
@@ -28,7 +28,7 @@ def mlp(depth: int = 8, activation: Any = nn.ReLU, width: int = 128) -> nn.Seque
 
 
 class Block(nn.Module):  # type: ignore[misc]
-    """A residual block, with activations and the sum as functions."""
+    """A residual block whose activations and sum are functions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def resnet() -> nn.Sequential:
 
 
 class Decoder(nn.Module):  # type: ignore[misc]
-    """A small Transformer of normalized residual blocks, which returns a dict."""
+    """A small Transformer of normalized residual blocks that returns a dict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
         return {"logits": self.head(self.norms[4](x)), "hidden": x}
 
 
-def test_he_and_relu() -> None:
+def test_he_and_relu_are_stable() -> None:
     result = propagate(mlp(width=256), rules="he_normal", seed=1)
     assert result.verdict.startswith("stable: over 8 layers")
     assert [layer.name for layer in result] == [str(i) for i in range(17)]
@@ -82,13 +82,13 @@ def test_he_and_relu() -> None:
         assert layer.rms == pytest.approx(layer.theory, rel=0.2), layer.name
         assert layer.gradient == pytest.approx(layer.gradient_theory, rel=0.2), layer.name
     assert (result["0"].activation, result["1"].type) == ("relu", "ReLU")
-    # torch keeps (outputs, inputs): He's count is that of the inputs all the same.
+    # torch stores (outputs, inputs); He's fan still counts the inputs.
     narrow = propagate(nn.Sequential(nn.Linear(512, 32), nn.Linear(32, 8)), rules="he_normal")
     assert narrow[0].theory == pytest.approx(math.sqrt(2), rel=0.05)
 
 
-def test_bad_scales_are_told() -> None:
-    assert propagate(mlp(16)).verdict.startswith("vanishing: ")  # torch's own, 1/√(3·inputs)
+def test_bad_scales_are_reported() -> None:
+    assert propagate(mlp(16)).verdict.startswith("vanishing: ")  # torch's default, 1/√(3·inputs)
     rules = {"*.bias": "zeros", "*": RandomNormal(stddev=1e-3)}
     small = propagate(mlp(16), rules=rules)
     assert small.verdict.startswith("vanishing: over 16 layers, activations shrink by ×")
@@ -97,7 +97,7 @@ def test_bad_scales_are_told() -> None:
     assert "saturated in '0'" in large.verdict
 
 
-def test_against_autograd() -> None:
+def test_results_equal_autograd() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
     x = torch.randn(7, 6, generator=torch.Generator().manual_seed(0))
     result = propagate(model, x, loss=lambda y: y.square().sum())
@@ -115,27 +115,27 @@ def test_against_autograd() -> None:
     assert result["2"].gradient == pytest.approx(rms(2 * output), rel=1e-5)
     assert result["0"].weight_gradient == pytest.approx(rms(model[0].weight.grad), rel=1e-5)
     assert result["2"].mean == pytest.approx(float(output.detach().double().mean()), rel=1e-5)
-    assert result["2"].gradient_theory is None  # nobody knows it of this loss
+    assert result["2"].gradient_theory is None  # unknown for this loss
     assert result.loss == "the given loss"
 
 
-def test_a_residual_network() -> None:
+def test_the_theory_of_a_residual_network() -> None:
     result = propagate(resnet(), (32, 3, 12, 12), rules="he_normal", seed=3)
     names = [layer.name for layer in result]
     assert names[:4] == ["0", "1", "2", "3.first"]
-    assert "3" in names  # what a block gives is the sum
-    assert "7" not in names  # nothing happens in Flatten
+    assert "3" in names  # a block's output is the sum
+    assert "7" not in names  # Flatten changes no value
     for layer in result:
         if layer.name != "8" and layer.theory is not None:
             assert layer.rms == pytest.approx(layer.theory, rel=0.25), layer.name
     known = [layer.name for layer in result if layer.theory is not None]
     assert set(names) - set(known) == {"6"}  # pooling is not covered
-    # Border pixels lose part of the kernel.
+    # Pixels at the border see only a part of the kernel.
     assert result["0"].theory == pytest.approx(math.sqrt(2) * (34 / 36), rel=0.05)
     assert result["3.second"].gradient_theory is not None
 
 
-def test_a_transformer() -> None:
+def test_the_theory_of_a_transformer() -> None:
     result = propagate(Decoder(), rules=RandomNormal(stddev=0.02))
     names = [layer.name for layer in result]
     assert names.count("drop#1") == 1
@@ -154,7 +154,7 @@ def test_a_transformer() -> None:
             assert layer.rms == pytest.approx(layer.theory, rel=0.15), layer.name
 
 
-def test_inputs_in_all_forms() -> None:
+def test_inputs_are_accepted_in_all_forms() -> None:
     class Two(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -177,7 +177,7 @@ def test_inputs_in_all_forms() -> None:
     assert lstm[0].weight_gradient is not None
 
 
-def test_shared_and_parametrized_modules() -> None:
+def test_shared_and_parametrized_modules_are_listed() -> None:
     shared = nn.Linear(64, 64)
     result = propagate(nn.Sequential(shared, nn.Tanh(), shared))
     assert [layer.name for layer in result] == ["0", "1", "0#1"]
@@ -220,7 +220,7 @@ def test_the_module_stays_as_it_is(fails: bool) -> None:
         assert not module._forward_pre_hooks
 
 
-def test_recipes_and_seeds() -> None:
+def test_recipes_and_seeds_decide_the_values() -> None:
     recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=4, convention="torch")
     first = propagate(mlp(), rules=recipe)
     assert first == propagate(mlp(), rules=recipe)
@@ -233,7 +233,7 @@ def test_recipes_and_seeds() -> None:
     assert abstract[0].weight.is_meta
 
 
-def test_low_precision() -> None:
+def test_overflow_in_low_precision_is_reported() -> None:
     half = propagate(mlp(4).to(torch.bfloat16), rules="he_normal")
     full = propagate(mlp(4), rules="he_normal")
     for one, other in zip(half, full, strict=True):
@@ -246,7 +246,7 @@ def test_low_precision() -> None:
     )
 
 
-def test_modes() -> None:
+def test_training_and_evaluation_modes() -> None:
     model = nn.Sequential(nn.Linear(64, 64), nn.Dropout(0.5), nn.Linear(64, 64))
     assert [layer.name for layer in propagate(model, training=False)] == ["0", "2"]
     training = propagate(model)
@@ -261,7 +261,7 @@ def test_compiled_modules_run_as_they_are() -> None:
     assert names == [layer.name for layer in propagate(model, rules="he_normal")]
 
 
-def test_bad_input() -> None:
+def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`inputs` must be given for Sequential.*such as"):
         propagate(nn.Sequential(nn.Conv2d(3, 8, 3)))
     with pytest.raises(ValueError, match="`inputs` as a shape must be of positive sizes"):
@@ -283,7 +283,7 @@ def test_bad_input() -> None:
         propagate(Nothing(), torch.ones(2, 3))
 
 
-def test_generators_go_back_around_the_models_own_call_only() -> None:
+def test_generators_are_restored_around_the_models_call_only() -> None:
     class Drawing(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
@@ -304,7 +304,7 @@ def test_generators_go_back_around_the_models_own_call_only() -> None:
     drawn: list[tuple[Any, ...]] = []
 
     def loss(output: torch.Tensor) -> torch.Tensor:
-        drawn.append(draw())  # as another thread does while the rest goes on
+        drawn.append(draw())  # as another thread may during the call
         return output.sum()
 
     model = Drawing()

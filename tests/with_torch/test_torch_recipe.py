@@ -1,4 +1,4 @@
-"""A recipe for a torch module: the bits of NumPy's, in torch's layout, and specs from modules."""
+"""A recipe for a torch module: the same bits as NumPy's in torch's layout; specs of modules."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def to_arrays(module: nn.Module) -> dict[str, Any]:
     return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
 
 
-def test_the_same_bits_as_everywhere() -> None:
+def test_a_module_has_the_digest_of_all_frameworks() -> None:
     module = nn.Module()
     for name, shape in SHAPES.items():
         module.register_parameter(name, Parameter(torch.empty(shape)))
@@ -55,7 +55,7 @@ def test_the_same_bits_as_everywhere() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-def test_torch_layout(dtype: str) -> None:
+def test_kernels_are_transposed_to_torchs_layout(dtype: str) -> None:
     recipe = Recipe(LAWS, seed=4, convention="torch")
     module = init_module_(Convolutions(getattr(torch, dtype)), recipe)
     made = recipe.init(module)
@@ -64,17 +64,17 @@ def test_torch_layout(dtype: str) -> None:
         expected = torch.from_numpy(made[name].view(f"i{made[name].itemsize}")).view(tensor.dtype)
         assert torch.equal(expected, tensor), name
         assert expected.dtype == tensor.dtype
-    # The values are those of the kernel in Keras's layout, and so are the fans.
+    # The values are the kernel's in Keras's layout, and so are the fans.
     glorot = GlorotUniform(fold_in(4, "conv.weight"))((3, 2, 3, 5), dtype)
     assert made["conv.weight"].tobytes() == glorot.transpose(3, 2, 0, 1).tobytes()
     up = Orthogonal(seed=fold_in(4, "up.weight"))((2, 2, 4, 5), dtype)
     assert made["up.weight"].tobytes() == up.transpose(3, 2, 0, 1).tobytes()
-    # A weight with one distribution everywhere is filled in its own order, without a transposition.
+    # A weight with one distribution everywhere is filled in its own order, without transposition.
     embed = RandomNormal(stddev=0.02, seed=fold_in(4, "embed.weight"))((7, 4), dtype)
     assert made["embed.weight"].tobytes() == embed.tobytes()
 
 
-def test_a_recipe_is_what_rules_are() -> None:
+def test_a_recipe_and_its_rules_are_equivalent() -> None:
     linear, conv = Rule("he_normal", permute=(1, 0)), Rule("he_normal", permute=(2, 3, 1, 0))
     rules = {"*.bias": "zeros", "0.weight": conv, "1.weight": linear}
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 5))
@@ -86,7 +86,7 @@ def test_a_recipe_is_what_rules_are() -> None:
     assert expected["1.weight"].std() == pytest.approx(std)
 
 
-def test_specs_of_modules() -> None:
+def test_specs_are_read_from_modules() -> None:
     with torch.device("meta"):
         model: Any = nn.Module()
         model.embed = nn.Embedding(5, 3, dtype=torch.bfloat16)
@@ -109,7 +109,7 @@ def test_specs_of_modules() -> None:
     }
 
 
-def test_nothing_changes_where_a_rule_is_missing() -> None:
+def test_a_missing_rule_changes_nothing() -> None:
     model = nn.Sequential(nn.Linear(3, 2))
     before = digest(to_arrays(model))
     with pytest.raises(ValueError, match=r"matches the weight '0\.weight'"):
