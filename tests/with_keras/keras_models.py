@@ -1,4 +1,4 @@
-"""Models that the tests inside Keras build, and what they compare."""
+"""Models of the Keras tests, and the values that they compare."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from initializers.keras import name_variables
 
 BACKEND = keras.backend.backend()
 
-# Processes of their own take most of the time, and go by the same code on every backend.
+# New processes take most of the time and run the same code on every backend.
 once = pytest.mark.skipif(BACKEND != "jax", reason="on JAX only: the backend makes no difference")
 
-if BACKEND == "tensorflow":  # two devices, for strategies; before anything uses the first
+if BACKEND == "tensorflow":  # strategies need two devices, set before the first use
     import tensorflow as tf
 
     tf.config.set_logical_device_configuration(
@@ -33,13 +33,13 @@ def to_numpy(tensor: Any) -> NDArray[Any]:
 
 
 def digest(model: Any) -> str:
-    """Return the first 12 digits of the digest of a model's weights, by name."""
+    """Return the first 12 digits of the digest of a model's weights by name."""
     weights = {name: to_numpy(variable) for name, variable in name_variables(model).items()}
     return initializers.digest(weights)[:12]
 
 
 def transformer(width: int = 32, layers: int = 2) -> Any:
-    """Return a small Transformer over tokens, some of its layers with names, some without."""
+    """Return a small Transformer over tokens; some of its layers have names, some have none."""
     tokens = keras.Input((16,), dtype="int32")
     x = keras.layers.Embedding(50, width)(tokens)
     for index in range(layers):
@@ -91,5 +91,5 @@ MODELS: dict[str, Callable[[], Any]] = {
     "convnext": convnext,
     "mobilenet": mobilenet,
 }
-if BACKEND == "numpy":  # it executes a model to find its shapes
+if BACKEND == "numpy":  # this backend executes a model to infer its shapes
     MODELS = SMALL

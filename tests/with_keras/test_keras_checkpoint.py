@@ -1,4 +1,4 @@
-"""Checkpoints in Keras: the file of a model has, by name, what `init_model` gives it."""
+"""Checkpoints in Keras: the file holds, by name, the values of `init_model`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from initializers.keras import init_model, name_variables
 from recipe_model import RECIPE
 
 
-def test_a_model_and_its_checkpoint(tmp_path: Path) -> None:
+def test_a_checkpoint_holds_the_values_of_the_model(tmp_path: Path) -> None:
     model = init_model(build(), RECIPE)
     path = checkpoint.write(RECIPE, build(), tmp_path / "a.safetensors")
     loaded = load_file(path)

@@ -1,4 +1,4 @@
-"""Every class: a subclass of its namesake, with its configuration, tensors, seeds and copies."""
+"""Every class: its base in Keras, configuration, values, seeds and copies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ THEIRS: dict[str, Any] = {
     and issubclass(thing, keras.Initializer)
     and thing is not keras.Initializer
 }
-# Shapes for these classes; every other class accepts any shape.
+# Shapes for classes that do not accept every shape.
 SHAPES = {
     "Constant": (2, 3),
     "STFT": (8, 1, 5),
@@ -92,7 +92,7 @@ def test_every_name_of_keras_is_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
-def test_arguments_are_those_of_keras_and_then_ours(name: str) -> None:
+def test_arguments_of_keras_come_first(name: str) -> None:
     ours = inspect.signature(CLASSES[name]).parameters
     assert list(ours) == list(inspect.signature(getattr(initializers, name)).parameters)
     if name in THEIRS:
@@ -104,7 +104,7 @@ def test_arguments_are_those_of_keras_and_then_ours(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(INSTANCES))
-def test_config_round_trip(name: str) -> None:
+def test_configs_round_trip(name: str) -> None:
     initializer = INSTANCES[name]
     cls: Any = type(initializer)
     config = keras.initializers.serialize(initializer)
@@ -118,7 +118,7 @@ def test_config_round_trip(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(CLASSES) & set(THEIRS)))
-def test_keras_reads_our_defaults_and_we_its(name: str) -> None:
+def test_default_configs_are_exchanged_with_keras(name: str) -> None:
     ours, theirs = CLASSES[name](), THEIRS[name]()
     assert set(ours.get_config()) == set(theirs.get_config())
     assert type(THEIRS[name].from_config(ours.get_config())) is THEIRS[name]
@@ -126,7 +126,7 @@ def test_keras_reads_our_defaults_and_we_its(name: str) -> None:
 
 
 def values(name: str) -> Any:
-    """The values of the NumPy class of the same arguments, at the first call."""
+    """Return the values of the NumPy class with the same arguments, at the first call."""
     initializer = INSTANCES[name]
     cls: Any = getattr(initializers, type(initializer).__name__)
     config = initializer.get_config()
@@ -134,7 +134,7 @@ def values(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(INSTANCES))
-def test_values_are_those_of_numpy(name: str) -> None:
+def test_values_equal_those_of_the_numpy_class(name: str) -> None:
     tensor = call(INSTANCES[name].clone())
     assert keras.ops.is_tensor(tensor)
     assert keras.backend.standardize_dtype(tensor.dtype) == "float32"
@@ -143,7 +143,7 @@ def test_values_are_those_of_numpy(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", *FLOAT8])
 @pytest.mark.parametrize("name", sorted(CLASSES))
-def test_float_dtypes(name: str, dtype: str) -> None:
+def test_values_of_every_float_dtype(name: str, dtype: str) -> None:
     if name in ("Zeros", "Ones") and (BACKEND, dtype) == ("jax", "float64"):
         pytest.skip("made by the backend, which warns that it has 32 bits only")
     tensor = call(make(name), dtype)
@@ -160,12 +160,12 @@ def test_float_dtypes(name: str, dtype: str) -> None:
 def test_float8_variables(initializer: Any, dtype: str) -> None:
     variable = keras.Variable(initializer, shape=SHAPE, dtype=dtype)
     assert keras.backend.standardize_dtype(variable.value.dtype) == dtype
-    with keras.StatelessScope():  # where Keras makes variables later, and asks for zeros now
+    with keras.StatelessScope():  # Keras defers variables here and asks for zeros
         keras.Variable(initializer, shape=SHAPE, dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool", "uint8"])
-def test_other_dtypes(dtype: str) -> None:
+def test_other_dtypes_are_made_or_refused(dtype: str) -> None:
     for initializer, value in ((Zeros(), 0), (Ones(), 1), (Constant(1), 1)):
         tensor = initializer((2, 2), dtype)
         assert keras.backend.standardize_dtype(tensor.dtype) == dtype
@@ -175,7 +175,7 @@ def test_other_dtypes(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (0, 3), (5,), 4, [2, 3]])
-def test_shapes(shape: Any) -> None:
+def test_shapes_of_keras_are_accepted(shape: Any) -> None:
     wanted = initializers.RandomNormal(seed=1)(shape)
     assert to_numpy(RandomNormal(seed=1)(shape)).tobytes() == wanted.tobytes()
     assert tuple(Zeros()(shape).shape) == wanted.shape
@@ -208,7 +208,7 @@ def test_attributes_can_be_set_as_in_keras(name: str) -> None:
     assert np.array_equal(to_numpy(changed((3, 3))), wanted)
 
 
-def test_seeds_of_every_kind() -> None:
+def test_seeds_of_keras_are_accepted() -> None:
     wanted = initializers.RandomNormal(seed=1)((3, 3))
     for seed in (1, True, np.int64(1), SeedGenerator(1), keras.random.SeedGenerator(1)):
         assert np.array_equal(to_numpy(RandomNormal(seed=seed)((3, 3))), wanted)
@@ -221,7 +221,7 @@ def test_seeds_of_every_kind() -> None:
         RandomNormal(seed={"class_name": "HeNormal", "config": {}, "module": "keras.initializers"})
 
 
-def test_generator_of_keras_gives_the_streams_of_its_seed() -> None:
+def test_a_generator_of_keras_counts_the_streams_of_its_seed() -> None:
     generator: Any = keras.random.SeedGenerator(9)
     ours = SeedGenerator(9)
     initializer: Any = RandomNormal(seed=generator)
@@ -232,7 +232,7 @@ def test_generator_of_keras_gives_the_streams_of_its_seed() -> None:
     assert to_numpy(generator.state).tolist() == [9, 3]
 
 
-def test_set_random_seed_decides_unseeded_ones() -> None:
+def test_set_random_seed_decides_unset_seeds() -> None:
     keras.utils.set_random_seed(5)
     first = HeNormal().seed, keras.initializers.HeNormal().seed
     keras.utils.set_random_seed(5)
@@ -240,7 +240,7 @@ def test_set_random_seed_decides_unseeded_ones() -> None:
 
 
 @pytest.mark.parametrize("seed", [None, 3, "ours", "theirs"])
-def test_copies_go_on_where_the_original_is(seed: Any) -> None:
+def test_copies_continue_from_the_state_of_the_original(seed: Any) -> None:
     generators = {"ours": SeedGenerator(3), "theirs": keras.random.SeedGenerator(3)}
     initializer = RandomNormal(seed=generators.get(seed, seed))
     initializer((2, 2))
@@ -253,7 +253,7 @@ def test_copies_go_on_where_the_original_is(seed: Any) -> None:
     assert shallow.seed is initializer.seed
 
 
-def test_a_subclass_of_ours() -> None:
+def test_subclasses_keep_their_own_call() -> None:
     class Half(HeNormal):
         def __call__(self, shape: Any, dtype: Any = None) -> Any:  # type: ignore[override]
             return super().__call__(shape, dtype) / 2
@@ -263,7 +263,7 @@ def test_a_subclass_of_ours() -> None:
     assert np.array_equal(to_numpy(layer.kernel), initializers.HeNormal(seed=1)((8, 4)) / 2)
 
 
-def test_bad_calls_name_the_argument() -> None:
+def test_errors_name_the_argument() -> None:
     call: Any = HeNormal()
     with pytest.raises(TypeError, match="`shape` must be"):
         call("12")

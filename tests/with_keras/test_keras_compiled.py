@@ -1,4 +1,4 @@
-"""Building inside a compiled function gives the values of building outside."""
+"""Building a model inside a compiled function gives the same values as building it outside."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_torch(function: Callable[..., Any], jit: bool) -> None:
 RUNNERS = {"jax": run_jax, "tensorflow": run_tensorflow, "torch": run_torch}
 
 
-@pytest.mark.filterwarnings("ignore")  # the compilers' own
+@pytest.mark.filterwarnings("ignore")  # warnings of the compilers
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("seed", [1, "ours", "theirs"])
 @pytest.mark.parametrize("jit", [False, True])
@@ -69,7 +69,7 @@ def test_a_whole_model_is_built_in_a_compiled_step() -> None:
     model = keras.Sequential([make_layer("theirs"), make_layer(1)])
     model.compile("sgd", "mse", jit_compile=True)
     model.fit(X * 0, np.ones((2, 8), "float32"), verbose=0)
-    # No gradient reaches the kernels: all inputs are 0.
+    # All inputs are 0, so no gradient reaches the kernels.
     kernel = to_numpy(model.layers[0].kernel)
     assert np.array_equal(kernel, initializers.HeNormal(seed=1)((16, 8)))
 
@@ -91,7 +91,7 @@ def test_mirrored_strategy(seed: Any) -> None:
 
 
 def call_twice_with_keras_generator(x: Any) -> Any:
-    """Make a generator inside, and two layers with it."""
+    """Create a generator inside, and two layers with it."""
     seed = keras.random.SeedGenerator(1)
     layers = [keras.layers.Dense(16, kernel_initializer=HeNormal(seed=seed)) for _ in range(2)]
     made.append([layer.kernel for layer in layers if layer(x) is not None])
@@ -114,7 +114,7 @@ def test_generator_of_keras_made_in_a_compiled_function() -> None:
 def test_generator_without_a_state(jit: bool) -> None:
     generator: Any = keras.random.SeedGenerator(1)
 
-    def traced(x: Any) -> Any:  # as where dropout has drawn from it
+    def traced(x: Any) -> Any:  # as if dropout had drawn from it
         generator.state.assign(keras.ops.cast(x[0, :2], generator.state.dtype))
         return HeNormal(seed=generator)((2, 2))
 

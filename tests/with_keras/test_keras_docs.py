@@ -1,4 +1,4 @@
-"""The page on Keras and the examples run, and say what is true."""
+"""The page on Keras and the examples run and are right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pages import ROOT, read_blocks, run_foreign_blocks
 BY_NAME = "d225a27117644b9bc322e52d67695f52caf140691aabcf940db38365bd38d08c"
 
 
-def test_python_blocks_of_the_page() -> None:
+def test_python_blocks_of_the_page_run() -> None:
     names: dict[str, object] = {"__name__": "page"}
     for block in read_blocks(ROOT / "docs" / "keras.md"):
         if "import jax" not in block or BACKEND == "jax":
@@ -22,7 +22,7 @@ def test_python_blocks_of_the_page() -> None:
 
 
 @once
-def test_blocks_of_other_pages() -> None:
+def test_blocks_of_other_pages_run() -> None:
     run_foreign_blocks("keras")
 
 
@@ -31,7 +31,7 @@ def run(name: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=280).stdout
 
 
-def test_by_name() -> None:
+def test_the_example_by_name_prints_its_digest() -> None:
     output = run("keras_by_name.py")
     assert f"digest of the model, seed 2024: {BY_NAME}" in output
     assert "132,992 weights, 0 variables without a seed" in output
@@ -39,7 +39,7 @@ def test_by_name() -> None:
 
 
 @once
-def test_training(tmp_path: Path) -> None:
+def test_the_training_example_reaches_its_accuracy(tmp_path: Path) -> None:
     output = run("keras_training.py", "--seeds", "1", "--plot", str(tmp_path / "curves.png"))
     rows = re.findall(
         r"^(CNN|LSTM) +(here|Keras's) +mean ([\d.]+) \(wanted ([\d.]+)\)", output, re.M

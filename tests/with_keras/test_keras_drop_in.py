@@ -1,4 +1,4 @@
-"""`initializers.keras` for `keras.initializers`: every name, plain errors, and the trap refused."""
+"""`initializers.keras` replaces `keras.initializers`: names, errors, refused wrong use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLASSES: dict[str, Any] = {
 }
 
 
-def test_every_public_name_of_keras() -> None:
+def test_every_public_name_of_keras_exists() -> None:
     names = {name for name in dir(keras.initializers) if not name.startswith("_")}
     assert names - set(dir(ours)) == set()
     assert {"Initializer", "get", "serialize", "deserialize"} <= set(ours.__all__)
@@ -55,11 +55,13 @@ def test_registered_names_come_first() -> None:
 
     with keras.saving.custom_object_scope({"he_normal": Own}):
         assert type(ours.get("he_normal")) is Own
-    assert ours.deserialize("he_normal", {"he_normal": Own}) is Own  # the class, as in Keras
+    assert (
+        ours.deserialize("he_normal", {"he_normal": Own}) is Own
+    )  # returns the class, as Keras does
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_docstrings_say_all_and_have_an_example_of_keras(name: str) -> None:
+def test_docstrings_are_complete_and_have_an_example_of_keras(name: str) -> None:
     cls = CLASSES[name]
     text, base = inspect.getdoc(cls), inspect.getdoc(getattr(initializers, name))
     assert text is not None
@@ -86,11 +88,11 @@ def test_errors_about_arguments_name_the_class(module: Any) -> None:
     assert wrong(initializer) == "HeNormal.__call__(): missing a required argument: 'shape'"
     text = wrong(initializer, shape=(2, 2), dtyp="float32")
     assert text == "HeNormal.__call__() has no argument 'dtyp' (did you mean 'dtype'?)"
-    assert "`shape` must be" in wrong(initializer, shape="ab")  # errors inside stay as they are
+    assert "`shape` must be" in wrong(initializer, shape="ab")  # errors inside a call are unchanged
 
 
 @pytest.mark.parametrize("module", [initializers, ours])
-def test_errors_have_the_words_of_keras_too(module: Any) -> None:
+def test_errors_contain_the_words_of_keras(module: Any) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"scale": -1.0}, r"^Argument `scale` must be positive float: `scale` must be a finite"),
         ({"mode": "no"}, r"^Invalid `mode` argument: `mode` must be one of .*received: 'no'"),
@@ -110,7 +112,9 @@ def test_keras_warns_where_it_calls_a_numpy_class() -> None:
 
     class Own(keras.Initializer):
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
-            return initializers.HeNormal(seed=1)(shape, dtype)  # its own business
+            return initializers.HeNormal(seed=1)(
+                shape, dtype
+            )  # inside a user's class no warning is due
 
     layer = keras.layers.Dense(3, kernel_initializer=Own())
     layer.build((None, 4))
@@ -118,7 +122,7 @@ def test_keras_warns_where_it_calls_a_numpy_class() -> None:
 
 
 @pytest.mark.parametrize("name", ["HeNormal", "Zeros", "Constant"])
-def test_wrong_layouts(name: str) -> None:
+def test_wrong_layouts_are_refused(name: str) -> None:
     initializer = getattr(ours, name)()
     layouts = ["model", 3, ("model", None)]
     if BACKEND != "jax":
@@ -131,7 +135,7 @@ def test_wrong_layouts(name: str) -> None:
 
 @pytest.mark.skipif(BACKEND != "numpy", reason="without JAX, and soonest started")
 def test_jax_is_not_imported() -> None:
-    """Not by this package: Keras may import JAX itself, whatever its backend."""
+    """This package does not import it; Keras may, on every backend."""
     code = """
 import builtins
 original, importers = builtins.__import__, set()

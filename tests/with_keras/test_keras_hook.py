@@ -1,4 +1,4 @@
-"""The hook in Keras: absent until `seed_model` needs it, for one thread only, holding nothing."""
+"""The hook in Keras: installed only while `seed_model` runs, per thread, without references."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def build() -> Any:
 
 
 def run_at_once(*functions: Callable[[], Any]) -> list[Any]:
-    """Return what functions return that run in threads of their own at the same time."""
+    """Run functions at the same time in threads of their own; return their results."""
     results: list[Any] = [None] * len(functions)
     start = threading.Barrier(len(functions))
 
@@ -93,7 +93,7 @@ def test_threads_seed_models_at_once() -> None:
 
 
 def test_one_thread_waits_inside_a_builder() -> None:
-    """The order in which a change for the duration of a call stays for ever, or ends too early."""
+    """In this order a global change would stay forever or end too early."""
     inside, left = threading.Event(), threading.Event()
 
     def build_first() -> Any:
@@ -139,7 +139,7 @@ def test_other_threads_and_later_calls_have_keras_itself(function: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [HeNormal, keras.initializers.HeNormal])
-def test_it_keeps_no_initializer(kind: Any) -> None:
+def test_the_hook_keeps_no_initializer_alive(kind: Any) -> None:
     seed_model(build, 1)
     initializer = kind(seed=1)
     alive = weakref.ref(initializer)
@@ -150,7 +150,7 @@ def test_it_keeps_no_initializer(kind: Any) -> None:
     assert variable.shape == (2, 3)
 
 
-def test_initializers_of_a_builder_are_not_kept_either() -> None:
+def test_the_hook_keeps_no_initializer_of_a_builder_alive() -> None:
     alive: list[Any] = []
 
     def build_and_forget() -> Any:
@@ -173,7 +173,7 @@ def test_initializers_of_a_builder_are_not_kept_either() -> None:
     assert np.array_equal(values, wanted)
 
 
-def test_a_built_model_whose_layers_cannot_be_made_again() -> None:
+def test_a_built_model_with_layers_that_cannot_be_cloned_is_refused() -> None:
     class Odd(keras.layers.Layer):
         def __init__(self, function: Any) -> None:
             super().__init__()
@@ -197,15 +197,15 @@ def test_a_built_model_whose_layers_cannot_be_made_again() -> None:
     assert seed_model(build_odd, 1, report=True)[1] == []
 
 
-def test_a_builder_that_returns_a_model_made_before() -> None:
+def test_a_builder_may_return_an_existing_model() -> None:
     made = build()
     wanted = digest(seed_model(build, 5))
     assert digest(seed_model(lambda: made, 5)) == wanted
-    # And one that seeds it itself.
+    # A builder may also seed the model itself.
     assert digest(seed_model(lambda: seed_model(build, 3), 5)) == wanted
 
 
-def test_a_built_model_with_initializers_that_cannot_be_saved() -> None:
+def test_a_built_model_may_have_functions_as_initializers() -> None:
     def function(shape: Any, dtype: Any = None) -> Any:
         return RandomNormal()(shape, dtype) * 2
 
@@ -222,7 +222,7 @@ def test_a_built_model_with_initializers_that_cannot_be_saved() -> None:
     assert np.array_equal(kernels[1], second)
 
 
-def test_a_variable_that_a_layer_was_given_later_is_kept_and_reported() -> None:
+def test_a_variable_added_later_is_kept_and_reported() -> None:
     layer = Dense(4)
     model = stack(layer)
     layer._tracker.unlock()

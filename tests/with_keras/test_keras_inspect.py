@@ -1,4 +1,4 @@
-"""`initializers.inspect` of models of Keras."""
+"""`initializers.inspect` of Keras models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from initializers import inspect
 from initializers.keras import HeNormal, name_variables
 
 
-def test_a_model() -> None:
+def test_a_model_is_inspected() -> None:
     layer = keras.layers.Dense(200, kernel_initializer=HeNormal(seed=1), dtype="bfloat16")
     model = keras.Sequential([keras.Input((300,)), layer])
     rows = inspect(model).rows

@@ -26,7 +26,7 @@ def kinds(layer: Any) -> list[type]:
     return [type(layer.kernel_initializer), type(layer.bias_initializer)]
 
 
-def test_names_and_defaults() -> None:
+def test_names_and_defaults_mean_ours() -> None:
     theirs = [keras.initializers.GlorotUniform, keras.initializers.Zeros]
     assert kinds(keras.layers.Dense(1)) == theirs
     with install():
@@ -40,7 +40,7 @@ def test_names_and_defaults() -> None:
     assert kinds(keras.layers.Dense(1)) == theirs
 
 
-def test_every_name_of_keras() -> None:
+def test_every_name_of_keras_means_ours() -> None:
     from keras.src.initializers import ALL_OBJECTS_DICT
 
     install()
@@ -52,7 +52,7 @@ def test_every_name_of_keras() -> None:
         assert type(made) is getattr(initializers.keras, cls.__name__)
 
 
-def test_objects_classes_and_configurations_stay() -> None:
+def test_objects_classes_and_configurations_stay_those_of_keras() -> None:
     theirs = keras.initializers.HeNormal
     config = keras.initializers.serialize(theirs(seed=1))
 
@@ -70,7 +70,7 @@ def test_objects_classes_and_configurations_stay() -> None:
             get("he_abnormal")
 
 
-def test_registered_names_stay() -> None:
+def test_registered_names_are_unchanged() -> None:
     class Own(keras.Initializer):
         pass
 
@@ -78,7 +78,7 @@ def test_registered_names_stay() -> None:
         assert type(keras.initializers.get("he_normal")) is Own
 
 
-def test_plain_call_nesting_and_repetition() -> None:
+def test_install_may_be_nested_and_repeated() -> None:
     before = keras.initializers.get
     with install():
         with install():
@@ -95,7 +95,7 @@ def test_plain_call_nesting_and_repetition() -> None:
     assert keras.initializers.get is before
 
 
-def test_seeds_come_from_set_random_seed() -> None:
+def test_set_random_seed_decides_the_seeds() -> None:
     def build() -> Any:
         return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(4)])
 
@@ -110,7 +110,7 @@ def test_seeds_come_from_set_random_seed() -> None:
 
 @keras.saving.register_keras_serializable("tests")
 class Named(keras.layers.Layer):
-    """Takes its initializer by name whenever it is made."""
+    """Reads its initializer by name whenever it is created."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -118,7 +118,7 @@ class Named(keras.layers.Layer):
 
 
 class KeepsName(keras.layers.Layer):
-    """Its configuration holds the name that it was given."""
+    """Its configuration holds the name that it received."""
 
     def __init__(self, kind: str = "he_normal", **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -147,13 +147,13 @@ def save_and_load(model: Any, path: Path) -> Any:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_one_rule_for_models_that_are_made_again(way: str, tmp_path: Path) -> None:
+def test_copies_of_models_follow_their_configuration(way: str, tmp_path: Path) -> None:
     layers = [keras.layers.Dense(4), Named(), KeepsName()]
     stock = keras.Sequential([keras.Input((3,)), *layers])
     with install():
         made = WAYS[way](stock, tmp_path)
     theirs = keras.initializers
-    # Configurations stay what they are; names mean ours.
+    # Configurations stay unchanged; names mean ours.
     assert kinds(made.layers[0]) == [theirs.GlorotUniform, theirs.Zeros]
     assert [type(layer.kernel_initializer) for layer in made.layers[1:]] == [HeNormal, HeNormal]
     again = WAYS[way](made, tmp_path)

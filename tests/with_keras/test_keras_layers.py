@@ -1,4 +1,4 @@
-"""Inside layers: whatever Keras does with an initializer, ours goes through it."""
+"""Initializers inside layers: every way in which Keras uses one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from initializers.keras import (
 from initializers.keras._adapter import Adapter
 
 
-def test_einsum_dense_tells_the_axes() -> None:
+def test_einsum_dense_passes_its_axes() -> None:
     kernel = VarianceScaling(2.0, "fan_in", "untruncated_normal", seed=1)
     layer = keras.layers.EinsumDense("abc,cde->abde", (None, 4, 5), kernel_initializer=kernel)
     layer.build((None, 3, 8))
@@ -33,7 +33,7 @@ def test_einsum_dense_tells_the_axes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["MultiHeadAttention", "GroupQueryAttention"])
-def test_attention(kind: str) -> None:
+def test_attention_has_the_fans_of_its_axes(kind: str) -> None:
     sizes = {"MultiHeadAttention": (2, 8), "GroupQueryAttention": (8, 2, 2)}[kind]
     layer = getattr(keras.layers, kind)(
         *sizes, kernel_initializer=GlorotUniform(seed=1), bias_initializer=RandomNormal(seed=2)
@@ -43,18 +43,18 @@ def test_attention(kind: str) -> None:
     query, key = layer.variables[0], layer.variables[2]
     wanted = initializers.GlorotUniform(1, [0], [1, 2])(tuple(query.shape))
     assert np.array_equal(to_numpy(query), wanted)
-    # As in Keras: a fixed seed makes all projections of one shape equal.
+    # As in Keras, a fixed seed makes all projections of one shape equal.
     assert np.array_equal(to_numpy(key), wanted)
 
 
-def test_unseeded_attention_differs() -> None:
+def test_projections_of_unseeded_attention_differ() -> None:
     layer = keras.layers.MultiHeadAttention(2, 8, kernel_initializer=GlorotUniform())
     x = np.ones((1, 3, 16), "float32")
     layer(x, x)
     assert not np.array_equal(to_numpy(layer.variables[0]), to_numpy(layer.variables[2]))
 
 
-def test_batch_normalization_with_renorm() -> None:
+def test_batch_normalization_with_renorm_trains() -> None:
     layer = keras.layers.BatchNormalization(
         renorm=True,
         moving_variance_initializer=Ones(),
@@ -83,13 +83,13 @@ def test_bidirectional_and_time_distributed_keep_the_class() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the NumPy class")
-def test_the_trap_of_the_numpy_classes() -> None:
+def test_numpy_classes_are_refused_in_layers() -> None:
     lstm = keras.layers.LSTM(3, kernel_initializer=initializers.HeNormal(seed=1))
     both = keras.layers.Bidirectional(lstm)
     assert type(both.forward_layer.cell.kernel_initializer) is keras.initializers.HeNormal
 
 
-def test_clone_model() -> None:
+def test_clone_model_keeps_the_initializers() -> None:
     dense = keras.layers.Dense(3, kernel_initializer=HeNormal(seed=1), bias_initializer=Ones())
     model = keras.Sequential([keras.Input((4,)), dense])
     clone = keras.models.clone_model(model)
@@ -98,7 +98,7 @@ def test_clone_model() -> None:
         assert np.array_equal(to_numpy(ours), to_numpy(theirs))
 
 
-def test_slots_of_an_optimizer() -> None:
+def test_optimizers_create_slots_by_initializers() -> None:
     class Optimizer(keras.optimizers.SGD):
         def build(self, variables: Any) -> None:
             super().build(variables)
@@ -111,11 +111,13 @@ def test_slots_of_an_optimizer() -> None:
     assert np.array_equal(to_numpy(optimizer.slots[0]), initializers.RandomNormal(seed=3)((2, 3)))
 
 
-@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # of Keras's zeros
+@pytest.mark.filterwarnings(
+    "ignore:Explicitly requested dtype float64"
+)  # a warning about Keras's zeros
 @pytest.mark.parametrize(
     "policy", ["float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"]
 )
-def test_float_policies(policy: str) -> None:
+def test_float_policies_round_the_values(policy: str) -> None:
     layer = keras.layers.Dense(8, kernel_initializer=LecunNormal(seed=1), dtype=policy)
     layer.build((None, 16))
     dtype = keras.DTypePolicy(policy).variable_dtype
@@ -126,7 +128,7 @@ def test_float_policies(policy: str) -> None:
 
 
 class Block(keras.layers.Layer):
-    """Has no `build`, so that Keras runs `call` on symbols and makes the variables afterwards."""
+    """Has no `build`: Keras runs `call` on symbols and creates the variables afterwards."""
 
     def __init__(self, initializer: Any, bias: Any = "zeros") -> None:
         super().__init__()
@@ -157,7 +159,7 @@ def test_deferred_variables_are_drawn_once(kind: str, monkeypatch: pytest.Monkey
         assert np.array_equal(to_numpy(layer.kernel), reference((8, 8)))
 
 
-def test_meta_device() -> None:
+def test_layers_on_the_meta_device_get_no_values() -> None:
     if BACKEND != "torch":
         pytest.skip("of PyTorch")
     generator = SeedGenerator(1)

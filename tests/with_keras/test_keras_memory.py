@@ -1,4 +1,4 @@
-"""Memory that a tensor shares with the array it came from is used again, but never too early."""
+"""Memory shared by a tensor and the array that it was made from is reused, but not too early."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import initializers
 from initializers._memory import mmap_pool
 from initializers.keras import HeNormal
 
-SHAPE = (1200, 1024)  # large enough to be kept for the next one
+SHAPE = (1200, 1024)  # large enough to be kept for the next array
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def wanted(seed: int) -> Any:
 
 
 def draw_others() -> None:
-    """Write over whatever memory is thought to be free."""
+    """Overwrite all memory that counts as free."""
     for seed in range(5, 8):
         gc.collect()
         assert np.array_equal(to_numpy(HeNormal(seed=seed)(SHAPE)), wanted(seed))
@@ -36,10 +36,10 @@ def draw_others() -> None:
 
 def test_memory_of_a_dead_tensor_is_kept() -> None:
     tensor = HeNormal(seed=1)(SHAPE)
-    if BACKEND != "numpy":  # which copies it
+    if BACKEND != "numpy":  # this backend copies the array
         assert not any(mmap_pool._kept.values())
     del tensor
-    for _ in range(2):  # JAX lets go late
+    for _ in range(2):  # JAX releases memory late
         keras.ops.convert_to_numpy(keras.ops.zeros(()))
         gc.collect()
     assert any(mmap_pool._kept.values()) == mmap_pool.CAN_KEEP
@@ -58,7 +58,7 @@ def test_memory_of_a_dead_tensor_is_kept() -> None:
         lambda tensor: keras.Variable(lambda shape, dtype=None: tensor, shape=SHAPE),
     ],
 )
-def test_what_is_made_of_a_tensor_outlives_it(refer: Any) -> None:
+def test_views_of_a_tensor_keep_its_memory(refer: Any) -> None:
     try:
         made = refer(HeNormal(seed=1)(SHAPE))
     except AttributeError:
@@ -68,7 +68,7 @@ def test_what_is_made_of_a_tensor_outlives_it(refer: Any) -> None:
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
-def test_donated_memory() -> None:
+def test_donated_memory_is_not_reused_too_early() -> None:
     import jax
 
     step = jax.jit(lambda x: x * 2, donate_argnums=0)

@@ -1,4 +1,4 @@
-"""Whole models: one digest each, on every backend, by names in Keras and by names of variables."""
+"""Whole models: one digest each on every backend, after `install` and after `seed_model`."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def build_installed(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_installed(name: str) -> None:
+def test_installed_models_have_their_digest(name: str) -> None:
     assert digest(build_installed(name)) == INSTALLED[name]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_seeded_by_name(name: str) -> None:
+def test_models_seeded_by_name_have_their_digest(name: str) -> None:
     model, rest = seed_model(MODELS[name], 7, report=True)
     assert digest(model) == SEEDED[name]
     assert rest == []
@@ -84,7 +84,7 @@ needs_compiler = pytest.mark.skipif(BACKEND not in COMPILERS, reason="does not c
 
 
 @needs_compiler
-@pytest.mark.filterwarnings("ignore")  # the compilers' own
+@pytest.mark.filterwarnings("ignore")  # warnings of the compilers
 @pytest.mark.parametrize("jit", [False, True])
 def test_variables_made_in_a_compiled_function(jit: bool) -> None:
     if BACKEND == "torch" and jit:
@@ -112,8 +112,8 @@ def test_compiled_call_of_a_model(name: str) -> None:
 class Block(keras.layers.Layer):
     """A block of a Transformer.
 
-    With a seed: attention makes new initializers where it is built, and Dynamo, which runs that
-    code once more, would draw seeds for them once more; for Keras's as for ours.
+    It needs a seed: attention creates new initializers where it is built, and Dynamo runs that code
+    a second time, which would draw new seeds, for Keras's initializers as for ours.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ def test_block_built_in_a_compiled_function() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("names", [install, nullcontext])
 def test_torch_compile_cannot_make_layers(names: Any) -> None:
-    """Neither with our initializers nor with Keras's: its attributes are not those of a module."""
+    """It cannot with Keras's initializers either: it looks for attributes of a module."""
     with names(), pytest.raises(Exception, match="has no attribute '_buffers'"):
         compile_torch(lambda x: keras.layers.Dense(2)(x), False)(keras.ops.ones((2, 3)))
 

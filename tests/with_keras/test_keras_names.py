@@ -1,4 +1,4 @@
-"""`seed_model` and `name_variables`: what the values depend on, and what not."""
+"""`seed_model` and `name_variables`: what the values depend on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from initializers.keras._classes import BY_NAME
 Dense = keras.layers.Dense
 
 
-def test_other_names_are_the_classes() -> None:
+def test_other_names_mean_the_classes() -> None:
     for name, cls in BY_NAME.items():
         assert getattr(initializers.keras, name) is cls
 
@@ -35,7 +35,7 @@ def kernels(model: Any) -> dict[str, Any]:
     }
 
 
-def test_names() -> None:
+def test_names_of_variables() -> None:
     inner = stack(Dense(4), Dense(4, name="given"))
     model = keras.Sequential([keras.Input((4,)), Dense(4), inner, Dense(4), Dense(4, name="x_1")])
     assert list(kernels(model)) == [
@@ -57,7 +57,7 @@ def test_names() -> None:
 
 
 def test_names_of_wrappers_and_cells() -> None:
-    for _ in range(2):  # the second has other numbers in its names
+    for _ in range(2):  # the second model has other numbers in its names
         layer = keras.layers.Bidirectional(keras.layers.LSTM(2))
         layer.build((None, 3, 4))
         assert list(kernels(layer)) == [
@@ -67,7 +67,7 @@ def test_names_of_wrappers_and_cells() -> None:
         ]
 
 
-def test_names_of_variables_without_one() -> None:
+def test_unnamed_variables_get_a_name() -> None:
     class Two(keras.layers.Layer):
         def build(self, shape: Any) -> None:
             self.first = self.add_weight(shape=(2, 2))
@@ -79,14 +79,14 @@ def test_names_of_variables_without_one() -> None:
     assert list(name_variables(layer)) == ["variable", "variable#1", "named"]
 
 
-def test_values_are_those_of_the_folded_seed() -> None:
+def test_values_equal_those_of_the_folded_seed() -> None:
     model, unseeded = seed_model(stack(Dense(8, kernel_initializer="he_normal")), 42, report=True)
     assert unseeded == []
     wanted = initializers.HeNormal(seed=fold_in(42, "dense/kernel"))((4, 8))
     assert np.array_equal(to_numpy(model.layers[0].kernel), wanted)
 
 
-def test_further_draws_of_one_variable() -> None:
+def test_a_second_draw_of_a_variable_uses_the_next_stream() -> None:
     both = RandomNormal(seed=1)
 
     def halves(shape: Any, dtype: Any = None) -> Any:
@@ -100,7 +100,7 @@ def test_further_draws_of_one_variable() -> None:
     assert np.array_equal(to_numpy(model.layers[0].kernel), np.concatenate(wanted))
 
 
-def test_builder_and_model_and_installed_agree() -> None:
+def test_builders_and_models_and_installed_names_agree() -> None:
     once, rest = seed_model(transformer, 3, report=True)
     assert rest == []
     twice = seed_model(transformer(), 3)
@@ -126,7 +126,7 @@ def test_a_builder_draws_every_value_once(monkeypatch: pytest.MonkeyPatch) -> No
         return stack(Dense(8, kernel_initializer=HeNormal()), Dense(3))
 
     seed_model(build, 1)
-    assert shapes == [(4, 8), (8, 3)]  # the zeros are not made here
+    assert shapes == [(4, 8), (8, 3)]  # Keras makes the zeros
 
 
 def test_a_shared_initializer_makes_no_equal_layers() -> None:
@@ -176,8 +176,10 @@ def test_order_of_building_changes_nothing() -> None:
     assert values[0] == values[1]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the NumPy backend tries a model on anything
-def test_what_has_no_initializer_is_returned() -> None:
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning"
+)  # the NumPy backend runs models on arbitrary values
+def test_variables_without_an_initializer_are_reported() -> None:
     class Given(keras.layers.Layer):
         def __init__(self, **arguments: Any) -> None:
             super().__init__(**arguments)
@@ -194,11 +196,11 @@ def test_what_has_no_initializer_is_returned() -> None:
     model, rest = seed_model(lambda: stack(Dense(4), Given()), 1, report=True)
     assert rest == ["given/scale", "given/noise"]
     assert [to_numpy(name_variables(model)[name])[0] for name in rest] == [2, 3]
-    # A built model gives the same report.
+    # `seed_model` gives the same report for a built model.
     assert seed_model(model, 1, report=True)[1] == rest
 
 
-def test_own_subclasses_of_keras_are_seeded_too() -> None:
+def test_subclasses_of_users_are_seeded() -> None:
     class Half(keras.initializers.RandomNormal):
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
             return super().__call__(shape, dtype) / 2
@@ -222,7 +224,7 @@ def test_optimizers_metrics_and_dropout_are_left_alone() -> None:
     assert list(name_variables(model)) == ["dense/kernel", "dense/bias"]
 
 
-def test_bad_arguments() -> None:
+def test_bad_arguments_are_refused() -> None:
     wrong: Any = "1"
     with pytest.raises(TypeError, match="`model` must be"):
         seed_model(3, 1)
@@ -234,7 +236,7 @@ def test_bad_arguments() -> None:
         seed_model(lstm(), wrong)
     with pytest.raises(TypeError, match="`report` must be a bool, received: '1'"):
         seed_model(lstm(), 1, report=wrong)
-    # An error in a builder leaves nothing behind.
+    # An error in a builder leaves no state behind.
     with pytest.raises(ZeroDivisionError):
         seed_model(lambda: 1 / 0, 1)
     assert to_numpy(HeNormal()((3, 3))).any()

@@ -1,4 +1,4 @@
-"""Keras's NNX mode of the JAX backend, in which its variables are also those of Flax."""
+"""Keras's NNX mode on the JAX backend, in which variables are also Flax variables."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if BACKEND != "jax":
 IS_NNX = keras.config.is_nnx_enabled()
 
 
-# Tests that build a layer in a function that did not create it: see below.
+# Tests that build a layer in a function that did not create it; see below.
 LEFT_OUT = ("building_in", "built_in", "variables_made_in", "compiled_call")
-# Once is enough.
+# Models that need to run in one mode only.
 LONG = ("resnet", "convnext", "mobilenet", "recurrent", "mixed")
 
 
 @pytest.mark.skipif(IS_NNX, reason="runs itself")
-def test_in_a_process_of_that_mode() -> None:
+def test_the_keras_tests_pass_in_nnx_mode() -> None:
     files = ("nnx", "classes", "install", "layers", "names", "compiled", "models")
     paths = [Path(__file__).parent / f"test_keras_{name}.py" for name in files]
     names = " and ".join(f"not {name}" for name in (*LEFT_OUT, *LONG))
@@ -46,7 +46,7 @@ nnx_only = pytest.mark.skipif(not IS_NNX, reason="in a process of its own")
 
 
 @nnx_only
-def test_training() -> None:
+def test_a_model_trains_in_nnx_mode() -> None:
     layers = [keras.layers.Dense(4, kernel_initializer=HeNormal(seed=1)), keras.layers.Dense(2)]
     model = keras.Sequential([keras.Input((5,)), *layers])
     assert np.array_equal(to_numpy(model.weights[0]), initializers.HeNormal(seed=1)((5, 4)))
@@ -57,7 +57,7 @@ def test_training() -> None:
 @nnx_only
 @pytest.mark.parametrize("kind", [HeNormal, keras.initializers.HeNormal])
 def test_a_layer_from_outside_cannot_be_built_inside(kind: Any) -> None:
-    """Nor with Keras's initializers: Flax forbids it."""
+    """Flax forbids it, with Keras's initializers too."""
     import jax
     from flax.errors import TraceContextError
 

@@ -1,4 +1,4 @@
-"""Keras's own tests of initializers pass with `initializers.keras` in the place of its module."""
+"""Keras's own tests of initializers pass with `initializers.keras` instead of its module."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from keras_models import BACKEND
 import initializers.keras
 
 FILES = ["constant_initializers", "random_initializers"]
-if BACKEND == "jax":  # layouts
+if BACKEND == "jax":  # tests of layouts need JAX
     FILES.append("initializer")
 
 
 def skip_if_backend(name: str, reason: str) -> Any:
-    """The one name that these files import from the `conftest` of Keras's repository."""
+    """Replace the one name that the files import from `conftest` of Keras's repository."""
     return pytest.mark.skipif(name == BACKEND, reason=reason)
 
 
 def load(name: str) -> type:
-    """Return a class of tests that Keras's package contains."""
+    """Return a test class from Keras's package."""
     stand_in: Any = ModuleType("conftest")
     stand_in.skip_if_backend = skip_if_backend
     before = sys.modules.get("conftest")
@@ -37,14 +37,14 @@ def load(name: str) -> type:
             sys.modules["conftest"] = before
     assert module.initializers is keras.src.initializers
     module.initializers = initializers.keras
-    if name == "initializer":  # it tests the protocol by a class of its own, that makes ones
+    if name == "initializer":  # it tests the protocol with its own class, which makes ones
         module.InitializerWithLayout = initializers.keras.Ones
     (cases,) = (
         thing
         for key, thing in vars(module).items()
         if key.endswith("Test") and thing.__module__ == module.__name__
     )
-    # A class of this module, so that pytest collects it here.
+    # The class gets this module's name, so that pytest collects it here.
     return type(cases.__name__, (cases,), {"__module__": __name__})
 
 
@@ -52,6 +52,6 @@ CASES = [load(name) for name in FILES]
 globals().update({cls.__name__: cls for cls in CASES})
 
 
-def test_none_is_missing() -> None:
+def test_at_least_20_tests_of_keras_are_loaded() -> None:
     count = sum(key.startswith("test_") for cls in CASES for key in dir(cls))
     assert count >= 20

@@ -1,6 +1,6 @@
-"""Every example of Keras's page on initializers, with ours, inside Keras.
+"""Every example of Keras's page on initializers runs in Keras with our classes.
 
-From https://keras.io/api/layers/initializers/, with `initializers.keras` for `keras.initializers`.
+Source: https://keras.io/api/layers/initializers/, `initializers.keras` for `keras.initializers`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ layer.build((None, 3))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_of_the_classes(name: str) -> None:
+def test_examples_of_the_classes_run(name: str) -> None:
     namespace: dict[str, Any] = {}
     exec(EXAMPLE.format(call=EXAMPLES[name]), namespace)
     values, layer = namespace["values"], namespace["layer"]
@@ -58,7 +58,7 @@ def test_examples_of_the_classes(name: str) -> None:
     assert np.isfinite(to_numpy(layer.kernel)).all()
 
 
-def test_usage_of_initializers() -> None:
+def test_the_usage_examples_run() -> None:
     from keras import layers
 
     layer = layers.Dense(
@@ -74,7 +74,7 @@ def test_usage_of_initializers() -> None:
     assert type(layer.bias_initializer) is initializers.Zeros
 
 
-def test_simple_callables() -> None:
+def test_simple_callables_are_accepted() -> None:
     def my_init(shape: Any, dtype: Any = None) -> Any:
         return initializers.RandomNormal(seed=1)(shape, dtype=dtype)
 
@@ -85,7 +85,7 @@ def test_simple_callables() -> None:
 
 @keras.saving.register_keras_serializable("tests")
 class ExampleRandomNormal(keras.initializers.Initializer):
-    """The page's, with ours for `keras.random.normal`."""
+    """The page's class, with our values instead of those of `keras.random.normal`."""
 
     def __init__(self, mean: float, stddev: float) -> None:
         self.mean = mean
@@ -98,7 +98,7 @@ class ExampleRandomNormal(keras.initializers.Initializer):
         return {"mean": self.mean, "stddev": self.stddev}
 
 
-def test_initializer_subclasses(tmp_path: Path) -> None:
+def test_subclasses_are_saved_and_loaded(tmp_path: Path) -> None:
     layer = keras.layers.Dense(3, kernel_initializer=ExampleRandomNormal(100.0, 0.5))
     keras.Sequential([keras.Input((4,)), layer]).save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras").layers[0]
@@ -114,7 +114,7 @@ MODULES = ["initializers.keras"] + [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstrings(name: str) -> None:
+def test_docstring_examples_run(name: str) -> None:
     module = importlib.import_module(name)
     public = {key: getattr(initializers, key) for key in initializers.__all__}
     assert doctest.testmod(module, extraglobs=public).failed == 0

@@ -1,4 +1,4 @@
-"""`propagate` through Keras models on this backend, and that they stay as they are."""
+"""`propagate` through Keras models on this backend, and that the models stay unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def policy(name: str) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """Weights that Keras draws are the same in every run."""
+    """Fix the seed of weights that Keras draws."""
     keras.utils.set_random_seed(1)
 
 
@@ -41,7 +41,7 @@ def mlp(depth: int = 8, activation: str = "relu", width: int = 256) -> Any:
 
 
 def network() -> Any:
-    """Return a model with most kinds of layers, some of them as functions."""
+    """Return a model with most types of layers, some of them as functions."""
     inputs = keras.Input((12, 12, 3))
     x = layers.Conv2D(16, 3, strides=2, padding="same", name="stem")(inputs)
     x = layers.BatchNormalization(name="norm")(x)
@@ -54,7 +54,7 @@ def network() -> Any:
 
 
 class Attention(keras.Model):  # type: ignore[misc]
-    """A subclassed model, with a layer that calls others."""
+    """A subclassed model with a layer that calls others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Attention(keras.Model):  # type: ignore[misc]
         return self.out(self.lstm(self.norm(x + self.attention(x, x))))
 
 
-def test_he_and_relu() -> None:
+def test_he_and_relu_are_stable() -> None:
     recipe = Recipe({"*/bias": "zeros", "*": "he_normal"}, seed=1)
     result = propagate(mlp(), rules=recipe)
     assert result.verdict.startswith("stable: over 8 layers")
@@ -84,13 +84,13 @@ def test_he_and_relu() -> None:
     assert (result.loss is None) != HAS_GRADIENTS
 
 
-def test_bad_scales_are_told() -> None:
-    assert propagate(mlp(14)).verdict.startswith("vanishing: ")  # Glorot and relu
+def test_bad_scales_are_reported() -> None:
+    assert propagate(mlp(14)).verdict.startswith("vanishing: ")  # Glorot's initialization with relu
     saturated = propagate(mlp(6, "tanh"), rules=RandomNormal(stddev=1.0))
     assert "; over half of the outputs are saturated in 'dense'" in saturated.verdict
 
 
-def test_against_finite_differences() -> None:
+def test_gradients_equal_finite_differences() -> None:
     model = keras.Sequential([keras.Input((5,)), layers.Dense(4, "tanh"), layers.Dense(2)])
     x = np.random.default_rng(0).standard_normal((6, 5)).astype("float32")
     result = propagate(model, x, loss=lambda y: keras.ops.sum(keras.ops.square(y)))
@@ -107,7 +107,7 @@ def test_against_finite_differences() -> None:
         assert result[0].weight_gradient == pytest.approx(math.sqrt(np.mean(by_w**2)), rel=1e-4)
 
 
-def test_a_network_of_all_kinds() -> None:
+def test_the_theory_of_most_layers() -> None:
     result = propagate(network(), rules="he_normal", seed=2)
     names = [layer.name for layer in result]
     assert names == [
@@ -125,7 +125,7 @@ def test_a_network_of_all_kinds() -> None:
         assert result["branch"].gradient_theory is None or result["branch"].gradient is not None
 
 
-def test_a_subclassed_model() -> None:
+def test_a_subclassed_model_is_followed() -> None:
     model = Attention()
     tokens = np.random.default_rng(1).integers(0, 50, (16, 8))
     with pytest.raises(ValueError, match="`model` must be built"):
@@ -140,7 +140,7 @@ def test_a_subclassed_model() -> None:
         .replace("dense", "out")
         for name in names
     }
-    assert not any("cell" in name for name in names)  # of one step of many
+    assert not any("cell" in name for name in names)  # a cell runs once per step
     assert result["embedding"].theory == pytest.approx(result["embedding"].rms, rel=0.05)
     assert result["layer_normalization"].theory == pytest.approx(1)
     assert result["multi_head_attention/query"].theory is not None
@@ -176,7 +176,7 @@ def test_the_model_stays_as_it_is(fails: bool) -> None:
         assert all(each.value.grad is None for each in model.trainable_variables)
 
 
-def test_recipes() -> None:
+def test_recipes_decide_the_values() -> None:
     recipe = Recipe({"*bias": "zeros", "*": "he_normal"}, seed=4)
     model = mlp(3)
     result = propagate(model, rules=recipe)
@@ -187,7 +187,7 @@ def test_recipes() -> None:
         propagate(model, rules=Recipe({"*kernel": "ones"}, seed=1))
 
 
-def test_inputs() -> None:
+def test_inputs_are_accepted_in_all_forms() -> None:
     two = [keras.Input((4,), name="a"), keras.Input((None,), dtype="int32", name="b")]
     embedded = layers.GlobalAveragePooling1D()(layers.Embedding(7, 4)(two[1]))
     model = keras.Model(two, layers.Add()([layers.Dense(4)(two[0]), embedded]))
@@ -202,7 +202,7 @@ def test_inputs() -> None:
 
 
 @pytest.mark.skipif(BACKEND == "numpy", reason="Keras's NumPy backend has no mixed precision")
-def test_mixed_precision() -> None:
+def test_mixed_precision_is_followed() -> None:
     with policy("mixed_bfloat16"):
         result = propagate(mlp(3, "tanh"))
     for layer in result:

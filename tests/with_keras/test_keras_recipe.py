@@ -1,4 +1,4 @@
-"""`init_model`: a recipe for a Keras model, and its names and shapes as specs."""
+"""`init_model` with a recipe; the names and shapes of a model as specs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def values(model: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_same_bits_as_everywhere(whole: bool) -> None:
+def test_a_model_has_the_digest_of_all_frameworks(whole: bool) -> None:
     model = init_model(build() if whole else build, RECIPE)
     assert digest(values(model)) == DIGEST
     assert list(read_specs(model).items()) == [
@@ -46,14 +46,14 @@ def test_the_same_bits_as_everywhere(whole: bool) -> None:
 
 
 @pytest.mark.skipif(BACKEND == "numpy", reason="its layers compute in float32")
-def test_low_precision() -> None:
+def test_low_precision_is_rounded_once() -> None:
     model = init_model(lambda: build("bfloat16"), RECIPE)
     made = RECIPE.init(model)
     assert {array.dtype.name for array in made.values()} >= {"bfloat16"}
     assert digest(values(model)) == digest(made)
 
 
-def test_rules_other_than_recipes() -> None:
+def test_rules_may_be_a_mapping_or_a_function() -> None:
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="a")])
     before = values(model)["a/bias"]
     rules = {"a/kernel": Rule("he_normal", permute=(1, 0)), "*": None}
@@ -67,7 +67,7 @@ def test_rules_other_than_recipes() -> None:
     assert values(model)["a/bias"].tobytes() == before.tobytes()
 
 
-def test_bad_input() -> None:
+def test_bad_input_is_refused() -> None:
     model = build()
     before = digest(values(model))
     cases: list[tuple[Any, Any, Any, str]] = [
@@ -85,7 +85,7 @@ def test_bad_input() -> None:
     assert digest(values(model)) == before
 
 
-def test_foreign_values_come_first() -> None:
+def test_initializers_of_users_run_before_the_first_write() -> None:
     def wrong(shape: Any, dtype: Any = None) -> Any:
         return np.zeros((9, 9), dtype)
 
@@ -102,7 +102,7 @@ def test_foreign_values_come_first() -> None:
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="Keras lays out variables on JAX only")
-def test_sharded() -> None:
+def test_sharded_variables_have_the_same_values() -> None:
     import jax
 
     devices = keras.distribution.list_devices()

@@ -1,4 +1,4 @@
-"""`init_model`: Keras's layout by default, rules that must fit, stacks, parts of models."""
+"""`init_model`: Keras's layout by default, rules that must match, stacks, parts of models."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_keras_s_layout_is_the_default() -> None:
     assert turned.std() == pytest.approx(math.sqrt(2 / 100), rel=0.02)
 
 
-def test_rules_are_enforced() -> None:
+def test_unmatched_rules_and_weights_are_refused() -> None:
     model = dense()
     before = values(model)
     for rules in (
@@ -55,7 +55,7 @@ def test_rules_are_enforced() -> None:
     assert values(init_model(model, rules, 1, partial=True))["a/bias"].tolist() == [1] * 100
 
 
-def test_stacks() -> None:
+def test_stacks_equal_separate_tensors() -> None:
     class Experts(keras.layers.Layer):  # type: ignore[misc]
         def build(self, shape: Any) -> None:
             self.w = self.add_weight(shape=(3, 32, 16), name="w")

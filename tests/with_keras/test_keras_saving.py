@@ -1,4 +1,4 @@
-"""Saved models and weights: in a new process, with this package and without it."""
+"""Saved models and weights, loaded in a new process with this package and without it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make_model(initializer: Any) -> Any:
 
 
 def save_all(folder: Path, initializers: dict[str, Any]) -> dict[str, float]:
-    """Save a model with each of the initializers, and return the sums of their kernels."""
+    """Save a model with each initializer; return the sums of their kernels."""
     sums = {}
     for name, initializer in initializers.items():
         model = make_model(initializer)
@@ -46,7 +46,7 @@ def save_all(folder: Path, initializers: dict[str, Any]) -> dict[str, float]:
 
 
 def load_all(folder: Path, imports: str) -> dict[str, str]:
-    """Return what a new process says of each saved model."""
+    """Return a new process's report on each saved model."""
     code = f"""
 import pathlib, sys
 {imports}
@@ -66,13 +66,13 @@ for path in pathlib.Path({str(folder)!r}).glob("*.keras"):
 
 
 def run_lines(code: str) -> dict[str, str]:
-    """Return the lines that a new process prints, by their first words."""
+    """Return the lines that a new process prints, by first word."""
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {line.partition(" ")[0]: line.partition(" ")[2] for line in run.stdout.splitlines()}
 
 
 @once
-def test_with_the_package(tmp_path: Path) -> None:
+def test_models_load_with_the_package(tmp_path: Path) -> None:
     seeds = {"integer": 3, "none": None, "generator": SeedGenerator(3)}
     sums = save_all(tmp_path, {name: HeNormal(seed=seed) for name, seed in seeds.items()})
     assert load_all(tmp_path, "import initializers.keras") == {
@@ -82,7 +82,7 @@ def test_with_the_package(tmp_path: Path) -> None:
 
 
 @once
-def test_without_the_package_keras_has_the_namesake_or_an_error(tmp_path: Path) -> None:
+def test_without_the_package_keras_loads_its_own_class_or_raises(tmp_path: Path) -> None:
     sums = save_all(
         tmp_path,
         {
@@ -109,7 +109,7 @@ def test_weights_load_over_ours(tmp_path: Path) -> None:
     assert np.array_equal(to_numpy(theirs.weights[0]), to_numpy(ours.weights[0]))
 
 
-def test_one_instance_in_two_layers(tmp_path: Path) -> None:
+def test_an_instance_shared_by_two_layers_is_saved(tmp_path: Path) -> None:
     shared = HeNormal(seed=1)
     layers = [keras.layers.Dense(4, kernel_initializer=shared) for _ in range(2)]
     keras.Sequential([keras.Input((4,)), *layers]).save(tmp_path / "model.keras")
@@ -128,7 +128,7 @@ LONG = {
 
 
 def load_long(folder: Path, imports: str) -> dict[str, str]:
-    """Return what a new process says of models with long seeds."""
+    """Return a new process's report on models with long seeds."""
     return run_lines(f"""
 import pathlib
 {imports}
@@ -145,7 +145,7 @@ for path in pathlib.Path({str(folder)!r}).iterdir():
 
 
 @once
-def test_long_seeds_in_files(tmp_path: Path) -> None:
+def test_long_seeds_are_saved_in_files(tmp_path: Path) -> None:
     wanted = {}
     for name in ("folded", "lowest", "last_short"):
         seed = LONG[name]
@@ -169,11 +169,11 @@ def test_long_seeds_in_files(tmp_path: Path) -> None:
         short = seed % 2**32
         start = f"keras {short} {short} {values} "
         assert without[name].startswith(start)
-        assert without[name] != start + values  # Keras draws others
+        assert without[name] != start + values  # Keras draws other values
 
 
 @pytest.mark.parametrize("seed", LONG.values())
-def test_long_seeds_in_configurations(seed: int) -> None:
+def test_long_seeds_are_kept_in_configurations(seed: int) -> None:
     initializer = HeNormal(seed=seed)
     values = to_numpy(initializer((3, 4)))
     config = initializer.get_config()
@@ -198,7 +198,7 @@ def test_long_seeds_in_configurations(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [None, "1", 2**127, 1.5])
-def test_a_file_with_a_wrong_long_seed(seed: Any) -> None:
+def test_a_wrong_long_seed_in_a_file_is_refused(seed: Any) -> None:
     whole = keras.initializers.serialize(HeNormal(seed=-1))
     whole["build_config"] = {"seed": seed}
     with pytest.raises((TypeError, ValueError), match="`seed` must be an integer in"):

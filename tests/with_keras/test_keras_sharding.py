@@ -1,4 +1,4 @@
-"""Variables laid out over devices, on the JAX backend with eight devices of the host."""
+"""Variables sharded over devices, on the JAX backend with eight devices of the host."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MESHES = {"1": (1, 1), "2": (1, 2), "8": (1, 8), "2x4": (2, 4)}
 
 pytestmark = [
     pytest.mark.skipif(len(jax.devices()) < 8, reason="needs 8 devices: see `make keras`"),
-    # From Keras: arrays of a model, its optimizer or its metrics that are not on the mesh.
+    # Keras warns of arrays of a model, its optimizer or its metrics that are not on the mesh.
     pytest.mark.filterwarnings("ignore:Detected a mix of local"),
 ]
 
@@ -60,7 +60,7 @@ def model_parallel(mesh: Any) -> Any:
 
 
 class Block(keras.layers.Layer):
-    """Has no `build`: its layers' variables are deferred."""
+    """Has no `build`: the variables of its layers are deferred."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,9 @@ def values(model: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("mesh", MESHES)
-def test_model_parallel(mesh: str, builder: Callable[[], Any]) -> None:
+def test_model_parallel_variables_have_the_same_values(
+    mesh: str, builder: Callable[[], Any]
+) -> None:
     wanted = values(builder())
     with model_parallel(make_mesh(mesh)).scope():
         model = builder()
@@ -127,7 +129,7 @@ def test_model_parallel(mesh: str, builder: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
-def test_data_parallel(builder: Callable[[], Any]) -> None:
+def test_data_parallel_variables_have_the_same_values(builder: Callable[[], Any]) -> None:
     wanted = values(builder())
     with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
         model = builder()
@@ -137,7 +139,7 @@ def test_data_parallel(builder: Callable[[], Any]) -> None:
     assert len(model.weights[0].value.sharding.device_set) == 8
 
 
-def test_training_and_slots() -> None:
+def test_training_keeps_the_layouts_of_slots() -> None:
     with model_parallel(make_mesh("2x4")).scope(), install():
         model = build()
         model.compile("adam", "mse")
@@ -153,7 +155,7 @@ def test_training_and_slots() -> None:
     "initializer", [Constant(2.0), Ones(), HeNormal(seed=1), Identity(), Orthogonal(seed=1)]
 )
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_layout_of_ones_own(initializer: Any, dtype: str) -> None:
+def test_layouts_of_users_are_accepted(initializer: Any, dtype: str) -> None:
     sharding = NamedSharding(jax.make_mesh((2, 4), ("a", "b")), PartitionSpec("b", None))
     tensor = initializer((8, 6), dtype, sharding)
     assert tensor.sharding == sharding
@@ -162,7 +164,7 @@ def test_layout_of_ones_own(initializer: Any, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("initializer", [Constant(2.0), Ones(), HeNormal(seed=1)])
-def test_layouts_of_keras(initializer: Any) -> None:
+def test_layouts_of_keras_are_accepted(initializer: Any) -> None:
     layout = keras.distribution.TensorLayout(("model", None), make_mesh("2x4"))
     tensor = initializer((8, 6), layout=layout)
     assert tensor.sharding == layout.backend_layout
@@ -183,7 +185,9 @@ SPECS = {
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_memory_and_draws(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_block_is_drawn_once_in_its_own_memory(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes, spec, distinct = SPECS[name]
     mesh = jax.make_mesh(sizes, ("m", "n")[: len(sizes)])
     sharding = NamedSharding(mesh, PartitionSpec(*spec))
@@ -215,20 +219,20 @@ def test_memory_and_draws(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read_status(key: str) -> int:
-    """Return a size of this process in bytes, as Linux has it."""
+    """Return a size of this process in bytes, from Linux's status file."""
     (line,) = re.findall(rf"^{key}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
     return int(line) * 1024
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="of Linux")
 @pytest.mark.parametrize("spec", [("m", None), (None, "m")])
-def test_memory_of_orthogonal(spec: Any) -> None:
+def test_memory_of_sharded_orthogonal_matrices(spec: Any) -> None:
     sharding = NamedSharding(jax.make_mesh((8,), ("m",)), PartitionSpec(*spec))
     rows, columns = 4096, 2048
     initializer = Orthogonal(seed=1)
     initializer((64, 64), layout=sharding)  # imports
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = read_status("VmRSS")
     tensor = initializer((rows, columns), layout=sharding)
     peak = read_status("VmHWM") - before
