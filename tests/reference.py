@@ -143,11 +143,26 @@ def element_words(dtype: str, seed: int, stream: int, start: int, count: int) ->
     return pairs
 
 
-# 2 Parameters, 6 Low precision
+# 2 Seeds by name
+
+
+def fold_in(seed: int, *path: str | int) -> int:
+    """2: the seed derived from a name."""
+    state = hashlib.blake2b(digest_size=8, key=seed_bytes(seed), person=ASCII)
+    for part in path:
+        if isinstance(part, str):
+            text = part.encode()
+            state.update(b"s" + len(text).to_bytes(8, "little") + text)
+        else:
+            state.update(b"i" + seed_bytes(part))
+    return int.from_bytes(state.digest(), "little")
+
+
+# 3 Parameters and dtypes
 
 
 def rounded(dtype: str, x: Array) -> Array:
-    """6: x rounded once to the dtype, to nearest even, in integers."""
+    """3: x rounded once to the dtype, to nearest even, in integers."""
     form = DTYPES[dtype]
     bits = np.asarray(x, np.float64).view(np.int64)
     field = (bits >> 52) & 0x7FF
@@ -168,38 +183,38 @@ def rounded(dtype: str, x: Array) -> Array:
 
 
 def parameter(dtype: str, x: float) -> Any:
-    """2: a parameter in the computing type, never -0."""
+    """3: a parameter in the computing type, never -0."""
     with np.errstate(over="ignore"):
         return DTYPES[dtype].compute(x) + DTYPES[dtype].compute(0)
 
 
 def require_finite(dtype: str, *reach: float) -> None:
-    """2: raise ValueError if a reach does not round to a finite value of the dtype."""
+    """3: raise ValueError if a reach does not round to a finite value of the dtype."""
     in_compute = np.array([parameter(dtype, x) for x in reach])
     if not np.isfinite(rounded(dtype, in_compute).astype(np.float64)).all():
         raise ValueError(f"{reach} does not fit in {dtype}")
 
 
 def reach_of_z(dtype: str) -> float:
-    """2: R."""
+    """3: R."""
     return 6.67 if DTYPES[dtype].compute is np.float32 else 8.66
 
 
 def location_scale(
     dtype: str, mean: float, stddev: float, lower: float, upper: float
 ) -> tuple[Any, Any]:
-    """2: mean and stddev in the computing type, if their reach is finite."""
+    """3: mean and stddev in the computing type, if their reach is finite."""
     mean, stddev = parameter(dtype, mean), parameter(dtype, stddev)
     low, high = max(lower, -reach_of_z(dtype)), min(upper, reach_of_z(dtype))
     require_finite(dtype, *(float(mean) + float(stddev) * z for z in (low, high)))
     return mean, stddev
 
 
-# 3 Uniform
+# 4 Uniform
 
 
 def unit(w: Array) -> Array:
-    """3: `u` of [0, 1)."""
+    """4: `u` of [0, 1)."""
     if w.dtype == np.uint32:
         u: Array = (w >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
     else:
@@ -210,7 +225,7 @@ def unit(w: Array) -> Array:
 def uniform(
     dtype: str, seed: int, stream: int, start: int, count: int, minval: float, maxval: float
 ) -> Array:
-    """3: `count` elements from `start` of a uniform tensor."""
+    """4: `count` elements from `start` of a uniform tensor."""
     form = DTYPES[dtype]
     a, b = parameter(dtype, minval), parameter(dtype, maxval)
     require_finite(dtype, float(a), float(b))
@@ -232,11 +247,11 @@ def uniform(
     return result
 
 
-# 4 Normal
+# 5 Normal
 
 
 def log64(u: Array) -> Array:
-    """4: ln of an f64."""
+    """5: ln of an f64."""
     bits = u.view(np.int64)
     k = (bits - 0x3FE6A09E667F3BCD) >> 52
     f = (bits - k * 2**52).view(np.float64) - 1
@@ -250,7 +265,7 @@ def log64(u: Array) -> Array:
 
 
 def log32(u: Array) -> Array:
-    """4: ln of an f32."""
+    """5: ln of an f32."""
     bits = u.view(np.int32)
     e = (bits - np.int32(0x3F3504F3)) >> np.int32(23)
     f = (bits - e * np.int32(2**23)).view(np.float32) - np.float32(1)
@@ -261,7 +276,7 @@ def log32(u: Array) -> Array:
 
 
 def sine_cosine(x: Array) -> tuple[Array, Array]:
-    """4: s and c, f64."""
+    """5: s and c, f64."""
     z = x * x
     s = x + (z * x) * horner(SIN, z)
     h = 0.5 * z
@@ -270,12 +285,12 @@ def sine_cosine(x: Array) -> tuple[Array, Array]:
 
 
 def turn(q: Array, s: Array, c: Array) -> tuple[Array, Array]:
-    """4: cosine and sine of the angle, from those in its quadrant."""
+    """5: cosine and sine of the angle, from those in its quadrant."""
     return np.choose(q, [c, -s, -c, s]), np.choose(q, [s, c, -s, -c])
 
 
 def radius_angle(r: Array, a: Array) -> tuple[Array, Array]:
-    """4: r·cos and r·sin from the words R and A."""
+    """5: r·cos and r·sin from the words R and A."""
     if r.dtype == np.uint32:
         u = (r >> np.uint32(1)).astype(np.float32) * np.float32(2**-31) + np.float32(2**-32)
         radius = np.sqrt(np.float32(-2) * log32(u))
@@ -294,7 +309,7 @@ def radius_angle(r: Array, a: Array) -> tuple[Array, Array]:
 
 
 def standard_normal(dtype: str, seed: int, stream: int, start: int, count: int) -> Array:
-    """4: groups of 64, cut to the requested elements."""
+    """5: groups of 64, cut to the requested elements."""
     first, last = start // 64, (start + count + 63) // 64
     group = element_words(dtype, seed, stream, 64 * first, 64 * (last - first)).reshape(-1, 2, 32)
     z = np.stack(radius_angle(group[:, 0], group[:, 1]), axis=1)
@@ -304,41 +319,41 @@ def standard_normal(dtype: str, seed: int, stream: int, start: int, count: int) 
 def normal(
     dtype: str, seed: int, stream: int, start: int, count: int, mean: float, stddev: float
 ) -> Array:
-    """4: `count` elements from `start` of a normal tensor."""
+    """5: `count` elements from `start` of a normal tensor."""
     mean, stddev = location_scale(dtype, mean, stddev, -math.inf, math.inf)
     return rounded(dtype, mean + stddev * standard_normal(dtype, seed, stream, start, count))
 
 
-# 5 Truncated normal
+# 6 Truncated normal
 
 
 def central(q: Array) -> Array:
-    """5: the quantile near the median."""
+    """6: the quantile near the median."""
     r = 0.180625 - q * q
     z: Array = (q * horner(A, r)) / horner(B, r)
     return z
 
 
 def tail(p: Array) -> Array:
-    """5: the quantile of a small upper tail."""
+    """6: the quantile of a small upper tail."""
     r = np.sqrt(-log64(p))
     near, far = r - 1.6, r - 5
     return np.where(r <= 5, horner(CC, near) / horner(D, near), horner(E, far) / horner(F, far))
 
 
 def central_or_tail(q: Array, p: Array) -> Array:
-    """5: central(q) if q ≤ 0.425, else tail(p), each on the arguments it is for."""
+    """6: central(q) if q ≤ 0.425, else tail(p), each on the arguments it is for."""
     return np.where(q <= 0.425, central(np.minimum(q, 0.425)), tail(np.minimum(p, 0.25)))
 
 
 def tq(p: Array) -> Array:
-    """5: the quantile of an upper tail."""
+    """6: the quantile of an upper tail."""
     return np.where(p == 0, np.inf, central_or_tail(0.5 - p, p))
 
 
 @functools.cache
 def tp(t: float) -> float:
-    """5: the tail, its inverse."""
+    """6: the tail, its inverse."""
     if t == 0:
         return 0.5
     low, high = 0, 0x3FE0000000000000
@@ -352,7 +367,7 @@ def tp(t: float) -> float:
 
 
 def two_sigma(w: Array) -> Array:
-    """5: the quantile for the bounds ±2."""
+    """6: the quantile for the bounds ±2."""
     if w.dtype == np.uint32:
         x = (w >> np.uint32(1)).astype(np.float32) * np.float32(2**-31) + np.float32(2**-32)
         v = np.float32(1) - x * x
@@ -365,7 +380,7 @@ def two_sigma(w: Array) -> Array:
 
 
 def inversion(w: Array, alpha: float, beta: float) -> Array:
-    """5: the quantile for any other bounds, f64."""
+    """6: the quantile for any other bounds, f64."""
     if w.dtype == np.uint32:
         u = (2 * w.astype(np.float64) + 1) * 2**-33
     else:
@@ -396,7 +411,7 @@ def truncated_normal(
     lower: float,
     upper: float,
 ) -> Array:
-    """5: `count` elements from `start` of a truncated normal tensor."""
+    """6: `count` elements from `start` of a truncated normal tensor."""
     if not lower < upper or lower >= 37 or upper <= -37:
         raise ValueError(f"bounds {lower}, {upper}")
     alpha, beta = float(parameter(dtype, lower)), float(parameter(dtype, upper))
@@ -413,7 +428,7 @@ def truncated_normal(
     return rounded(dtype, mean + stddev * z.astype(DTYPES[dtype].compute))
 
 
-# 7 Fans
+# 7 Scaling
 
 
 def fans(
@@ -448,26 +463,11 @@ def scaled(scale: float, mode: str, distribution: str, fan_in: int, fan_out: int
     return math.sqrt(s) / (1 if distribution == "untruncated_normal" else 0.87962566103423978)
 
 
-# 8 Seeds by name
-
-
-def fold_in(seed: int, *path: str | int) -> int:
-    """8: the seed derived from a name."""
-    state = hashlib.blake2b(digest_size=8, key=seed_bytes(seed), person=ASCII)
-    for part in path:
-        if isinstance(part, str):
-            text = part.encode()
-            state.update(b"s" + len(text).to_bytes(8, "little") + text)
-        else:
-            state.update(b"i" + seed_bytes(part))
-    return int.from_bytes(state.digest(), "little")
-
-
-# 9 Roots of unity
+# 10 Roots of unity
 
 
 def unit_roots(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """9: cosine and sine of 2π·r/n, 0 ≤ r < n."""
+    """10: cosine and sine of 2π·r/n, 0 ≤ r < n."""
     r = np.arange(n, dtype=np.int64)
     q, rest = np.divmod(4 * r, n)
     q += 2 * rest + (q & 1) > n
@@ -484,7 +484,7 @@ def stft(
     scaling: str | None = "density",
     periodic: bool = False,
 ) -> Array:
-    """9: the STFT kernel."""
+    """10: the STFT kernel."""
     frames, _, bins = shape
     n = 2 * (bins - 1)
     t = np.arange(frames)
@@ -504,11 +504,11 @@ def stft(
     return rounded(dtype, kernel.reshape(shape) + 0.0)
 
 
-# 10 Digest
+# 11 Digest
 
 
 def digest(weights: Iterable[tuple[str, Array]]) -> str:
-    """10: the digest of named weights, in hex."""
+    """11: the digest of named weights, in hex."""
     state = hashlib.sha256()
     for name, array in weights:
         little = array.astype(array.dtype.newbyteorder("<"))

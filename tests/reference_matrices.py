@@ -80,11 +80,11 @@ def product(a: Array, b: Array, start: Array | None = None) -> Array:
     return sums
 
 
-# 11 Orthogonal matrices
+# 8 Orthogonal matrices
 
 
 def sum_of_squares(x: Array) -> float:
-    """11: S of the elements after the first."""
+    """8: S of the elements after the first."""
     fma = fma_of(np.float64)
 
     def blocks(terms: Array, add: Fma) -> Array:
@@ -108,7 +108,7 @@ def sum_of_squares(x: Array) -> float:
 
 
 def head(x: Array) -> tuple[Any, Any, Any]:
-    """11: v₁, τ and d."""
+    """8: v₁, τ and d."""
     compute = x.dtype.type
     first = float(x[0])
     s = -1.0 if first < 0 else 1.0
@@ -121,7 +121,7 @@ def head(x: Array) -> tuple[Any, Any, Any]:
 
 
 def panel_factor(v: Array, tau: Array) -> Array:
-    """11: T."""
+    """8: T."""
     fma = fma_of(v.dtype.type)
     gram = product(np.ascontiguousarray(v.T), v)
     t = np.diag(tau)
@@ -134,7 +134,7 @@ def panel_factor(v: Array, tau: Array) -> Array:
 
 
 def multiply_out(v: Array, tau: Array, d: Array) -> Array:
-    """11: the product, its columns times their signs."""
+    """8: the product, its columns times their signs."""
     m, n = v.shape
     c = np.eye(m, n, dtype=v.dtype)
     for first in reversed(range(0, n, 64)):
@@ -146,7 +146,7 @@ def multiply_out(v: Array, tau: Array, d: Array) -> Array:
 
 
 def matrix(compute: Any, seed: int, stream: int, rows: int, columns: int) -> Array:
-    """11: a random orthogonal matrix without a gain."""
+    """8: a random orthogonal matrix without a gain."""
     m, n = max(rows, columns), min(rows, columns)
     v, tau, d = np.zeros((m, n), compute), np.zeros(n, compute), np.zeros(n, compute)
     name = np.dtype(compute).name
@@ -162,7 +162,7 @@ def matrix(compute: Any, seed: int, stream: int, rows: int, columns: int) -> Arr
 def orthogonal(
     dtype: str, seed: int, stream: int, shape: Sequence[int], gain: float, axis: int = -1
 ) -> Array:
-    """11: an orthogonal tensor."""
+    """8: an orthogonal tensor."""
     compute = DTYPES[dtype].compute
     g = parameter(dtype, gain)
     require_finite(dtype, abs(float(g)) * 1.001)
@@ -173,7 +173,7 @@ def orthogonal(
 
 
 def orthogonalize(a: Array) -> Array:
-    """11: the orthogonal factor of a matrix."""
+    """8: the orthogonal factor of a matrix."""
     if a.shape[0] < a.shape[1]:
         return orthogonalize(np.ascontiguousarray(a.T)).T
     compute = a.dtype.type
@@ -202,11 +202,11 @@ def orthogonalize(a: Array) -> Array:
     return multiply_out(v, tau, d) + compute(0)
 
 
-# 12 Kernels and sparse matrices
+# 9 Kernels and sparse matrices
 
 
 def delta_orthogonal(dtype: str, seed: int, shape: Sequence[int], gain: float) -> Array:
-    """12: an orthogonal matrix at the center."""
+    """9: an orthogonal matrix at the center."""
     kernel = np.zeros(shape, DTYPES[dtype].dtype)
     center = tuple((size - 1) // 2 for size in shape[:-2])
     kernel[center] = orthogonal(dtype, seed, 0, shape[-2:], gain)
@@ -214,7 +214,7 @@ def delta_orthogonal(dtype: str, seed: int, shape: Sequence[int], gain: float) -
 
 
 def convolution_orthogonal(dtype: str, seed: int, shape: Sequence[int], gain: float) -> Array:
-    """12: the kernel with all places filled."""
+    """9: the kernel with all places filled."""
     compute = DTYPES[dtype].compute
     *places, i, o = shape
     start: tuple[int, ...] = (0,) * len(places)
@@ -236,7 +236,7 @@ def convolution_orthogonal(dtype: str, seed: int, shape: Sequence[int], gain: fl
 
 
 def sparse(dtype: str, seed: int, shape: tuple[int, int], sparsity: float, normal: Array) -> Array:
-    """12: `normal`, of mean 0, with the zeros of a sparse matrix."""
+    """9: `normal`, of mean 0, with the zeros of a sparse matrix."""
     w = words(fold_in(seed, "initializers", "mask", 0), 0, 0, shape[0] * shape[1]).reshape(shape)
     count = math.ceil(sparsity * shape[0])
     result = normal.copy()
@@ -247,7 +247,7 @@ def sparse(dtype: str, seed: int, shape: tuple[int, int], sparsity: float, norma
 
 
 def dirac(shape: Sequence[int], groups: int) -> Array:
-    """12: a kernel that passes each input channel through."""
+    """9: a kernel that passes each input channel through."""
     kernel = np.zeros(shape, np.int8)
     center = tuple(size // 2 for size in shape[:-2])
     for c in range(shape[-1]):

@@ -212,7 +212,7 @@ def test_sums_of_two_levels_of_blocks(rows: int) -> None:
 
 
 def sum_of_squares(x: NDArray[Any]) -> float:
-    """S of section 11 for the elements after the first, with all first-level blocks at once."""
+    """S of section 8 for the elements after the first, with all first-level blocks at once."""
     fma = page.fma_of(np.float64)
 
     def add_up(terms: NDArray[Any], add: Any) -> NDArray[Any]:
