@@ -1,9 +1,9 @@
-"""The stream's elementary functions, on NumPy arrays, from ``+ - * / sqrt`` only.
+"""The stream's elementary functions on NumPy arrays, from ``+ - * / sqrt`` alone.
 
-Every function is evaluated in the order that the stream freezes, without fused multiply-adds, so
-its bits are the same on every machine. The f32 functions take their coefficients as arguments,
-because fitting varies them. The f64 functions are published ones; correct to about 1e-15, they
-also serve as the reference for f32.
+Every function follows the frozen order of operations without fused multiply-adds, so its bits are
+the same on every machine. The f32 functions have their coefficients as arguments, because fitting
+varies them. The f64 functions are published ones, correct to about 1e-15; they also serve as the
+reference for f32.
 
 Sources: fdlibm's e_log.c, k_sin.c and k_cos.c (Sun Microsystems, 1993); Wichura, "Algorithm AS
 241: The percentage points of the normal distribution", Applied Statistics 37 (1988), 477-484,
@@ -12,7 +12,7 @@ Mathematical Statistics 29 (1958), 610-611. The f32 logarithm is split as in Cep
 """
 
 # mypy: disable-error-code="no-any-return"
-# (what NumPy computes from arrays of any dtype has the type Any)
+# (NumPy's results for arrays of any dtype have the type Any.)
 
 import math
 from collections.abc import Iterator, Sequence
@@ -122,7 +122,7 @@ HALF_MASS_2 = 0.47724986805182079  # Phi(2) - 1/2
 
 
 def horner(coefficients: Sequence[Any], x: Array) -> Array:
-    """Polynomial in `x`, coefficients of the lowest order first."""
+    """Evaluate a polynomial in `x`; the coefficients begin with the lowest order."""
     result = coefficients[-2] + x * coefficients[-1]
     for c in coefficients[-3::-1]:
         result = c + x * result
@@ -130,8 +130,8 @@ def horner(coefficients: Sequence[Any], x: Array) -> Array:
 
 
 def floats_of(integer_bits: int, step: int = 1, chunk: int = 1 << 18) -> Iterator[Array]:
-    """In chunks, every `step`-th of the f32 values that the integers 0 ... 2^integer_bits have."""
-    whole = 1 << 24  # up to here every integer is an f32
+    """Yield in chunks every `step`-th f32 value of the integers 0 ... 2^integer_bits."""
+    whole = 1 << 24  # every integer up to here is an f32
     count = whole + ((integer_bits - 24) << 23) + 1
     for first in range(0, count, chunk * step):
         i = np.arange(first, min(first + chunk * step, count), step, dtype=np.int32)
@@ -140,12 +140,12 @@ def floats_of(integer_bits: int, step: int = 1, chunk: int = 1 << 18) -> Iterato
 
 
 def unit32(h: Array) -> Array:
-    """The f32 in (0, 1] of 31-bit integers that are rounded to f32."""
+    """Return the f32 in (0, 1] of 31-bit integers, rounded to f32."""
     return h * np.float32(2**-31) + np.float32(2**-32)
 
 
 def log32(p: Coefficients, u: Array) -> Array:
-    """Logarithm of normal u > 0; `p` approximates (ln(1 + f) - f + f^2/2) / f^3."""
+    """Return the logarithm of normal u > 0; `p` approximates (ln(1 + f) - f + f^2/2) / f^3."""
     bits = u.view(np.int32)
     e = (bits - np.int32(0x3F3504F3)) >> np.int32(23)
     f = (bits - (e << np.int32(23))).view(np.float32) - np.float32(1)
@@ -156,28 +156,28 @@ def log32(p: Coefficients, u: Array) -> Array:
 
 
 def radius32(p: Coefficients, u: Array) -> Array:
-    """Radius of Box and Muller, sqrt(-2 ln u)."""
+    """Return the Box-Muller radius, sqrt(-2 ln u)."""
     return np.sqrt(np.float32(-2) * log32(p, u))
 
 
 def sin32(c: Coefficients, t: Array) -> Array:
-    """Sine of t turns, |t| <= 1/8, 2 pi in two parts: ``t (C0 + (LO + ...))``."""
+    """Return the sine of t turns, |t| <= 1/8, with 2 pi in two parts: ``t (C0 + (LO + ...))``."""
     return t * (c[0] + horner(c[1:], t * t))
 
 
 def cos32(c: Coefficients, t: Array) -> Array:
-    """Cosine of t turns, |t| <= 1/8."""
+    """Return the cosine of t turns, |t| <= 1/8."""
     return horner(c, t * t)
 
 
 def truncated32(p: Coefficients, q: Coefficients, x: Array) -> Array:
-    """|z| of the normal truncated at two standard deviations, x in (0, 1]."""
+    """Return |z| of the normal truncated at two standard deviations, x in (0, 1]."""
     v = np.float32(1) - x * x
     return x * (horner(p, v) / horner(q, v))
 
 
 def log64(u: Array) -> Array:
-    """Logarithm of normal u > 0 (fdlibm e_log.c without its special cases)."""
+    """Return the logarithm of normal u > 0 (fdlibm e_log.c without its special cases)."""
     bits = u.view(np.int64)
     e = (bits - np.int64(0x3FE6A09E667F3BCD)) >> np.int64(52)
     f = (bits - (e << np.int64(52))).view(np.float64) - 1.0
@@ -190,13 +190,13 @@ def log64(u: Array) -> Array:
 
 
 def sin64(x: Array) -> Array:
-    """Sine for |x| <= pi/4 (fdlibm k_sin.c, y = 0)."""
+    """Return the sine for |x| <= pi/4 (fdlibm k_sin.c, y = 0)."""
     z = x * x
     return x + (z * x) * horner(SIN64, z)
 
 
 def cos64(x: Array) -> Array:
-    """Cosine for |x| <= pi/4 (k_cos.c, y = 0, in the branch-free form of FreeBSD's msun)."""
+    """Return the cosine for |x| <= pi/4 (k_cos.c, y = 0, in FreeBSD msun's branch-free form)."""
     z = x * x
     half = 0.5 * z
     w = 1.0 - half
@@ -204,7 +204,7 @@ def cos64(x: Array) -> Array:
 
 
 def upper_quantile(p: Array, q: Array | None = None) -> Array:
-    """Quantile of the upper tail 0 < `p` <= 1/2, with `q` = 1/2 - p (AS 241, PPND16)."""
+    """Return the quantile of the upper tail 0 < `p` <= 1/2, with `q` = 1/2 - p (AS 241, PPND16)."""
 
     def ratio(c: tuple[Sequence[float], Sequence[float]], x: Array) -> Array:
         return horner(c[0], x) / horner(c[1], x)
@@ -218,7 +218,7 @@ def upper_quantile(p: Array, q: Array | None = None) -> Array:
 
 
 def upper_tail(t: float) -> float:
-    """Inverse of `upper_quantile`, defined by a bisection of bit patterns."""
+    """Return the inverse of `upper_quantile`, defined by a bisection of bit patterns."""
     if t in (0.0, math.inf):
         return 0.0 if t else 0.5
     low, high = 0, int(np.float64(0.5).view(np.int64))
@@ -231,22 +231,22 @@ def upper_tail(t: float) -> float:
     return float(np.array(low).view(np.float64))
 
 
-# From words to elements: what needs no coefficients of its own.
+# From words to elements, without coefficients.
 
 
 def turned(r: Array, quadrant: Array, c: Array, s: Array) -> tuple[Array, Array]:
-    """`r` times cosine and sine, from `c` and `s` of the angle less `quadrant` quarter turns."""
+    """Return `r` times cosine and sine, from those of the angle without its quarter turns."""
     i = quadrant.astype(np.intp)
     return r * np.choose(i, (c, -s, -c, s)), r * np.choose(i, (s, c, -s, -c))
 
 
 def unit64(words: Array) -> Array:
-    """The f64 in (0, 1] of 64-bit words."""
+    """Return the f64 in (0, 1] of 64-bit words."""
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54
 
 
 def normal64(radius: Array, angle: Array) -> tuple[Array, Array]:
-    """Elements j and 32 + j of a group of f64 normals, from 64-bit words j and 32 + j."""
+    """Return elements j and 32 + j of a group of f64 normals, from 64-bit words j and 32 + j."""
     r = np.sqrt(-2.0 * log64(unit64(radius)))
     q = (angle + np.uint64(1 << 61)) >> np.uint64(62)
     x = (angle - (q << np.uint64(62))).view(np.int64).astype(np.float64) * (2 * np.pi * 2.0**-64)
@@ -254,20 +254,20 @@ def normal64(radius: Array, angle: Array) -> tuple[Array, Array]:
 
 
 def truncated64(x: Array) -> Array:
-    """|z| of the normal truncated at two standard deviations, x in (0, 1]."""
+    """Return |z| of the normal truncated at two standard deviations, x in (0, 1]."""
     q = x * HALF_MASS_2
     return np.minimum(upper_quantile(0.5 - q, q), np.nextafter(2.0, 0.0))
 
 
 def open_unit(words: Array) -> Array:
-    """The f64 in (0, 1) of 32-bit or 64-bit words, for general bounds."""
+    """Return the f64 in (0, 1) of 32-bit or 64-bit words, for general bounds."""
     wide = words.dtype == np.uint64
     kept = (words >> np.uint64(12) if wide else words).astype(np.float64)
     return (2.0 * kept + 1.0) * (2.0**-53 if wide else 2.0**-33)
 
 
 def truncated(words: Array, low: float, high: float, dtype: type[Any]) -> Array:
-    """Normal truncated at general bounds, computed in f64 and rounded to `dtype`."""
+    """Return a normal truncated at general bounds, computed in f64 and rounded to `dtype`."""
     u = open_unit(words)
     v = 1.0 - u
     if low >= 0:
@@ -280,7 +280,7 @@ def truncated(words: Array, low: float, high: float, dtype: type[Any]) -> Array:
         a, b = upper_tail(-low), upper_tail(high)
         m = (0.5 - a) + (0.5 - b)
         p, p_upper = a + u * m, b + v * m
-        # Both can exceed 1/2, by rounding.
+        # Rounding can push both above 1/2.
         upper = np.where(p_upper <= 0.5, upper_quantile(np.minimum(p_upper, 0.5)), 0.0)
         z = np.where(p <= 0.5, -upper_quantile(np.minimum(p, 0.5)), upper)
     return np.clip(z, low, high).astype(dtype)

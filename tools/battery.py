@@ -1,13 +1,13 @@
-"""Goodness of fit of every sampler at 10⁹ samples, and independence of neighbors, by chi-squared.
+"""Goodness of fit of every sampler at 10⁹ samples, and independence of pairs, by chi-squared.
 
-A cell is a range of values with the same leading bits, or several such ranges; its probability is
-that of everything that rounds into it, by the distribution's function. Pairs are counted in a grid
+A cell is a range of values with the same leading bits, or several such ranges. Its probability is
+that of all numbers that round into it, from the distribution function. Pairs are counted in a grid
 of 64 × 64 cells of equal probability. Every seed is fixed. The battery fails if any p-value is
-below `ALPHA` over the number of tests.
+below `ALPHA` divided by the number of tests.
 
     python tools/battery.py            writes the table in docs/reliability.md; minutes
     python tools/battery.py --short    1/64 of the samples, in seconds; the page stays
-    python tools/battery.py --seed 1   the large tensors, of other seeds; the page stays
+    python tools/battery.py --seed 1   the large tensors with other seeds; the page stays
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Law(NamedTuple):
     name: str
     make: Callable[..., Callable[..., Any]]
     cdf: Callable[[Floats], Floats]
-    # Values that round to the end, or above, become the largest below it.
+    # Values that round to the end or above it become the largest value below it.
     end: float = np.inf
 
 
@@ -89,10 +89,10 @@ LAWS = [
         partial(truncated_cdf, mean=0.1, stddev=0.5, lower=-1.0, upper=3.0),
     ),
 ]
-# Bits of a value that tell its cell, of all its bits.
+# dtype → leading bits of a value that select its cell.
 DTYPES = {"float32": 20, "float64": 20, "bfloat16": 16, "float16": 16}
 DTYPES |= {"float8_e4m3fn": 8, "float8_e5m2": 8}
-# An entry x of a Haar-distributed n × n matrix: (1 + x)/2 has the law Beta((n − 1)/2, (n − 1)/2).
+# For an entry x of a Haar-distributed n × n matrix, (1 + x)/2 is Beta((n − 1)/2, (n − 1)/2).
 SIDE = 8
 ENTRY = Law(
     f"an entry of orthogonal matrices of {SIDE} × {SIDE}",
@@ -102,7 +102,7 @@ ENTRY = Law(
 
 
 def leading_bits(values: Array, kept: int) -> NDArray[np.int64]:
-    """Return the first bits of values, as numbers."""
+    """Return the leading bits of values as integers."""
     size = values.dtype.itemsize
     bits = values.view(f"u{size}")
     return (bits >> (8 * size - kept)).astype(np.int64)
@@ -121,7 +121,7 @@ def fit(counts: NDArray[np.int64], dtype: str, law: Law) -> float:
     size, kept = np.dtype(dtype).itemsize, DTYPES[dtype]
     dropped = 8 * size - kept
     half = 2 ** (kept - 1)
-    # Cells in ascending order of value: the negative ones backwards, then the others, without
+    # Cells in ascending order of value: the negative ones reversed, then the others, without
     # infinities and NaNs.
     first = (np.arange(half, dtype=np.uint64) << np.uint64(dropped)).astype(f"u{size}")
     with np.errstate(invalid="ignore"):
@@ -131,7 +131,7 @@ def fit(counts: NDArray[np.int64], dtype: str, law: Law) -> float:
     lowest, last = lowest[finite], last[finite]
     n = lowest.size
     assert counts[n:half].sum() + counts[half + n :].sum() == 0
-    # Cells are separated halfway.
+    # The border between two cells is halfway.
     edges = last[:-1] / 2 + lowest[1:] / 2
     boundaries = np.concatenate([-edges[::-1], [0.0], edges])
     ordered = np.concatenate([counts[half : half + n][::-1], counts[:n]])
@@ -140,14 +140,14 @@ def fit(counts: NDArray[np.int64], dtype: str, law: Law) -> float:
     end = np.array(law.end).astype(dtype).astype(np.float64)
     under[n:][lowest[1:] >= end] = 1.0
     below = np.concatenate([[0.0], under, [1.0]])
-    # Neighbors together, until each group has its share of the probability.
+    # Neighboring cells are merged until each group has its share of the probability.
     group = np.minimum((below[:-1] * CELLS).astype(np.int64), CELLS - 1)
     observed = np.bincount(group, ordered, CELLS)
     probability = np.bincount(group, np.diff(below), CELLS)
     total = counts.sum()
     enough = probability * total >= 10
     if observed[~enough].sum() > 100:
-        return 0.0  # values where there should be next to none
+        return 0.0  # values where almost none are expected
     observed, expected = observed[enough], probability[enough]
     expected *= observed.sum() / expected.sum()
     return float(stats.chisquare(observed, expected).pvalue)
@@ -161,7 +161,7 @@ def pieces_of(law: Law, dtype: str, seed: int, samples: int) -> Iterator[Array]:
 
 
 def pair_tensors(law: Law, seeds: list[int], samples: int) -> float:
-    """Return the p-value of pairs of values in the same places of tensors of neighboring seeds."""
+    """Return the p-value of pairs at equal indices of tensors with neighboring seeds."""
     table = np.zeros(GRID * GRID, np.int64)
     each = samples // (len(seeds) - 1)
     before = None
@@ -175,7 +175,7 @@ def pair_tensors(law: Law, seeds: list[int], samples: int) -> float:
 
 
 def pair_elements(law: Law, seed: int, samples: int, distance: int) -> float:
-    """Return the p-value of pairs of values at a distance in one tensor."""
+    """Return the p-value of pairs of elements of one tensor at this distance."""
     table = np.zeros(GRID * GRID, np.int64)
     for values in pieces_of(law, "float32", seed, samples):
         cell = np.minimum((law.cdf(values.astype(np.float64)) * GRID).astype(np.int64), GRID - 1)
@@ -185,7 +185,7 @@ def pair_elements(law: Law, seed: int, samples: int, distance: int) -> float:
 
 
 def entries(seeds: range) -> Iterator[Array]:
-    """Yield an entry of the matrix of each seed, each time another one."""
+    """Yield one entry of each seed's matrix, a different entry each time."""
     for k in range(seeds.start, seeds.stop, 4096):
         some = range(k, min(k + 4096, seeds.stop))
         yield np.array(
@@ -194,7 +194,7 @@ def entries(seeds: range) -> Iterator[Array]:
 
 
 def test_large(samples: int, seed: int) -> Iterator[tuple[str, int, float]]:
-    """Yield which dtype and law is tested, on how many values of one tensor, and the p-value."""
+    """Yield (dtype and law, number of values, p-value) for one large tensor each."""
     for i, law in enumerate(LAWS):
         for dtype, kept in DTYPES.items():
             n = samples if dtype == "float32" else samples // 8
@@ -203,9 +203,9 @@ def test_large(samples: int, seed: int) -> Iterator[tuple[str, int, float]]:
 
 
 def test_many(samples: int) -> Iterator[tuple[str, int, float]]:
-    """Yield what is tested of many tensors and of pairs, on how many values, and the p-value."""
+    """Yield (description, number of values, p-value) for many tensors and for pairs."""
     for i, law in enumerate(LAWS):
-        # Many short tensors, of neighboring seeds, and of names that differ in a number.
+        # Many short tensors: neighboring seeds, and names that differ in a number.
         n, size = samples // 16, 4096
         seeds = range(n // size)
         pieces = (law.make(seed=seed)((size,), "float32") for seed in seeds)

@@ -1,15 +1,15 @@
-"""Measure the samplers in units in the last place (ulp) of the exact function, and their promises.
+"""Measure the samplers' errors in units in the last place (ulp); check the documented bounds.
 
     python tools/check_accuracy.py                 under a minute
     python tools/check_accuracy.py --exhaustive    every distinct f32 argument, a few minutes
 
-An ulp is that of the exact value. The reference is mpmath for f64 and for general bounds, and f64
-functions correct to about 1e-15, a hundred-millionth of an f32 ulp, for the rest. The exit status
-is 1 if a promise is broken.
+An ulp is that of the exact value. The reference for f64 and for general bounds is mpmath; for the
+rest f64 functions, correct to about 1e-15, a hundred-millionth of an f32 ulp. The exit status is 1
+if a bound is exceeded.
 """
 
 # mypy: disable-error-code="no-any-return"
-# (what NumPy computes from arrays of any dtype has the type Any)
+# (NumPy's results for arrays of any dtype have the type Any.)
 
 import argparse
 import sys
@@ -28,20 +28,20 @@ from fit_coefficients import FROZEN
 INF = float("inf")
 BOUNDS = (
     *((8, 9), (20, 21), (2, 2 + 2.0**-20), (-INF, -5), (0, INF), (-1, 3), (-10, 3)),
-    (36.5, INF),  # from 36.53 a few words lead to tails below 2^-1022, for which ln is not made
+    (36.5, INF),  # from 36.53 a few words give subnormal tails, which log64 excludes
 )
-ABSOLUTE = 2.0**-48  # for general bounds an error below this is within the promise
+ABSOLUTE = 2.0**-48  # for general bounds a smaller error is within the bound
 COEFFICIENTS = {
     name: list(np.array(bits, np.uint32).view(np.float32)) for name, bits in FROZEN.items()
 }
 
 
-# Functions that are measured, with `normal64` and `truncated`. Any implementation of the stream can
+# The measured functions, with `normal64` and `truncated`. Any implementation of the stream can
 # replace them.
 
 
 def normal32(radius: Array, angle: Array) -> tuple[Array, Array]:
-    """Elements j and 32 + j of a group of f32 normals, from words j and 32 + j."""
+    """Return elements j and 32 + j of a group of f32 normals, from words j and 32 + j."""
     u = _approx.unit32((radius >> np.uint32(1)).astype(np.float32))
     q, k = quadrant32(angle)
     t = k.astype(np.float32) * np.float32(2**-32)
@@ -50,7 +50,7 @@ def normal32(radius: Array, angle: Array) -> tuple[Array, Array]:
 
 
 def quadrant32(angle: Array) -> tuple[Array, Array]:
-    """Quarter turns, and the rest in turns times 2^32."""
+    """Return quarter turns, and the rest in turns times 2^32."""
     q = (angle + np.uint32(1 << 29)) >> np.uint32(30)
     return q, (angle - (q << np.uint32(30))).view(np.int32)
 
@@ -79,24 +79,24 @@ class Worst:
     words: str = ""
 
     def see(self, ulps: Array, *words: Array) -> None:
-        """Take note of measured errors."""
+        """Record measured errors."""
         i = int(np.argmax(ulps))
-        if not ulps[i] <= self.ulps:  # so that a NaN counts
+        if not ulps[i] <= self.ulps:  # written so that a NaN counts
             self.ulps = float(ulps[i])
             self.words = " ".join(f"{int(w[i]):0{2 * w.itemsize}x}" for w in words)
 
 
 def in_ulps(relative: Array, exact: Array, digits: int) -> Array:
-    """Relative errors in ulp of the exact values, in a format with `digits` binary digits."""
+    """Return relative errors in ulp of the exact values, for formats of `digits` binary digits."""
     return np.ldexp(np.abs(relative * np.frexp(exact)[0]), digits)
 
 
-Errors = tuple[Array, Array]  # relative errors, with their signs, and exact values
-Compare = Callable[[Array, Array, int], Errors]  # of radius words, angle words; cosine or sine
+Errors = tuple[Array, Array]  # signed relative errors, exact values
+Compare = Callable[[Array, Array, int], Errors]  # (radius words, angle words, cosine or sine)
 
 
 def compare32(radius: Array, angle: Array, part: int) -> Errors:
-    """Normals in f32 against the exact function of u and of the angle, itself not rounded."""
+    """Compare f32 normals with the exact function of u and of the unrounded angle."""
     u = _approx.unit32((radius >> np.uint32(1)).astype(np.float32)).astype(np.float64)
     q, k = quadrant32(angle)
     x = k * (2 * np.pi * 2.0**-32)
@@ -108,7 +108,7 @@ def compare32(radius: Array, angle: Array, part: int) -> Errors:
 
 
 def compare64(radius: Array, angle: Array, part: int) -> Errors:
-    """Normals in f64 against mpmath."""
+    """Compare f64 normals with mpmath."""
     half_turns = (mp.ldexp(int(a), -63) for a in angle)
     r = (mp.sqrt(-2 * mp.log(u)) for u in _approx.unit64(radius).tolist())
     function = mp.sinpi if part else mp.cospi
@@ -117,14 +117,14 @@ def compare64(radius: Array, angle: Array, part: int) -> Errors:
 
 
 def mp_errors(z: Array, exact: list[Any]) -> Errors:
-    """Errors against numbers of mpmath."""
+    """Return errors against mpmath's numbers."""
     pairs = zip(z.tolist(), exact, strict=True)
     errors = [float(mp.mpf(a) / b - 1) if b else float(a != 0) for a, b in pairs]
     return np.array(errors), np.array([float(b) for b in exact])
 
 
 def extremes(words: Array, relative: Array, exact: Array, count: int) -> tuple[Array, ...]:
-    """The `count` largest errors of either sign in each of 32 intervals of the significand."""
+    """Return the `count` largest errors of either sign for each of 32 ranges of significands."""
     interval = (np.abs(np.frexp(exact)[0]) * 64).astype(np.int64)
     key = interval * 2 + (relative > 0)
     order = np.lexsort((np.abs(relative), key))
@@ -136,7 +136,7 @@ def extremes(words: Array, relative: Array, exact: Array, count: int) -> tuple[A
 def climb(
     error: Callable[..., Array], words: tuple[Array, ...], start: Array, worst: Worst
 ) -> None:
-    """From the words with the largest errors, change bits for as long as the errors grow."""
+    """Change bits of the words with the largest errors while the errors grow."""
     rng = np.random.default_rng(1)
     top = np.argsort(start)[-32:]
     here, reached = np.array(words)[:, top], start[top]
@@ -153,9 +153,9 @@ def adversarial(
     """Search for the worst pair of a radius and an angle word.
 
     The relative errors of a radius and of a cosine (sine) add up, and count most where the
-    product's significand is large. So take the words with the largest errors, for either sign and
-    for each significand, measure the `pairs` that promise most, and climb from the worst of them.
-    With `one`, a word of radius 1, the elements are cosine and sine themselves.
+    product's significand is large. So the search starts from the words with the largest errors for
+    either sign and each significand, measures the `pairs` that promise most, and climbs from the
+    worst of them. With `one`, a word of radius 1, the elements are cosine and sine themselves.
     """
     worst = Worst()
     digits = 24 if one.dtype == np.uint32 else 53
@@ -191,31 +191,31 @@ def adversarial(
 
 
 def radius_one(normal: Callable[[Array, Array], tuple[Array, Array]], dropped: Any) -> Array:
-    """A word of radius 1 in a format that drops so many bits of it."""
+    """Return a word of radius 1 in a format that drops this many bits of it."""
     middle = int(np.exp(-0.5) * 2.0 ** (8 * dropped.itemsize - int(dropped)))
     words = (middle + np.arange(-8192, 8192)).astype(dropped.dtype) << dropped
     return words[normal(words, np.zeros_like(words))[0] == 1][:1]
 
 
 def words_of_floats(integer_bits: int, step: int) -> Iterator[Array]:
-    """Integers up to 2^integer_bits, below 2^31, that are distinct as f32: every `step`-th."""
+    """Yield every `step`-th integer up to 2^integer_bits, below 2^31, distinct as an f32."""
     for h in _approx.floats_of(integer_bits, step):
         yield np.minimum(h.astype(np.int64), (1 << 31) - 1).astype(np.uint32)
 
 
 def words64(rng: np.random.Generator, count: int) -> Array:
-    """Random 64-bit words, half of them with a random number of leading zeros."""
+    """Return random 64-bit words, half of them with a random number of leading zeros."""
     words = rng.integers(0, 1 << 64, count, np.uint64)
     words[::2] >>= rng.integers(0, 60, words[::2].shape, np.uint64)
     return words
 
 
 def check_normal32(step: int) -> Worst:
-    """Adversarial pairs, and random ones."""
+    """Check adversarial pairs and random ones."""
 
     def angles() -> Iterator[Array]:
         for k in words_of_floats(29, step):
-            # The rounding of the angle to f32 is worst at the ends of what rounds to one value.
+            # Rounding the angle to f32 is worst at the ends of an interval that gives one value.
             half = np.spacing(k.astype(np.float32)).astype(np.uint32) >> np.uint32(1)
             yield from (k, k - half, np.minimum(k + half, np.uint32(1 << 29)))
 
@@ -230,14 +230,14 @@ def check_normal32(step: int) -> Worst:
 
 
 def check_normal64() -> Worst:
-    """Adversarial pairs."""
+    """Check adversarial pairs."""
     rng = np.random.default_rng(3)
     radii, angles = words64(rng, 20000), words64(rng, 20000)
     return adversarial(compare64, [radii], [angles], radius_one(normal64, np.uint64(11)), 4000)
 
 
 def check_truncated32(step: int) -> Worst:
-    """Every `step`-th of the distinct x, the two signs in turn. Also |z| < 2."""
+    """Check every `step`-th of the distinct x, with alternating signs. Also |z| < 2."""
     worst = Worst()
     for h in words_of_floats(31, step):
         words = (h << np.uint32(1)) | (np.arange(len(h), dtype=np.uint32) & np.uint32(1))
@@ -250,7 +250,7 @@ def check_truncated32(step: int) -> Worst:
 
 
 def quantile(start: float, lower: Any, upper: Any) -> Any:
-    """Normal quantile of the tails `lower` + `upper` = 1, by Newton's method on ln of the less."""
+    """Return the quantile of the tails `lower` + `upper` = 1, by Newton on the smaller one's ln."""
     sign, tail = (-1, lower) if lower < upper else (1, upper)
     z = mp.mpf(abs(start))
     for _ in range(60):
@@ -263,7 +263,7 @@ def quantile(start: float, lower: Any, upper: Any) -> Any:
 
 
 def check_truncated64() -> Worst:
-    """Random words, then uphill from the worst of them. Also |z| < 2."""
+    """Check random words, then climb from the worst of them. Also |z| < 2."""
     mass = mp.erf(mp.sqrt(2)) / 2
 
     def error(words: Array) -> Array:
@@ -281,7 +281,7 @@ def check_truncated64() -> Worst:
 
 
 def check_bounds(low: float, high: float, dtype: type[Any]) -> Worst:
-    """General bounds: random words, and some close to both ends. Also low <= z <= high."""
+    """Check general bounds: random words and words close to both ends. Also low <= z <= high."""
     kind, digits = (np.uint32, 24) if dtype is np.float32 else (np.uint64, 53)
     size = 8 * np.dtype(kind).itemsize
     words = np.random.default_rng(5).integers(0, 1 << size, 1500, kind)
@@ -305,7 +305,7 @@ def check_bounds(low: float, high: float, dtype: type[Any]) -> Worst:
 
 
 def main() -> int:
-    """Measure everything, print a table, return the exit status."""
+    """Measure everything, print a table; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--exhaustive", action="store_true", help="every distinct f32 argument")
     step = 1 if parser.parse_args().exhaustive else 13

@@ -1,4 +1,4 @@
-"""Check that folders of src/ import only from those above them, and that no files form a circle.
+"""Check that folders of src/ import only from earlier layers, and that imports form no circle.
 
 `LAYERS` is the order; `docs/contributing.md` says what each folder holds. `lib.rs` and unit tests
 may import anything. `make lint` runs this.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
-# Each may import from those before it.
+# Each layer may import from those before it.
 LAYERS = (
     "error",
     "memory",
@@ -34,17 +34,17 @@ LAYERS = (
 
 _TESTS = re.compile(r"^#\[cfg\((all\()?test\b.*$", re.MULTILINE)
 _COMMENT = re.compile(r"//.*$", re.MULTILINE)
-# `crate::` and the path after it, up to a group in braces or to the end of the name.
+# `crate::` and the path after it, up to a group in braces or the end of the name.
 _PATH = re.compile(r"\bcrate::((?:\w+::)*)(?:(\w+)|\{([^;]*?)\};)")
 
 
 def read(path: Path) -> str:
-    """Return a file without its comments and its unit tests, which stand last."""
+    """Return a file without its comments and its unit tests, which come last."""
     return _COMMENT.sub("", _TESTS.split(path.read_text())[0])
 
 
 def find_reexports() -> dict[str, str]:
-    """Return the module that defines each name which `lib.rs` exports."""
+    """Return exported name → module that defines it, from `lib.rs`."""
     names = {}
     for module, name, group in re.findall(
         r"^pub use ((?:\w+::)+)(?:(\w+)|\{(.*)\});", (SOURCE / "lib.rs").read_text(), re.MULTILINE
@@ -55,7 +55,7 @@ def find_reexports() -> dict[str, str]:
 
 
 def find_imports(path: Path, reexports: dict[str, str]) -> set[str]:
-    """Return the modules that a file names, as `folder::file` or `folder`."""
+    """Return the modules that a file imports, as `folder::file` or `folder`."""
     modules = set()
     for prefix, name, group in _PATH.findall(read(path)):
         if prefix:
@@ -67,13 +67,13 @@ def find_imports(path: Path, reexports: dict[str, str]) -> set[str]:
 
 
 def name_of(path: Path) -> str:
-    """Return a file's name as a module: `cpu::threads` for `src/cpu/threads.rs`."""
+    """Return the module of a file: `cpu::threads` for `src/cpu/threads.rs`."""
     parts = path.relative_to(SOURCE).with_suffix("").parts
     return "::".join(part for part in parts if part != "mod")
 
 
 def main() -> int:
-    """Print what breaks the rule; return 1 if anything does."""
+    """Print every violation; return 1 if there is one."""
     reexports = find_reexports()
     left_out = {SOURCE / name for name in ("lib.rs", "doctests.rs", "tests.rs")}
     files = sorted(path for path in SOURCE.rglob("*.rs") if path not in left_out)
@@ -93,7 +93,7 @@ def main() -> int:
                 errors.append(f"src/{file}: `crate::{module}` is in no layer")
             elif LAYERS.index(folder) <= LAYERS.index(own):
                 graph[name_of(path)].add(module if module in names else folder)
-                graph[name_of(path)].discard(name_of(path))  # a macro names its own path
+                graph[name_of(path)].discard(name_of(path))  # a macro refers to its own path
             else:
                 errors.append(f"src/{file}: `{own}` imports `crate::{module}`, which is below it")
     try:

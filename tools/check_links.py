@@ -1,6 +1,6 @@
-"""Checks that every link inside the built site leads to a page and a place on it.
+"""Check that every link inside the built site leads to an existing page and anchor.
 
-MkDocs itself looks at links of Markdown pages only, not at those of notebooks and docstrings.
+MkDocs itself checks links of Markdown pages only, not those of notebooks and docstrings.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ SITE = Path(__file__).parent.parent / "site"
 
 
 def find_broken(site: Path) -> list[str]:
-    """Return the links that lead nowhere, each after the page that it is on."""
+    """Return the broken links, each with its page."""
     texts = {page: page.read_text() for page in site.rglob("*.html") if page.name != "404.html"}
     places = {page: set(re.findall(r'\b(?:id|name)="([^"]+)"', texts[page])) for page in texts}
     broken = []
     for page, text in texts.items():
         for link in map(html.unescape, re.findall(r'(?:href|src)="([^"]+)"', text)):
-            if re.match(r"[a-z]+:", link):  # elsewhere
+            if re.match(r"[a-z]+:", link):  # another site
                 continue
             path, _, place = link.partition("#")
             target = (page.parent / unquote(path.partition("?")[0])).resolve() if path else page
@@ -34,4 +34,4 @@ def find_broken(site: Path) -> list[str]:
 
 if __name__ == "__main__":
     found = find_broken(SITE.resolve())
-    sys.exit("\n".join(["links that lead nowhere:", *found]) if found else 0)
+    sys.exit("\n".join(["broken links:", *found]) if found else 0)

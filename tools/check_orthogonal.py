@@ -1,4 +1,4 @@
-"""Measure how far orthogonal matrices are from orthogonal, against the promise: a few minutes.
+"""Measure the error of orthogonal matrices against the documented bound: a few minutes.
 
 The error is max |QᵀQ - 1|, accumulated in f64; the promise (10 + √m/2)·ε, m being the longer side.
 The exit status is 1 if it is broken.

@@ -1,7 +1,7 @@
-"""Dieharder's tests, those of NIST's suite among them, over the words; writes docs/reliability.md.
+"""Run Dieharder's tests, NIST's suite included, on the words; write docs/reliability.md.
 
-Needs Debian's package `dieharder`. Left out are the tests that its list calls suspect or not to be
-used, and those that take hours. It fails if any p-value is below `ALPHA` over their number.
+Needs Debian's package `dieharder`. Tests that its list calls suspect or "do not use" are left out,
+and those that take hours. It fails if any p-value is below `ALPHA` divided by their number.
 
     python tools/dieharder.py
 """
@@ -16,15 +16,15 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- dieharder -->\n", "<!-- /dieharder -->"
 ALPHA = 1e-6
-# Name of each stream of words → number of seeds that take turns.
+# Name of each stream of words → number of seeds that alternate.
 STREAMS = {"one seed": 1, "1024 neighboring seeds, a word of each in turn": 1024}
-# By dieharder's numbers: Diehard, NIST's STS, and later ones.
+# Numbers of Dieharder's tests: Diehard, NIST's STS, later ones.
 TESTS = [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 17, 100, 101, 102, 204, 205, 206, 207, 208]
 TESTS += [209]
 
 
 def run(test: int, seeds: int) -> list[tuple[str, float]]:
-    """Return the names and p-values of one test over words of so many seeds."""
+    """Return (name, p-value) of one test on words of `seeds` seeds."""
     words = ROOT / "target" / "release" / "examples" / "words"
     with subprocess.Popen([words, str(seeds)], stdout=subprocess.PIPE) as writer:
         fields = ("test_name", "ntuple", "pvalues")
@@ -41,7 +41,7 @@ def run(test: int, seeds: int) -> list[tuple[str, float]]:
 
 
 def main() -> int:
-    """Run every test over every stream."""
+    """Run every test on every stream."""
     build = ["cargo", "build", "--quiet", "--locked", "--release", "--example", "words"]
     subprocess.run(build, cwd=ROOT, check=True)
     table = ["| words of | tests | p-values | smallest | largest |", "|---|---:|---:|---|---|"]

@@ -1,22 +1,22 @@
-"""Fit the f32 polynomials and the rational of the stream, and compare them with the frozen bits.
+"""Fit the stream's f32 polynomials and rational function; compare them with the frozen bits.
 
     python tools/fit_coefficients.py           print name, order, bits and shortest decimal
     python tools/fit_coefficients.py --check   also exit 1 if a fit differs from FROZEN
 
-Three steps, each with the same result on every machine:
+The three steps give the same result on every machine:
 
 1. Minimax approximation by Remez' exchange algorithm in mpmath arithmetic; for rationals as in
    Cody, Fraser and Hart, "Rational Chebyshev approximation using linear equations", Numerische
    Mathematik 12 (1968), 242-251.
-2. Rounding to f32 one coefficient at a time, from the constant up, each time refitting those that
-   are left, so that they absorb the error of rounding. (The problem's theory: Brisebarre, Muller
-   and Tisserand, "Computing machine-efficient polynomial approximations", ACM TOMS 32, 2006.)
-3. For sine and the truncated normal, a random search among the neighbors: their error is mostly
-   that of evaluation in f32, which depends on the last bits of the coefficients.
+2. Rounding to f32 one coefficient at a time, from the constant up. The rest is refitted each time,
+   so that it absorbs the rounding error. (Theory: Brisebarre, Muller and Tisserand, "Computing
+   machine-efficient polynomial approximations", ACM TOMS 32, 2006.)
+3. For sine and the truncated normal, a random search among neighbors: their error is mostly that of
+   evaluation in f32, which depends on the last bits of the coefficients.
 """
 
 # mypy: disable-error-code="no-any-return"
-# (what NumPy computes from arrays of any dtype has the type Any)
+# (NumPy's results for arrays of any dtype have the type Any.)
 
 import argparse
 import random
@@ -32,8 +32,8 @@ from mpmath import mpf
 import _approx
 from _approx import Array
 
-# Bits of the f32 coefficients, lowest order first (of the sine: C0, LO, S1, S2, S3). The values of
-# weights depend on them: they never change within version 1 of the stream.
+# Bits of the f32 coefficients, lowest order first (sine: C0, LO, S1, S2, S3). Values of weights
+# depend on them: they never change within version 1 of the stream.
 # fmt: off
 FROZEN: dict[str, tuple[int, ...]] = {
     "log": (0x3EAAAAAA, 0xBE800114, 0x3E4CD01A, 0xBE2A3917,
@@ -65,28 +65,28 @@ class Problem:
     den: Terms
 
     def errors(self, num: Terms, den: Terms) -> list[Any]:
-        """Weighted errors at the nodes, with their signs."""
+        """Return the signed weighted errors at the nodes."""
         rows = zip(self.nodes, self.target, self.weight, strict=True)
         return [w * (mp.polyval(num[::-1], x) / mp.polyval(den[::-1], x) - g) for x, g, w in rows]
 
 
 def from_bits(pattern: int) -> np.float32:
-    """The f32 of a bit pattern."""
+    """Return the f32 of a bit pattern."""
     return np.uint32(pattern).view(np.float32)
 
 
 def to_bits(c: np.float32) -> int:
-    """The bit pattern of an f32."""
+    """Return the bit pattern of an f32."""
     return int(c.view(np.uint32))
 
 
 def chebyshev(a: Any, b: Any) -> list[Any]:
-    """Chebyshev nodes of [a, b], dense enough to stand for the interval."""
+    """Return Chebyshev nodes of [a, b], dense enough to represent the interval."""
     return [(a + b - (b - a) * mp.cos(mp.pi * (i + mpf(0.5)) / GRID)) / 2 for i in range(GRID)]
 
 
 def alternation(errors: list[Any], n: int) -> list[int]:
-    """At most `n` nodes with large errors of alternating sign."""
+    """Return at most `n` nodes with large errors of alternating sign."""
     runs: list[int] = []
     for i, e in enumerate(errors):
         if not runs or (e > 0) != (errors[runs[-1]] > 0):
@@ -100,16 +100,16 @@ def alternation(errors: list[Any], n: int) -> list[int]:
             del runs[least]
         elif len(runs) == n + 1:
             del runs[0 if size[0] < size[-1] else -1]
-        else:  # an inner one goes with its smaller neighbor: the signs still alternate
+        else:  # an inner node and its smaller neighbor: signs still alternate
             first = least - 1 if size[least - 1] < size[least + 1] else least
             del runs[first : first + 2]
     return runs
 
 
 def minimax(problem: Problem, start: tuple[Terms, Terms] | None) -> tuple[Terms, Terms]:
-    """Best values of the free coefficients, by Remez' algorithm on the nodes.
+    """Return the best values of the free coefficients, by Remez' algorithm on the nodes.
 
-    `start` is the solution of a problem in which more of them were free.
+    `start` is the solution of a problem with more free coefficients.
     """
     x, g, w = problem.nodes, problem.target, problem.weight
     parts = (problem.num, problem.den)
@@ -126,7 +126,7 @@ def minimax(problem: Problem, start: tuple[Terms, Terms] | None) -> tuple[Terms,
         for row, i in enumerate(reference):
             for column, (part, j) in enumerate(free):
                 a[row, column] = -g[i] * x[i] ** j if part else x[i] ** j
-            # Linear in the unknown level of the error, because the denominator is the last step's.
+            # Linear in the unknown error level, because the denominator is that of the last step.
             a[row, n - 1] = (-1) ** row * mp.polyval(den[::-1], x[i]) / w[i]
             b[row] = g[i] * mp.polyval(fixed_den[::-1], x[i]) - mp.polyval(fixed_num[::-1], x[i])
         solution = mp.lu_solve(a, b)
@@ -144,9 +144,9 @@ def minimax(problem: Problem, start: tuple[Terms, Terms] | None) -> tuple[Terms,
 
 
 def round_in_turn(problem: Problem, first: float | None = None) -> list[np.float32]:
-    """Fix the free coefficients at values of f32, the lower ones before the higher are fitted.
+    """Round the free coefficients to f32 in turn, from the lowest; the higher ones are refitted.
 
-    Returns numerator, then denominator. `first` is to be the constant of the numerator.
+    Returns numerator, then denominator. `first` sets the constant of the numerator.
     """
     fit = minimax(problem, None)
     for j in range(len(problem.num)):
@@ -160,7 +160,7 @@ def round_in_turn(problem: Problem, first: float | None = None) -> list[np.float
 
 
 def exp2(x: float) -> float:
-    """2^x for x >= 0, with the same bits everywhere, as a platform's `pow` need not have."""
+    """Return 2^x for x >= 0 with the same bits everywhere, unlike a platform's `pow`."""
     n = int(x)
     y, series = (x - n) * 0.6931471805599453, 1.0
     for i in range(20, 0, -1):
@@ -169,20 +169,20 @@ def exp2(x: float) -> float:
 
 
 def blocks_of(integer_bits: int, prepare: Callable[[Array], Block]) -> list[Block]:
-    """The arguments that the search looks at, with reference values."""
+    """Return the arguments of the search, with reference values."""
     return [prepare(i) for i in _approx.floats_of(integer_bits, SEARCH_STEP, 1 << 13)]
 
 
 def search(
     start: list[np.float32], free: Sequence[int], blocks: list[Block], evaluate: Evaluate
 ) -> list[np.float32]:
-    """Change the coefficients at `free` by random numbers of last bits, keep what helps."""
+    """Change the coefficients at `free` by random numbers of last bits; keep improvements."""
 
     def error(coefficients: list[np.float32], block: Block) -> float:
         x, exact, unit = block
         return float((np.abs(evaluate(coefficients, x) - exact) / unit).max())
 
-    rng = random.Random(1)  # of which random() is the same in all versions of Python
+    rng = random.Random(1)  # random() is the same in all versions of Python
     best, least = start, max(error(start, b) for b in blocks)
     for _ in range(SEARCH_TRIES):
         reach = 20 * rng.random()
@@ -194,7 +194,7 @@ def search(
         for i, block in enumerate(blocks):
             worst = max(worst, error(trial, block))
             if worst >= least:
-                blocks.insert(0, blocks.pop(i))  # it will soon reject the next trials, too
+                blocks.insert(0, blocks.pop(i))  # it will probably reject the next trials too
                 break
         else:
             best, least = trial, worst
@@ -204,7 +204,7 @@ def search(
 def fit_log() -> dict[str, list[np.float32]]:
     """Fit (ln(1 + f) - f + f^2/2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1].
 
-    The error counts relative to ln(1 + f); it is far below that of evaluation, so no search.
+    The error is relative to ln(1 + f). It is far below that of evaluation, so there is no search.
     """
     f = chebyshev(mp.sqrt(0.5) - 1, mp.sqrt(2) - 1)
     target = [(mp.log1p(x) - x + x * x / 2) / x**3 for x in f]
@@ -216,8 +216,8 @@ def fit_log() -> dict[str, list[np.float32]]:
 def fit_sine_and_cosine() -> dict[str, list[np.float32]]:
     """Fit sin(2 pi t) / t - C0 and cos(2 pi t), polynomials in t^2, on |t| <= 1/8.
 
-    Errors count relative to sine and cosine. The f32 nearest to 2 pi, C0, stands apart, so that
-    its own rounding error goes into the polynomial.
+    Errors are relative to sine and cosine. The f32 nearest to 2 pi, C0, stays apart, so that the
+    polynomial absorbs its rounding error.
     """
     z = chebyshev(mpf(2) ** -60, mpf(1) / 64)
     turns = [mp.sqrt(x) for x in z]
@@ -266,7 +266,7 @@ def fit_truncated() -> dict[str, list[np.float32]]:
 
 
 def main() -> int:
-    """Fit, print a table, return the exit status."""
+    """Fit and print a table; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="exit 1 if a fit is not FROZEN")
     check = parser.parse_args().check

@@ -1,4 +1,4 @@
-"""JAX's and Flax's own cases for initializers, on their factories and on ours, side by side.
+"""Run the cases of JAX's and Flax's own tests on their factories and on ours, side by side.
 
 `make jax-peers` runs it. The cases are in tests/with_jax/test_jax_peers.py.
 """
@@ -25,13 +25,13 @@ SOURCES = {
 
 
 class Counts:
-    """A plugin of pytest that counts outcomes by source and peer."""
+    """A pytest plugin that counts outcomes by source and peer."""
 
     def __init__(self) -> None:
         self.found: Counter[tuple[str, str, str]] = Counter()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Count the report of a test."""
+        """Count a test's report."""
         match = re.search(r"::test_([a-z]+)\w*\[(stock|ours)", report.nodeid)
         if match and (report.when == "call" or report.failed):
             outcome = "refused" if hasattr(report, "wasxfail") else report.outcome
@@ -39,7 +39,7 @@ class Counts:
 
 
 def main() -> int:
-    """Run the cases, print the table, and return pytest's exit status."""
+    """Run the cases and print the table; return pytest's exit status."""
     counts = Counts()
     status = pytest.main(["-q", "--no-header", str(CASES)], plugins=[counts])
     print("| Tests | Stock: passed | failed | Ours: passed | refused | failed |")

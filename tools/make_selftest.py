@@ -1,11 +1,11 @@
-"""Write the digests that `initializers selftest` compares with, or check that they are the same.
+"""Write the digests that `initializers selftest` compares with, or check them.
 
     python tools/make_selftest.py [--check]
 
-Two kinds of rows make python/initializers/data/selftest.json: the golden digests of tests/golden,
-most of which an independent reference gave, and one small tensor of every class, with the values
-that the package has now (they are frozen: what writes this file again must write the same).
-`--check` writes nothing and fails if the file differs.
+python/initializers/data/selftest.json has two kinds of rows: the golden digests of tests/golden,
+most of them from an independent reference; and one small tensor of every class with the package's
+present values (they are frozen, so writing the file again gives the same). `--check` writes nothing
+and fails if the file differs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SAMPLERS = {
     "normal": ("RandomNormal", ("mean", "stddev")),
     "truncated_normal": ("TruncatedNormal", ("mean", "stddev")),
 }
-# Whatever depends on fans, seeds by name, dtypes or places; and every other class once.
+# Every class at least once; more cases where fans, seeds by name, dtypes or places matter.
 CLASSES: list[tuple[Any, tuple[int, ...], str]] = [
     *(
         (cls(seed=initializers.fold_in(2019, cls.__name__)), (3, 3, 40, 56), dtype)
@@ -71,7 +71,7 @@ def is_quick(row: dict[str, str]) -> bool:
 
 
 def make_cases() -> Iterator[dict[str, Any]]:
-    """Yield the rows: an initializer, what it is asked for, and the SHA-256 of the values."""
+    """Yield the rows: an initializer, its arguments, and the SHA-256 of the values."""
     for row in read_rows("digests"):
         name, arguments = SAMPLERS[row["sampler"]]
         config: dict[str, Any] = dict(

@@ -1,17 +1,17 @@
-"""Break the code on purpose, and see that a test notices.
+"""Break the code on purpose, and check that a test notices.
 
-Each file tests/mutants/*.patch is one mutant: a line that says what it breaks, a line that names
-the test which must fail, then the difference as `git diff -U1` writes it.
+Each file tests/mutants/*.patch is one mutant: a line that says what it breaks, a line with the test
+that must fail, then the difference as `git diff -U1` writes it.
 
-    # Draws of one generator in several threads take the same stream.
-    # test: python -m pytest tests/python/arguments/test_seeds.py::test_every_draw_is_taken_once
-    diff --git a/python/initializers/_arguments/seeds.py b/python/initializers/_arguments/seeds.py
+    # The Python layer computes scales and constants in whatever mode the thread has.
+    # test: python -m pytest tests/python/memory/test_float_mode.py::test_values_and_mode_stay
+    diff --git a/python/initializers/_classes/base.py b/python/initializers/_classes/base.py
     ...
 
-The test is a command that starts with `python -m pytest` or `cargo test --release`, without a
-shell. It runs in a copy of the tree, once without the patch, where it must pass, and once with it,
-where it must fail. A patch of Rust with a test in Python has the extension built first.
-`make mutants` runs all; `python tools/mutants.py seed_lock` runs those that it names.
+The test is a command that starts with `python -m pytest` or `cargo test --release`, run without a
+shell in a copy of the tree: once without the patch, where it must pass, and once with it, where it
+must fail. If a patch of Rust has a test in Python, the extension is built first.
+`make mutants` runs all; `python tools/mutants.py seed_lock` runs the named ones.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ TREE = WORK / "tree"
 
 _TEST = "# test: "
 _EXTENSION = "_core.abi3.so"
-# A mutant may wait for ever: that is noticed, too.
+# A mutant may hang: that counts as noticed.
 _TIMEOUT = 600.0
-# Exit statuses of failed tests: of pytest, which has others for tests that are not found, of cargo.
+# Exit statuses of failed tests: pytest's (others mean that tests were not found), cargo's.
 _FAILED = {"python": 1, "cargo": 101}
 
 
@@ -45,7 +45,7 @@ class Mutant:
     Attributes:
         path: The patch.
         breaks: What it breaks, in one line.
-        command: The test that must fail, as words of a command.
+        command: The test that must fail, as the words of a command.
     """
 
     path: Path
@@ -64,7 +64,7 @@ def read_mutant(path: Path) -> Mutant:
     """Return the mutant that a patch describes.
 
     Raises:
-        ValueError: If its first lines do not say what it breaks and which test fails.
+        ValueError: If its first lines do not give the description and the test.
     """
     first, second, *_ = [*path.read_text().splitlines(), "", ""]
     command = tuple(shlex.split(second.removeprefix(_TEST)))
@@ -81,12 +81,12 @@ def read_mutant(path: Path) -> Mutant:
 
 
 def apply(mutant: Mutant, tree: Path, *options: str) -> None:
-    """Apply a patch to a tree, or only check or reverse it, by the options of `git apply`.
+    """Apply a patch to a tree, or check or reverse it with options of `git apply`.
 
     Raises:
-        ValueError: If the patch does not fit the code any more.
+        ValueError: If the patch does not apply to the code.
     """
-    # A tree inside of a repository would be taken for a part of it, and left alone.
+    # Inside a repository, git would take the tree for a part of it and skip the patch.
     outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)}
     done = subprocess.run(
         ["git", "apply", *options, str(mutant.path)],
@@ -100,7 +100,7 @@ def apply(mutant: Mutant, tree: Path, *options: str) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Run the mutants of these names, or all; return 1 if one survives."""
+    """Run the named mutants, or all; return 1 if one survives."""
     mutants = [read_mutant(path) for path in sorted(PATCHES.glob("*.patch"))]
     unknown = set(names) - {mutant.path.stem for mutant in mutants}
     if unknown:
@@ -132,7 +132,7 @@ def main(names: list[str]) -> int:
 
 
 def _copy_tree() -> None:
-    """Copy what is in the repository, and the extension, but for what Git ignores."""
+    """Copy the files of the repository that Git does not ignore, and the extension."""
     shutil.rmtree(TREE, ignore_errors=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -157,17 +157,17 @@ def _needs_extension(mutant: Mutant) -> bool:
 
 
 def _run(mutant: Mutant, *, build: bool) -> str:
-    """Return `"passed"` or `"failed"`, or why neither can be said."""
+    """Return `"passed"`, `"failed"`, or why the test could not run."""
     program, *arguments = mutant.command
     if build and not _build_extension():
         return "DOES NOT BUILD"
     if program == "cargo":
-        # Cargo's exit status does not tell a failed test from code that does not compile.
+        # Cargo's exit status does not distinguish a failed test from code that does not compile.
         tested, _, _ = " ".join(arguments).partition(" -- ")
         if _call(["cargo", *tested.split(), "--no-run"]) != 0:
             return "DOES NOT BUILD"
     status = _call([sys.executable if program == "python" else program, *arguments])
-    if status is None or status == _FAILED[program] or status < 0:  # too late, or by a signal
+    if status is None or status == _FAILED[program] or status < 0:  # timeout, or killed by a signal
         return "failed"
     return "passed" if status == 0 else f"NO TEST: status {status}"
 
@@ -187,7 +187,7 @@ def _call(command: list[str]) -> int | None:
         **os.environ,
         "PYTHONPATH": str(TREE / "python"),
         "CARGO_TARGET_DIR": str(WORK / "build"),
-        # Builds that are quick, rather than code that is.
+        # Fast builds rather than fast code.
         "CARGO_PROFILE_RELEASE_LTO": "off",
         "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
     }

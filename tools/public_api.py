@@ -1,11 +1,11 @@
-"""List the crate's public API, and compare it with tests/public_api.txt.
+"""List the crate's public API, or compare it with tests/public_api.txt.
 
     python tools/public_api.py           compare; exit status 1 if they differ
     python tools/public_api.py --write   write the file
 
-rustdoc says in JSON what is public; a line is the item's own source, up to its body. The JSON is an
-unstable feature of the compiler: `RUSTC_BOOTSTRAP` switches it on. Compilers write it in different
-formats, so another format than the tested one is reported and nothing is compared.
+rustdoc's JSON says what is public; a line is the item's own source, up to its body. The JSON is an
+unstable feature: `RUSTC_BOOTSTRAP` enables it. Its format depends on the compiler; an untested
+format is reported, and nothing is compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "tests" / "public_api.txt"
 TARGET = ROOT / "target" / "public-api"
-# Formats of rustdoc's JSON that this script was tried with.
+# Formats of rustdoc's JSON that this script was tested with.
 FORMATS = range(57, 58)
 
 Item = dict[str, Any]
@@ -56,14 +56,14 @@ def signature(item: Item) -> str:
 
 
 def made_by_macro(item: Item) -> str:
-    """Return the signature of a function that a macro makes: its source is the macro's call."""
+    """Return the signature of a function made by a macro, whose source is the macro's call."""
     function = item["inner"]["function"]["sig"]
     inputs = [f"{name}: {type_name(kind)}" for name, kind in function["inputs"]]
     return f"pub fn {item['name']}({', '.join(inputs)}) -> {type_name(function['output'])}"
 
 
 def type_name(kind: Any) -> str:
-    """Return a type or a trait as a Rust program names it."""
+    """Return a type or trait as a Rust program writes it."""
     if kind is None or isinstance(kind, str):
         return kind or "_"
     if "primitive" in kind or "generic" in kind:

@@ -1,4 +1,4 @@
-"""Draws a histogram beside the reference of a class: `<!-- histogram HeNormal -->` in a page."""
+"""Draw a histogram beside the reference of a class: `<!-- histogram HeNormal -->` in a page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Turns the formulas of the documentation into MathML when the site is built.
+"""Convert the formulas of the documentation to MathML when the site is built.
 
-Browsers show MathML by themselves: no script, no font and nothing from elsewhere is loaded.
+Browsers show MathML by themselves, so the page loads no script, no font and no other site.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Labels the cells of wide tables, for the cards that a phone shows, and folds tables of errors."""
+"""Label the cells of wide tables, which a phone shows as cards, and fold tables of errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 _HEAD = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
 _CELL = re.compile(r"<td\b")
 _ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
-# The errors of an object, as mkdocstrings writes them.
+# Table of an object's errors, as mkdocstrings writes it.
 _RAISES = re.compile(
     r'<p><span class="doc-section-title">Raises:</span></p>\s*(<table.*?</table>)', re.DOTALL
 )

@@ -1,9 +1,9 @@
-"""The wheels and the sdist, checked and tried on the lowest and the highest Python and NumPy.
+"""Check the wheels and the sdist; try them on the lowest and the highest Python and NumPy.
 
-`make wheels` builds them first, those for ARM and musl where `make crossarch` left its tools. The
-results go into docs/reproducibility.md.
+`make wheels` builds them first; those for ARM and musl only where `make crossarch` left its tools.
+The results go into docs/reproducibility.md.
 
-    python tools/wheels.py                     the lowest and the highest Python that are found
+    python tools/wheels.py                     the lowest and the highest Python found
     python tools/wheels.py --python P Q        these interpreters
 """
 
@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "reproducibility.md"
 BEGIN, END = "<!-- wheels -->\n", "<!-- /wheels -->"
 BIN = Path(sys.executable).parent
 TESTS = ["tests/python/classes/test_golden.py", "tests/python/memory/test_float_mode.py"]
-# Where it comes from, so that a package of the same name on the path is not tested instead.
+# Prints where the package is, so that another copy on the path is not tested instead.
 ASK = (
     "import initializers as i, ml_dtypes as m, numpy as n, platform as p, sys;"
     "assert i.__file__.startswith(sys.prefix), i.__file__;"
@@ -34,7 +34,7 @@ ASK = (
 
 
 def run(*command: str | Path) -> str:
-    """Return what a command in the repository prints; stop where it fails."""
+    """Return the output of a command in the repository; exit if it fails."""
     print("+", *command, flush=True)
     environment = {**os.environ, "UV_CACHE_DIR": str(ENVIRONMENTS / "cache")}
     environment.pop("PYTHONPATH", None)
@@ -52,7 +52,7 @@ def run(*command: str | Path) -> str:
 
 
 def find_pythons() -> list[str]:
-    """Return the lowest and the highest Python from 3.10, of the PATH or of pyenv."""
+    """Return the lowest and the highest Python from 3.10, on the PATH or from pyenv."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = []
     for minor in range(10, 20):
@@ -61,7 +61,7 @@ def find_pythons() -> list[str]:
         candidates = [on_path] if on_path else []
         candidates += map(str, versions.glob(f"3.{minor}.*/bin/{name}"))
         for candidate in candidates:
-            # A shim of pyenv is there whether or not it leads anywhere.
+            # A shim of pyenv exists whether or not it leads to an interpreter.
             if not subprocess.run([candidate, "-c", ""], capture_output=True).returncode:
                 found.append(candidate)
                 break
@@ -69,7 +69,7 @@ def find_pythons() -> list[str]:
 
 
 def check(package: Path) -> str:
-    """Return what abi3audit, auditwheel and twine say of a file, as cells of the table."""
+    """Return the results of abi3audit, auditwheel and twine as cells of the table."""
     run(BIN / "twine", "check", "--strict", package)
     if package.suffix != ".whl":
         return "| | | passed |"
@@ -91,7 +91,7 @@ def describe_selftest(output: str) -> str:
 
 
 def count_passed(output: str) -> str:
-    """Return how many tests passed; stop if any was left out."""
+    """Return the number of passed tests; exit if any was left out."""
     passed = re.search(r"\d+ passed", output)
     if passed is None or re.search(r"\d+ (skipped|xfailed)", output):
         sys.exit(f"{output}\nnot all tests ran")
@@ -99,7 +99,7 @@ def count_passed(output: str) -> str:
 
 
 def try_out(package: Path, python: str, resolution: str) -> str:
-    """Return the cells of a file in a fresh environment, with the oldest or newest packages."""
+    """Return a file's cells, from a new environment with the oldest or newest packages."""
     environment = ENVIRONMENTS / "environment"
     inside = environment / "bin" / "python"
     run(BIN / "uv", "venv", "--quiet", "--clear", "--python", python, environment)
@@ -128,7 +128,7 @@ def try_on_arm() -> str:
 
 
 def main() -> None:
-    """Check and try everything, and write the page."""
+    """Check and try everything; write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--python", nargs=2, metavar=("LOWEST", "HIGHEST"), help="interpreters")
     lowest, highest = parser.parse_args().python or find_pythons()
