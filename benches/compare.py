@@ -46,7 +46,7 @@ ENVIRONMENTS = {
 
 
 class Case(NamedTuple):
-    """What is measured: one row of the table."""
+    """One measurement: a row of the table."""
 
     sampler: str
     dtype: str
@@ -75,7 +75,7 @@ class Worker:
             )
 
     def ask(self, line: str) -> Any:
-        """Return the answer to a line; `"missing"` if there is no library to answer."""
+        """Return the answer to a line; `"missing"` if the library is not installed."""
         if self.process is None or self.process.stdin is None or self.process.stdout is None:
             return "missing"
         try:
@@ -93,7 +93,7 @@ class Worker:
 
 
 def measure(workers: dict[str, Worker], case: Case, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of every peer that has the case, one turn after the other."""
+    """Return the seconds of every peer that has the case, in turns."""
     able = [name for name, worker in workers.items() if worker.ask(json.dumps(case)) is True]
     times: dict[str, list[float]] = {name: [] for name in able}
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""The goals of speed beside what `compare.py` measured: ratios of medians of one run."""
+"""Compares speed goals with the results of `compare.py`: ratios of medians of one run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 _KERAS = ("keras on jax", "keras on tensorflow", "keras on torch")
-# Ours: sampler, dtype, new?; the peer, its dtype, new?; how many times as long it takes at least.
+# (our sampler, dtype, new?; the peer, its dtype, new?; least ratio of the peer's time to ours).
 _AT_LEAST = (
     ("uniform", "float32", False, "torch", "float32", False, 12),
     ("uniform", "float32", False, "numpy", "float32", False, 9),
@@ -26,7 +26,7 @@ _AT_LEAST = (
 )
 # Sampler → the most time that a new float32 array may take, as a multiple of `np.full`.
 _AT_MOST = {"uniform": 1.1, "normal": 1.4, "truncated": 1.3, "he_normal": 1.3}
-# Figures of the process.
+# Goals for the process as a whole.
 _PROCESS = {
     "one (3, 3) call, µs": ("≤", 3),
     "peak memory beyond an output of 1 GiB, MiB": ("≤", 8),

@@ -1,8 +1,8 @@
 """Compares values of a GPU with those of the CPU, bit by bit, and measures their speed.
 
-Compares the bytes of 2^30 elements of every sampler and dtype with those that the CPU makes, and of
-2^32 + 64 elements of one, whose offsets need 33 bits; then times the samplers beside torch's own
-and beside the memory, in turns, in one run. Writes both as tables into docs/gpu.md.
+Compares every byte of 2^30 elements of each sampler and dtype, and of 2^32 + 64 elements of one,
+whose offsets need 33 bits. Then times the samplers, torch's own samplers and the memory in turns,
+in one run. Writes both tables into docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "gpu.md"
 DEVICE = "cuda"
 SEED = 2026
 ROUNDS = 20
-# Elements of a block: values are compared in blocks, which bounds the CPU's memory.
+# Elements of a block: comparing in blocks bounds the CPU's memory.
 BLOCK = 1 << 26
 
 DTYPES = ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "float64")

@@ -1,8 +1,8 @@
 """Time of `init_module_` against `torch.nn.init` on the same modules, in turn, in one run.
 
-Two models with the initializers of their published code: GPT-2 small (normal) and a Llama of 1.24
+Two models with the initializers of their published code: GPT-2 small (normal), and a Llama of 1.24
 billion parameters (the sizes of Llama 3.2; truncated normals, as TorchTitan trains it). All memory
-has been touched before the clock starts.
+is touched before the clock starts.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def compare(title: str, model: nn.Module, choose: Any, parts: list[str], rounds:
 
 
 def main() -> None:
-    """Print all figures; with the argument `small`, without Llama."""
+    """Print all results; with the argument `small`, without Llama."""
     threads = initializers.get_num_threads(), torch.get_num_threads()
     print(f"torch {torch.__version__}; threads: {threads[0]} here, {threads[1]} in torch; float32")
     print(f"{'model':<12}{'part':<14}{'millions':>10}{'torch, s':>12}{'here, s':>10}{'ratio':>10}")

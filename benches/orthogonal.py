@@ -1,10 +1,10 @@
-"""Random orthogonal matrices against their peers, in turn in one run, on all processors.
+"""Times random orthogonal matrices and their peers, in turns in one run, on all processors.
 
-Every time is that of drawing and factorizing. The rate counts the 2·m·n² - 2·n³/3 operations that
-reflectors take (QR of a Gaussian matrix takes twice as many) over the time of multiplying them out:
-all but that of the first column, for which all of them are drawn. Environments of the peers:
-`make .envs/torch/.built .envs/jax/.built`; LAPACK needs Debian's libopenblas-dev, liblapack-dev,
-gfortran and pkg-config.
+Every time includes drawing and factorizing. The rate counts the 2·m·n² - 2·n³/3 operations of the
+reflectors (QR of a Gaussian matrix needs twice as many) over the time of multiplying them out: the
+whole time without that of the first column, for which all reflectors are drawn. Environments of the
+peers: `make .envs/torch/.built .envs/jax/.built`; LAPACK needs Debian's libopenblas-dev,
+liblapack-dev, gfortran and pkg-config.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ SHAPES = [
     ("float32", 256, 16384),
 ]
 
-# Threads of a peer that wait for more work have gone to sleep after so many seconds.
+# Seconds until the waiting threads of a peer sleep.
 PAUSE = 0.3
 
-# Each answers a line "dtype rows columns" with the seconds that it takes.
+# Each peer answers a line "dtype rows columns" with the seconds that it needed.
 LOOP = """
 import sys, time
 for line in sys.stdin:
@@ -84,7 +84,7 @@ def make(dtype, shape): return jax.block_until_ready(made(key, shape, dtype))
 
 
 class Worker:
-    """A peer in a process of its own."""
+    """A peer in its own process."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -97,7 +97,7 @@ class Worker:
         )
 
     def ask(self, request: str) -> float:
-        """Return the number that it answers, or NaN from one that has died."""
+        """Return the number that it answers, or NaN if it has died."""
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -110,8 +110,8 @@ class Worker:
 
 
 def start() -> dict[str, Worker]:
-    """Start the peers that are there; say what the others need."""
-    # These slow down the OpenBLAS of NumPy's wheels where they are set for an older one.
+    """Start the installed peers; say what the others need."""
+    # NumPy's wheels run slower with these variables, which are set for an older OpenBLAS.
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
     peers: dict[str, Worker] = {}
     for name, (environment, code) in PYTHON.items():
@@ -133,7 +133,7 @@ def start() -> dict[str, Worker]:
 def measure(
     peers: dict[str, Worker], names: list[str], request: str, rounds: int
 ) -> dict[str, float]:
-    """Return the median time of each, the first round being a rehearsal."""
+    """Return the median time of each peer; the first round is a warm-up."""
     times: dict[str, list[float]] = {name: [] for name in [*names, "draw"]}
     for _ in range(rounds):
         for name in names:

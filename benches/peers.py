@@ -1,7 +1,7 @@
-"""One library in a process of its own, timed one call at a time: what `compare.py` starts.
+"""One library in its own process, timed one call at a time; `compare.py` starts it.
 
-Arguments: the peer's name, and the number of threads (1 keeps the process on one CPU). It reads a
-line of JSON for each case, and answers whether the peer has it; then every line `go` is one turn.
+Arguments: the peer's name and the number of threads (1 pins the process to one CPU). For each case
+it reads a line of JSON and answers whether the peer has it; then every line `go` is one turn.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 Call = Callable[[], Any]
 
-# How many elements are made between two looks at the clock, at least.
+# Least number of elements between two readings of the clock.
 _ELEMENTS = 1 << 14
-# Seconds of a turn: a processor that has slept is slow at first.
+# Seconds of a turn: a processor that slept is slow at first.
 _TURN = 0.1
 
 
@@ -134,9 +134,9 @@ PEERS: dict[str, Callable[..., Call | None]] = {
 
 
 def take_turn(call: Call, repeat: int) -> float:
-    """Return the median time of a call, in seconds; the first is a rehearsal.
+    """Return the median time of a call, in seconds; the first call is a warm-up.
 
-    Another process had the caches and the processors before.
+    Another process used the caches and the processors before.
     """
     times: list[float] = []
     end = time.perf_counter() + _TURN
@@ -149,12 +149,12 @@ def take_turn(call: Call, repeat: int) -> float:
 
 
 def main() -> None:
-    """Answer on standard output what standard input asks."""
+    """Answer the requests of standard input on standard output."""
     name, threads = sys.argv[1], int(sys.argv[2])
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # output of libraries must not look like an answer
     call: Call | None = None
     for line in sys.stdin:
         if line.strip() != "go":
@@ -169,7 +169,7 @@ def main() -> None:
                 answers.write('"missing"\n')
                 continue
             except (NotImplementedError, RuntimeError, TypeError, ValueError):
-                call = None  # a dtype that it has not
+                call = None  # an unsupported dtype
             answers.write(json.dumps(call is not None) + "\n")
         elif call is not None:
             answers.write(json.dumps(take_turn(call, repeat)) + "\n")

@@ -1,6 +1,6 @@
-"""Pictures of what `compare.py` measured, as SVG for light and for dark pages.
+"""Draws the results of `compare.py` as SVG, for light and for dark pages.
 
-python benches/pictures.py    draw again from docs/assets/bench.json
+python benches/pictures.py    draws again from docs/assets/bench.json
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DATA = "bench.json"
 
 _OURS = "initializers"
 _ORANGE = "#e8710a"
-# Text and the bars of peers.
+# (color of text, color of peers' bars).
 _THEMES = {"light": ("#1f2328", "#b8bec6"), "dark": ("#e6edf3", "#59636e")}
 # The samplers of the bars, each a panel, and the peers of the lines.
 _PANELS = {"uniform": "uniform", "normal": "normal", "truncated": "truncated normal"}
@@ -33,7 +33,7 @@ _FONT = "font-family='system-ui,sans-serif' font-size='13'"
 
 
 def summarize(results: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Return nanoseconds an element in medians: of large new float32 arrays, and by size."""
+    """Return medians in nanoseconds an element: of large new float32 arrays, and by size."""
 
     def ns(record: dict[str, Any]) -> dict[str, float]:
         seconds = {key: statistics.median(value) for key, value in record["seconds"].items()}

@@ -1,4 +1,4 @@
-"""Figures of a whole process: small calls, the import, memory, models, what a thread gains."""
+"""Measures a whole process: small calls, the import, memory, models, the gain of threads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _IMPORT = """
 import time, numpy
 start = time.perf_counter(); import initializers
 print((time.perf_counter() - start) * 1e3)"""
-# The high-water mark of Linux; getrusage's would begin with that of this process.
+# Linux's high-water mark; getrusage's would start with that of the parent process.
 _MEMORY = """
 import re, initializers
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 before = peak()
 out = initializers.RandomNormal(seed=1)((1 << 28,))
 print(peak() - before - out.nbytes / 2**20)"""
-# The median of five models, each new; the one before has been given back.
+# Median of five new models; the memory of the previous one has been freed.
 _MODEL = """
 import statistics, time
 from initializers import Recipe
@@ -36,7 +36,7 @@ for _ in range(6):
     times.append(time.perf_counter() - start)
     count = sum(array.size for array in weights.values()); del weights
 print(statistics.median(times[1:]), count)"""
-# Warm tensors, in turns with loops that stay in the second-level cache: on one thread, and on all.
+# Warm tensors, in turns with loops in the second-level cache: on one thread, and on all.
 _THREADS = """
 import statistics, threading, time, numpy, initializers
 large, fill = numpy.zeros(1 << 24, "f4"), initializers.RandomNormal(seed=1)
@@ -62,14 +62,14 @@ print(gain(tensor), gain(loops))"""
 
 
 def _run(code: str) -> list[float]:
-    """Return the numbers that a fresh interpreter prints."""
+    """Return the numbers that a new interpreter prints."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     output = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     return [float(number) for number in output.split()]
 
 
 def measure_process(threads: int) -> dict[str, float]:
-    """Return the figures that are not a time per element."""
+    """Return the results that are not a time per element."""
     gpt2, _ = _run(_MODEL.format(model="gpt2", numbers="dict(layers=12)"))
     llama, count = _run(_MODEL.format(model="llama-3.2-1b", numbers="{}"))
     tensor, loop = _run(_THREADS.format(threads=threads))

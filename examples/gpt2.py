@@ -1,6 +1,6 @@
 """Initialize GPT-2's 148 tensors, 124 million weights, by its published recipe.
 
-Every weight depends on the seed and its own name alone, so order, machine and number of threads
+Every weight depends on the seed and its own name alone. So order, machine and number of threads
 change nothing, and the last line is always the same.
 """
 
@@ -16,11 +16,11 @@ from initializers import Recipe
 from initializers.recipe import model_specs
 
 SEED = 2019
-ROWS = 6  # printed, of 148
+ROWS = 6  # rows printed, of 148
 
 
 def main() -> None:
-    """Make the weights; print the first of them, the time of two calls and the digest of all."""
+    """Initialize the weights; print a few, the time of two calls and the digest of all."""
     recipe, specs = Recipe.for_model("gpt2", layers=12, seed=SEED), model_specs("gpt2")
 
     weights: dict[str, Any] = {}

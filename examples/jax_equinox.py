@@ -1,8 +1,7 @@
-"""JAX with Equinox, whose layers take no initializers: a whole model by name.
+"""JAX with Equinox, whose layers have no initializer arguments: a whole model by name.
 
-Equinox keeps a matrix as (outputs, inputs); the rule's `permute` gives it the values, and the count
-of inputs, of a kernel (inputs, outputs). Run it with equinox, optax and scikit-learn installed, as
-in `.envs/jax/bin/python`.
+Equinox stores a matrix as (outputs, inputs); `init_tree` counts fans accordingly. Run it with
+equinox, optax and scikit-learn installed, as in `.envs/jax/bin/python`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ RULES = {"*/bias": "zeros", "*/weight": "he_normal"}
 
 
 def main() -> None:
-    """Train for 200 steps, and print what came of it."""
+    """Train for 200 steps; print the loss and the test accuracy."""
     images, labels = load_digits(return_X_y=True)
     x, y = jnp.asarray(images / 16, jnp.float32), jnp.asarray(labels)
     train, test = slice(0, 1500), slice(1500, None)
@@ -48,7 +47,7 @@ def main() -> None:
     for _ in range(200):
         model, state, loss = step(model, state)
     accuracy = (jax.vmap(model)(x[test]).argmax(1) == y[test]).mean()
-    print(f"loss {loss:.3f}, accuracy on what it has not seen: {accuracy:.1%}")
+    print(f"loss {loss:.3f}, test accuracy {accuracy:.1%}")
 
 
 if __name__ == "__main__":

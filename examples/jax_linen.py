@@ -1,7 +1,7 @@
 """JAX with Flax linen: a classifier initialized by name, trained on handwritten digits.
 
-`init_tree` needs the shapes only, so nothing is made twice and nothing is compiled. Run it with
-flax, optax and scikit-learn installed, as in `.envs/jax/bin/python`.
+`init_tree` needs only the shapes, so nothing is made twice or compiled. Run it with flax, optax and
+scikit-learn installed, as in `.envs/jax/bin/python`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Classifier(linen.Module):  # type: ignore[misc]  # Any where Flax is not i
 
 
 def main() -> None:
-    """Train for 200 steps, and print what came of it."""
+    """Train for 200 steps; print the digest, the loss and the test accuracy."""
     images, labels = load_digits(return_X_y=True)
     x, y = jnp.asarray(images / 16, jnp.float32), jnp.asarray(labels)
     train, test = slice(0, 1500), slice(1500, None)
@@ -60,7 +60,7 @@ def main() -> None:
         weights, state, loss = step(weights, state)
     logits: Any = model.apply(weights, x[test])
     accuracy = (logits.argmax(1) == y[test]).mean()
-    print(f"loss {loss:.3f}, accuracy on what it has not seen: {accuracy:.1%}")
+    print(f"loss {loss:.3f}, test accuracy {accuracy:.1%}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Classifier(nnx.Module):  # type: ignore[misc]  # Any where Flax is not ins
     """Two linear layers."""
 
     def __init__(self, rngs: Any) -> None:
-        # As everywhere in nnx, values then depend on the order in which layers are made.
+        # As always in nnx, the values then depend on the order in which layers are created.
         self.hidden = nnx.Linear(64, 128, kernel_init=he_normal(), rngs=rngs)
         self.out = nnx.Linear(128, 10, kernel_init=he_normal(), rngs=rngs)
 
@@ -39,7 +39,7 @@ def initialize() -> Any:
 
 
 def main() -> None:
-    """Train both ways for 200 steps, and print what came of it."""
+    """Train both ways for 200 steps; print the loss and the test accuracy."""
     images, labels = load_digits(return_X_y=True)
     x, y = jnp.asarray(images / 16, jnp.float32), jnp.asarray(labels)
     train, test = slice(0, 1500), slice(1500, None)
@@ -59,7 +59,7 @@ def main() -> None:
         for _ in range(200):
             loss = step(model, optimizer)
         accuracy = (model(x[test]).argmax(1) == y[test]).mean()
-        print(f"by {title}: loss {loss:.3f}, accuracy on what it has not seen: {accuracy:.1%}")
+        print(f"by {title}: loss {loss:.3f}, test accuracy {accuracy:.1%}")
 
 
 if __name__ == "__main__":

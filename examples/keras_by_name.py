@@ -1,9 +1,9 @@
-"""A Transformer from one seed, every weight by its own name: the same bits on every backend.
+"""A Transformer from one seed, each weight by its own name: the same bits on every backend.
 
     KERAS_BACKEND=torch python examples/keras_by_name.py
 
-prints what it prints with jax, tensorflow or numpy. Then one more layer is put in, and only what
-comes after it and has no name of its own changes.
+The output is the same with jax, tensorflow and numpy. Then one layer is inserted: only unnamed
+layers after it change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SEED = 2024
 
 
 def build(extra: bool = False) -> Any:
-    """Return a language model of two blocks, maybe with one more layer after the embedding."""
+    """Return a language model of two blocks, optionally with one more layer after the embedding."""
     layers = keras.layers
     tokens = keras.Input((32,), dtype="int32")
     x = layers.Embedding(256, 64, name="embedding")(tokens)

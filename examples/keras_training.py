@@ -1,9 +1,8 @@
-"""Train a small CNN and an LSTM on handwritten digits: this package's initializers and Keras's.
+"""Train a small CNN and an LSTM on handwritten digits with this package's initializers and Keras's.
 
-The 1797 digits of 8 × 8 pixels that ship with scikit-learn, every fourth of them for testing; Adam,
-no augmentation. Both kinds start from the same seeds and see the batches in the same order;
-they differ in the first values of the weights alone. Prints the accuracy for each seed and draws
-the curves.
+Data: the 1797 digits of 8 × 8 pixels that ship with scikit-learn, every fourth for testing. Adam,
+no augmentation. Both runs have the same seeds and the same order of batches; only the initial
+weights differ. Prints the accuracy for each seed and draws the curves.
 
     python examples/keras_training.py [--seeds 5] [--plot curves.png]
 """
@@ -29,7 +28,7 @@ KINDS = {"here": install, "Keras's": nullcontext}
 
 
 def build(name: str) -> Any:
-    """Return a new model, not trained."""
+    """Return a new, untrained model."""
     layers = keras.layers
     if name == "CNN":
         body = [
@@ -40,13 +39,13 @@ def build(name: str) -> Any:
             layers.Flatten(),
         ]
     else:
-        body = [layers.LSTM(48)]  # over the rows
+        body = [layers.LSTM(48)]  # reads the rows in order
     return keras.Sequential([keras.Input((8, 8)), *body, layers.Dense(10, activation="softmax")])
 
 
 def train(name: str, seeds: Any, data: Any) -> dict[str, Any]:
-    """Return for each kind the accuracy on the test digits, of shape (seeds, epochs)."""
-    model = build(name)  # compiled once; the first values come from others
+    """Return kind of initializer → test accuracy, of shape (seeds, epochs)."""
+    model = build(name)  # compiled once; its initial weights are replaced below
     model.compile(
         keras.optimizers.Adam(4e-3), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
@@ -90,7 +89,7 @@ def plot(curves: dict[str, dict[str, Any]], path: str) -> None:
 
 
 def main() -> None:
-    """Train all, print a row for each model and kind."""
+    """Train all; print a row for each model and kind."""
     parser = argparse.ArgumentParser(description="Train on digits with both kinds of initializers.")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--plot", default="keras_training.png", help="where the curves go")

@@ -1,7 +1,7 @@
-"""The pictures of how signals pass through deep networks with one initialization or another.
+"""Pictures of how signals pass through deep networks with different initializations.
 
-Glorot & Bengio (2010) and He et al. (2015) drew them by hand; here `initializers.propagate` does,
-in plain stacks of 30 layers of 256 units, on NumPy. The documentation shows them:
+Glorot & Bengio (2010) and He et al. (2015) drew such pictures; here `initializers.propagate`
+measures plain stacks of 30 layers of 256 units, on NumPy. The documentation shows them:
 
     python examples/propagation.py [--folder docs/assets]
 """
@@ -17,7 +17,7 @@ from initializers import propagate
 
 DEPTH = 30
 
-# A gray that can be read on light and on dark pages; text as text, the same file every time.
+# A gray readable on light and dark pages; text stays text; the file is the same every time.
 _GRAY = "#7d8590"
 STYLE: Any = {
     **{f"{key}color": _GRAY for key in ("text.", "axes.edge", "axes.label", "xtick.", "ytick.")},
@@ -25,7 +25,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "initializers",
 }
-# A picture for each activation: the initializers, with what the legend calls them.
+# Activation → the picture's initializers, with their names in the legend.
 PICTURES: dict[str, dict[str, Any]] = {
     "relu": {
         "he_normal": "he_normal",
@@ -43,7 +43,7 @@ PICTURES: dict[str, dict[str, Any]] = {
 
 
 def draw(activation: Any, path: Path) -> None:
-    """Draw the scales for one activation, and print what became of them."""
+    """Draw the scales for one activation; print the verdicts."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -60,7 +60,7 @@ def draw(activation: Any, path: Path) -> None:
 
 
 def main() -> None:
-    """Draw all pictures into a folder, and print a table."""
+    """Draw all pictures into a folder; print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("docs/assets"))
     folder = parser.parse_args().folder

@@ -1,7 +1,7 @@
 """PyTorch: initialize a classifier from one seed, by name, and train it on handwritten digits.
 
 Run it with torch and scikit-learn installed, as in `.envs/torch/bin/python`. The digest is the same
-on every machine; so is the accuracy, but for the last digits of torch's own arithmetic.
+on every machine; the accuracy is too, except for rounding in torch's arithmetic.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import initializers
 from initializers.torch import init_module_
 
 SEED = 2024
-# torch keeps a matrix as (outputs, inputs): its transpose gets the values, and the count of inputs.
+# torch stores a matrix as (outputs, inputs); its fans are counted accordingly.
 RULES = {"*.bias": "zeros", "*.weight": "he_normal"}
 
 
 def build() -> nn.Module:
-    """Return the classifier, with no memory and no values yet."""
+    """Return the classifier on the meta device, without memory."""
     with torch.device("meta"):
         return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
 def main() -> None:
-    """Train for 200 steps, and print what came of it."""
+    """Train for 200 steps; print the digest, the loss and the test accuracy."""
     model = init_module_(build(), RULES, SEED)
     weights = {name: value.detach().numpy() for name, value in model.named_parameters()}
     print(f"digest of the weights, seed {SEED}: {initializers.digest(weights)[:16]}")
@@ -40,7 +40,7 @@ def main() -> None:
         loss.backward()
         optimizer.step()
     accuracy = (model(x[test]).argmax(1) == y[test]).float().mean()
-    print(f"loss {loss:.3f}, accuracy on what it has not seen: {accuracy:.1%}")
+    print(f"loss {loss:.3f}, test accuracy {accuracy:.1%}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""PyTorch: how signals pass through a deep Transformer, with and without scaled residual branches.
+"""PyTorch: signals in a deep Transformer, with and without scaled residual branches.
 
-A decoder of 24 blocks, each of which adds two branches to the residual stream. With the same
-standard deviation everywhere each branch adds as much, so that the stream grows with depth;
-GPT-2 divides the last layer of each branch by √(2 · blocks). Prints the scale of the stream, and
-draws the picture of the documentation:
+A decoder of 24 blocks; each adds two branches to the residual stream. With one standard deviation
+for all layers each branch adds as much, so the stream grows with depth. GPT-2 divides the last
+layer of each branch by √(2 · blocks). Prints the scale of the stream and draws the picture of the
+documentation:
 
     python examples/torch_propagation.py [--plot docs/assets/propagation-gpt.png]
 """
@@ -53,7 +53,7 @@ def build() -> nn.Module:
 
 
 def main() -> None:
-    """Measure both, print the verdicts, and draw."""
+    """Measure both variants, print the verdicts, draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plot", help="the file of a picture")
     path = parser.parse_args().plot

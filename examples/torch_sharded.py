@@ -1,11 +1,11 @@
-"""PyTorch: a Transformer under FSDP2 on several processes, with the weights of a single one.
+"""PyTorch: a Transformer under FSDP2 on several processes, with the weights of one process.
 
-Each process makes its own shards only, from a model without memory; the weights are those that one
-process makes, for any number of processes:
+Each process makes only its own shards, from a model without memory. The weights equal those of a
+single process, for any number of processes:
 
     torchrun --standalone --nproc-per-node 2 examples/torch_sharded.py
 
-Started plainly, as one process, it prints the same digest.
+Started without torchrun, as one process, it prints the same digest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RULES = {
 
 
 def main() -> None:
-    """Shard a model, initialize it, and print the digest of what all hold together."""
+    """Shard a model and initialize it; print the digest of the whole."""
     if "RANK" in os.environ:
         dist.init_process_group("gloo")
     else:
@@ -56,7 +56,8 @@ def main() -> None:
     if dist.get_rank() == 0:
         print(f"{dist.get_world_size()} processes; the first holds {here:,} of {total:,} weights")
         print(f"digest of the model, seed {SEED}: {initializers.digest(weights)[:16]}")
-    # DTensor keeps the group, and so gloo's threads, to the end: none may still let go of a tensor.
+    # DTensor keeps the group and gloo's threads to the end: every process must release its tensors
+    # first.
     dist.barrier()
     dist.destroy_process_group()
 
