@@ -22,7 +22,7 @@ use std::slice::from_ref;
 /// tall matrix takes its share of the time; the reflectors of the whole matrix need memory for it.
 ///
 /// The matrices are uniformly distributed (Haar measure): the distribution of Q in the QR factorization of a Gaussian matrix with
-/// a positive diagonal of R. |QᵀQ − 1| ≤ (10 + √m/2)·ε, where m is the longer side and ε the machine epsilon of f32 (of f64
+/// a positive diagonal of R. |QᵀQ − 1| ≤ (12 + √m/2)·ε, where m is the longer side and ε the machine epsilon of f32 (of f64
 /// for f64 matrices). One small matrix in several million exceeds this bound, by about 1 %.
 ///
 /// ```

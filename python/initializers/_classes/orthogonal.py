@@ -33,7 +33,7 @@ class Orthogonal(RandomInitializer):
     matrix is a product of random reflectors, at half the cost (Stewart, 1980, The efficient
     generation of random orthogonal matrices with an application to condition estimators).
 
-    |QᵀQ - 1| is at most (10 + √m/2)·ε, with the longer side m and the ε of float32 (of float64 for
+    |QᵀQ - 1| is at most (12 + √m/2)·ε, with the longer side m and the ε of float32 (of float64 for
     float64). One small matrix in millions exceeds this by a hundredth.
 
     Proposed for networks by Saxe et al. (2014), Exact solutions to the nonlinear dynamics of
