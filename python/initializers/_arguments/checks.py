@@ -8,9 +8,11 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import os
 import sys
 from collections.abc import Callable, Iterable
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -112,6 +114,23 @@ def check_text(argument: str, value: object) -> str:
     except UnicodeEncodeError:
         raise ValueError(f"`{argument}` must be Unicode text, received: {show(value)}") from None
     return value
+
+
+def check_path(argument: str, value: object) -> Path:
+    """Return `value` as a path if a file system can have it."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"`{argument}` must be a path, received: {show(value)}")
+    text = os.fsdecode(value)
+    try:
+        plain = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        plain = False
+    if not plain:
+        raise ValueError(
+            f"`{argument}` must be a path without zero bytes, in characters that the file system "
+            f"has, received: {show(value)}"
+        )
+    return Path(text)
 
 
 def check_real(argument: str, value: object, wanted: str = "a finite number") -> float:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._arguments.checks import show
+from .._arguments.checks import check_path, show
 from .._arguments.dtypes import NUMBERS
 from .._arguments.shapes import Shape
 from .._arguments.sizes import part_text
@@ -103,9 +103,7 @@ def find(path: str | os.PathLike[str]) -> Path:
     Raises:
         FileNotFoundError: If the folder has neither.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"`path` must be a path, received: {show(path)}")
-    path = Path(os.fsdecode(path))
+    path = check_path("path", path)
     if not path.is_dir():
         return path
     for suffix in (SUFFIX, INDEX_SUFFIX):

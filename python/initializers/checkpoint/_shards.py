@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.checks import show, to_integer
+from .._arguments.checks import check_path, show, to_integer
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
 from .._arguments.sizes import size_text
@@ -237,9 +237,7 @@ def find_base(path: str | os.PathLike[str]) -> Path:
         ValueError: If it is a file with another suffix, or an index.
         OSError: If the parent folder is missing or not a folder.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"`path` must be a path, received: {show(path)}")
-    found = Path(os.fsdecode(path))
+    found = check_path("path", path)
     is_folder = found.is_dir() or not found.name.endswith(SUFFIX)
     if is_folder and (found.name.endswith(INDEX_SUFFIX) or (found.exists() and not found.is_dir())):
         raise ValueError(f"`path` must end with {SUFFIX} or be a folder, received: {show(path)}")

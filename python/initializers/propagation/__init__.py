@@ -20,7 +20,7 @@ from .._classes.base import Initializer
 from .._frameworks import find_adapter, load_adapter
 from .._public import publish
 from ..recipe import Rule
-from ..recipe._resolve import ResolvedRules
+from ..recipe._resolve import ResolvedRules, can_choose
 from ._inputs import make_normal
 from ._result import Layer, Propagation, summarize
 from ._stack import check_activation, check_widths, pass_through
@@ -145,7 +145,7 @@ def _try_in_stack(
 def _is_recipe(thing: object) -> bool:
     if isinstance(thing, (list, tuple)):
         return all(isinstance(each, (Rule, list, tuple)) for each in thing)
-    return isinstance(thing, (str, Mapping, Initializer)) or hasattr(thing, "choose")
+    return isinstance(thing, (str, Mapping, Initializer)) or can_choose(thing)
 
 
 def _make_rules(rules: Any, seed: int) -> ResolvedRules:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
 
-from .._arguments.checks import show
+from .._arguments.checks import check_path, show
 from .._arguments.conventions import check_convention
 from .._arguments.dtypes import look_up
 from .._arguments.seeds import check_seed_integer
@@ -335,7 +335,7 @@ class Recipe:
             ValueError: If the file has another suffix or is no recipe; the message names the place.
             OSError: If it cannot be read.
         """
-        file = Path(path)
+        file = check_path("path", path)
         read = cls.from_toml if _check_suffix(file) == ".toml" else cls.from_json
         try:
             return read(file.read_text(encoding="utf-8-sig"))
@@ -349,7 +349,7 @@ class Recipe:
             ValueError: If the file has another suffix.
             OSError: If it cannot be written.
         """
-        file = Path(path)
+        file = check_path("path", path)
         is_toml = _check_suffix(file) == ".toml"
         text = self.to_toml() if is_toml else self.to_json(indent=2) + "\n"
         file.write_text(text, encoding="utf-8", newline="\n")

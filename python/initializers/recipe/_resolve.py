@@ -84,13 +84,17 @@ def parse_rules(rules: object) -> tuple[Rule | Kept, ...]:
         TypeError: If `rules` is something else, or a part of it has a wrong type.
         ValueError: If a part has a wrong value, or two rules have one pattern.
     """
-    pairs = rules.items() if isinstance(rules, Mapping) else rules
-    if isinstance(rules, (str, bytes)) or not isinstance(pairs, Iterable):
+    pairs: Any = rules.items() if isinstance(rules, Mapping) else rules
+    try:  # an array without dimensions has a method for it, which refuses
+        entries = None if isinstance(rules, (str, bytes)) else iter(pairs)
+    except TypeError:
+        entries = None
+    if entries is None:
         raise TypeError(
             "`rules` must be a mapping from patterns to initializers, or a list of Rules with "
             f"patterns or of such pairs, received: {show(rules)}{_hint_mapping(rules)}"
         )
-    parsed = tuple(map(_parse_entry, pairs))
+    parsed = tuple(map(_parse_entry, entries))
     places: dict[tuple[bool, str | None], int] = {}
     for number, rule in enumerate(parsed, 1):
         first = places.setdefault((rule.regex, rule.pattern), number)
@@ -269,11 +273,15 @@ class ResolvedRules:
                 )
 
 
+def can_choose(rules: object) -> bool:
+    """Return whether an object has our method `choose`; arrays have another of that name."""
+    return callable(getattr(rules, "choose", None)) and not hasattr(rules, "__array__")
+
+
 def _find_function(rules: object) -> Callable[[str, Shape], Any] | None:
     """Return the function that chooses rules, or None for a mapping or a list."""
-    choose = getattr(rules, "choose", None)
-    if callable(choose):
-        return choose  # type: ignore[no-any-return]
+    if can_choose(rules):
+        return rules.choose  # type: ignore[attr-defined, no-any-return]
     if callable(rules) and not isinstance(rules, (Initializer, type)):
         return rules
     if isinstance(rules, (Mapping, Iterable)) and not isinstance(rules, (str, bytes)):

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from .._arguments.checks import check_count, check_name, show
+from .._arguments.checks import check_count, check_name, check_path, show
 from .._arguments.conventions import KERAS, TORCH, check_convention
 from .._arguments.specs import Spec
 from .._arguments.types import Convention
@@ -64,6 +64,7 @@ def read_specs(source: SpecsLike) -> dict[str, Spec]:
         {'kernel': Spec(shape=(3, 2), dtype=None, convention=None)}
     """
     if isinstance(source, (str, PathLike)):
+        check_path("source", source)
         return _read_file(fspath(source))
     found = _read_framework(source)
     return _read_structure(source) if found is None else _collect(found)
@@ -75,7 +76,7 @@ def model_specs(name: ModelName, *, layers: int | None = None) -> dict[str, Spec
     Args:
         name: `"gpt2"`, `"llama-3.2-1b"`, `"llama-3.1-8b"`, `"keras-resnet50"`,
             `"keras-mobilenetv2"` or `"keras-convnexttiny"`.
-        layers: The number of layers, at least 1, each like the first; None for the model's own.
+        layers: The number of layers, 1 to 100,000, each like the first; None for the model's own.
             Only for `"gpt2"` and Llama, whose layers are alike.
 
     Raises:
@@ -92,6 +93,8 @@ def model_specs(name: ModelName, *, layers: int | None = None) -> dict[str, Spec
     return found if layers is None else dict(_repeat_layers(name, found, layers))
 
 
+_MOST_LAYERS = 100_000
+
 # The number of a layer in the names of a transformer.
 _LAYER = re.compile(r"(?<=\bh\.)\d+(?=\.)|(?<=\blayers\.)\d+(?=\.)")
 
@@ -101,6 +104,10 @@ def _repeat_layers(
 ) -> Iterator[tuple[str, Spec]]:
     """Yield the weights of a model of so many layers, all like its first."""
     count = check_count("layers", layers)
+    if count > _MOST_LAYERS:  # a number mistyped would fill all memory with names
+        raise ValueError(
+            f"`layers` must be an integer <= {_MOST_LAYERS:,}, received: {show(layers)}"
+        )
     first = {each: spec for each, spec in specs.items() if _number_of(each) == "0"}
     if not first:
         raise ValueError(

@@ -8,15 +8,28 @@ import numpy as np
 import pytest
 
 import fuzz_python
-from fuzz_targets import TARGETS
-from initializers import Dirac, GlorotNormal, Orthogonal, Sparse, Zeros
+import fuzz_surface
+from fuzz_python import TARGETS
+from initializers import (
+    Dirac,
+    GlorotNormal,
+    Orthogonal,
+    Recipe,
+    Sparse,
+    Zeros,
+    checkpoint,
+    propagate,
+)
+from initializers._classes.registry import CLASSES
+from initializers.recipe import model_specs, read_specs
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_requests_give_results_or_errors(target: str, tmp_path: Path) -> None:
-    assert not fuzz_python.run(target, 1000, 2, 0, tmp_path)
+    cases = 300 if target in fuzz_surface.TARGETS else 1000
+    assert not fuzz_python.run(target, cases, 2, 0, tmp_path)
 
 
 def test_the_harness_detects_wrong_errors() -> None:
@@ -24,6 +37,36 @@ def test_the_harness_detects_wrong_errors() -> None:
     assert fuzz_python.check(UnicodeDecodeError("utf-8", b"", 0, 1, "must"))
     assert fuzz_python.check(TypeError("iteration over a 0-d array"))
     assert not fuzz_python.check(ValueError("`x` must be 1, received: 2"))
+
+
+def test_every_public_function_is_called() -> None:
+    """A function that is new is called too; classes are those of `CLASSES` or results."""
+    names = {name.rpartition(".")[2] for name in fuzz_surface.PUBLIC}
+    assert {"fold_in", "digest", "propagate", "Rule", "Spec", "write", "verify"} <= names
+    initializers = {cls.__name__ for cls in CLASSES}
+    for module in fuzz_surface.MODULES:
+        public = {name for name in module.__all__ if callable(getattr(module, name))}
+        made = {name for name in public if getattr(module, name).__name__ in initializers}
+        assert public - names - made <= fuzz_surface.LEFT_OUT
+
+
+def test_paths_that_no_file_system_has() -> None:
+    """Found by the long form: the errors were Python's, and named no argument."""
+    for path in ("a\0b", "\ud800", "a\0b.toml"):
+        for read in (checkpoint.read_recipe, checkpoint.verify, read_specs, Recipe.load):
+            with pytest.raises(ValueError, match=r"must be a path without zero bytes.*received"):
+                read(path)
+
+
+def test_rules_and_layers_that_are_none() -> None:
+    """Found by the long form: NumPy's error, and all memory filled with names."""
+    with pytest.raises(TypeError, match="`rules` must be a mapping from patterns"):
+        Recipe(np.array(3), seed=1)
+    for array in (np.array("x"), np.float32(2)):  # which have a method `choose`
+        with pytest.raises(TypeError, match=r"must be .*received"):
+            propagate(array)
+    with pytest.raises(ValueError, match="`layers` must be an integer <= 100,000"):
+        model_specs("gpt2", layers=2**63)
 
 
 def test_an_array_without_dimensions_is_no_shape() -> None:
