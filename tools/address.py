@@ -2,8 +2,9 @@
 
     python tools/address.py
 
-writes it into `pyproject.toml` and `Cargo.toml`, from which packages take it, or removes it there
-while it is empty. The site asks for it when it is built.
+writes it into `pyproject.toml` and `Cargo.toml`, from which packages take it, and before the
+README's links, which a package index shows; it removes it there while it is empty. The site asks
+for it when it is built.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ def write_cargo(text: str, address: str) -> str:
     return re.sub(r"^(license = .*\n)", rf'\1repository = "{address}"\n', text, count=1, flags=re.M)
 
 
+def write_readme(text: str, address: str) -> str:
+    """Return the README with links and pictures of an address, or relative ones."""
+    text = re.sub(r'(\]\(|"(?=\S+/raw/))https?://[^\s)"]+/(?:blob|raw)/main/', r"\1", text)
+    if not address:
+        return text
+    text = re.sub(r"\]\((?!https?:|#)", f"]({address}/blob/main/", text)
+    return re.sub(r'\b(src|srcset)="(?!https?:)', rf'\1="{address}/raw/main/', text)
+
+
 def on_config(config: Any) -> Any:
     """Let the site link to the repository; called by mkdocs."""
     if ADDRESS:
@@ -44,6 +54,10 @@ def on_config(config: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for name, write in (("pyproject.toml", write_pyproject), ("Cargo.toml", write_cargo)):
+    for name, write in (
+        ("pyproject.toml", write_pyproject),
+        ("Cargo.toml", write_cargo),
+        ("README.md", write_readme),
+    ):
         path = ROOT / name
         path.write_text(write(path.read_text(), ADDRESS))

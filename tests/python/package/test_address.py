@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,9 +16,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from address import ADDRESS, write_cargo, write_pyproject  # noqa: E402
+from address import ADDRESS, write_cargo, write_pyproject, write_readme  # noqa: E402
 
-FILES = {"pyproject.toml": write_pyproject, "Cargo.toml": write_cargo}
+FILES = {
+    "pyproject.toml": write_pyproject,
+    "Cargo.toml": write_cargo,
+    "README.md": write_readme,
+}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -30,6 +35,12 @@ def test_files_have_the_address(name: str) -> None:
 def test_an_address_goes_in_and_out(name: str) -> None:
     text = FILES[name]((ROOT / name).read_text(), "")
     written = FILES[name](text, "https://example.org/a")
+    if name == "README.md":
+        assert not re.search(r'\]\((?!https?:|#)|src(set)?="(?!https?:)', written)
+        assert "](https://example.org/a/blob/main/docs/recipes.md)" in written
+        assert write_readme(written, "https://example.org/b").count("example.org/a") == 0
+        assert write_readme(written, "") == text
+        return
     parsed = tomllib.loads(written)
     if name == "Cargo.toml":
         assert parsed["package"]["repository"] == "https://example.org/a"
