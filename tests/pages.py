@@ -107,6 +107,20 @@ def run_docstrings(package: str) -> int:
     return attempted
 
 
+def find_without_example(package: str) -> list[str]:
+    """Return the public classes and functions without an example that prints something."""
+    module = importlib.import_module(package)
+    parser = doctest.DocTestParser()
+    objects = {name: getattr(module, name) for name in module.__all__}
+    return [
+        name
+        for name, item in objects.items()
+        if callable(item)
+        and item.__module__.startswith("initializers")  # not another library's, or of `typing`
+        and not any(example.want for example in parser.get_examples(item.__doc__ or ""))
+    ]
+
+
 def run_example(name: str, *launcher: str) -> str:
     """Return the output of an example; any warning fails it."""
     command = launcher or (sys.executable, "-W", "error")

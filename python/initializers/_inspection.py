@@ -35,6 +35,12 @@ class Inspection:
 
     Attributes:
         rows: A row for each tensor, in the model's order.
+
+    Examples:
+        >>> from initializers import HeNormal
+        >>> found = inspect({"kernel": HeNormal(seed=1)((784, 256))})
+        >>> len(found), found.rows[0].name, found.rows[0].guess.name
+        (1, 'kernel', 'he_normal')
     """
 
     rows: tuple[Row, ...]

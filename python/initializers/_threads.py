@@ -13,6 +13,10 @@ def get_num_threads() -> int:
 
     The default is the environment variable `INITIALIZERS_NUM_THREADS`, or else the number of
     processors that this process may use. Both are read once per process.
+
+    Examples:
+        >>> get_num_threads() >= 1
+        True
     """
     return _core.get_num_threads()
 
@@ -26,6 +30,13 @@ def set_num_threads(n: int) -> None:
     Raises:
         TypeError: If `n` is not an integer.
         ValueError: If it is out of range.
+
+    Examples:
+        >>> before = get_num_threads()
+        >>> set_num_threads(2)
+        >>> get_num_threads()
+        2
+        >>> set_num_threads(before)
     """
     number = to_integer(n)
     if number is None:

@@ -7,7 +7,14 @@ import re
 import pytest
 
 import initializers.jax
-from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
+from pages import (
+    ROOT,
+    find_without_example,
+    run_docstrings,
+    run_example,
+    run_foreign_blocks,
+    run_page,
+)
 
 
 @pytest.mark.parametrize("name", ["jax.md", "jax-inside-jit.md"])
@@ -22,6 +29,7 @@ def test_blocks_of_other_pages(framework: str) -> None:
 
 def test_docstrings() -> None:
     assert run_docstrings("initializers.jax") >= 2
+    assert find_without_example("initializers.jax") == []
 
 
 def test_every_name_is_on_the_page_or_has_a_docstring() -> None:

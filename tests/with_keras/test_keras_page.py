@@ -17,6 +17,7 @@ from keras_models import to_numpy
 
 import initializers.keras as initializers
 from initializers.keras import install
+from pages import find_without_example
 
 EXAMPLES = {
     "RandomNormal": "RandomNormal(mean=0.0, stddev=1.0)",
@@ -118,3 +119,7 @@ def test_docstring_examples_run(name: str) -> None:
     module = importlib.import_module(name)
     public = {key: getattr(initializers, key) for key in initializers.__all__}
     assert doctest.testmod(module, extraglobs=public).failed == 0
+
+
+def test_every_public_name_has_an_example() -> None:
+    assert find_without_example("initializers.keras") == []

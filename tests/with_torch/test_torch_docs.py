@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 import initializers.torch
-from pages import ROOT, run_docstrings, run_example, run_foreign_blocks, run_page
+from pages import (
+    ROOT,
+    find_without_example,
+    run_docstrings,
+    run_example,
+    run_foreign_blocks,
+    run_page,
+)
 
 
 @pytest.mark.parametrize("page", ["torch.md", "sharded.md"])
@@ -23,6 +30,7 @@ def test_blocks_of_other_pages_run() -> None:
 
 def test_docstring_examples_are_right() -> None:
     assert run_docstrings("initializers.torch") >= 9
+    assert find_without_example("initializers.torch") == []
 
 
 def test_every_name_is_on_the_page() -> None:

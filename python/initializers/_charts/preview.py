@@ -36,6 +36,12 @@ class Preview:
 
     Attributes:
         values: The tensor.
+
+    Examples:
+        >>> from initializers import HeNormal
+        >>> preview = HeNormal(seed=1).preview((784, 256))
+        >>> preview.values.shape, preview.to_dict()["theory"]["max"]
+        ((784, 256), 0.11483891265342361)
     """
 
     def __init__(self, initializer: ArrayInitializer, shape: Any, dtype: Any) -> None:

@@ -120,6 +120,11 @@ class ArrayInitializer(Initializer):
 
     Use it in annotations and `isinstance`: its instances have `index=`, `out=` and `with_seed`.
     Your own initializers inherit from `Initializer`.
+
+    Examples:
+        >>> from initializers import HeNormal
+        >>> isinstance(HeNormal(), ArrayInitializer)
+        True
     """
 
     # Whether the values need a float dtype.

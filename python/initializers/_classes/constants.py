@@ -21,6 +21,11 @@ class Zeros(ArrayInitializer):
     """Zeros, in any dtype.
 
     As with `numpy.zeros`, pages of a new array take memory only when they are touched.
+
+    Examples:
+        >>> Zeros()((2, 3), "int8")
+        array([[0, 0, 0],
+               [0, 0, 0]], dtype=int8)
     """
 
     _floats_only = False
@@ -31,7 +36,12 @@ class Zeros(ArrayInitializer):
 
 
 class Ones(ArrayInitializer):
-    """Ones, in any dtype."""
+    """Ones, in any dtype.
+
+    Examples:
+        >>> Ones()((3,))
+        array([1., 1., 1.], dtype=float32)
+    """
 
     _floats_only = False
 

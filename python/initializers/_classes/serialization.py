@@ -80,6 +80,12 @@ def serialize(initializer: Any) -> dict[str, Any] | None:
     Raises:
         TypeError: If `initializer` is something else, such as a lambda or a partial, or its
             configuration is not a dict of plain values.
+
+    Examples:
+        >>> from initializers import Constant
+        >>> configuration = serialize(Constant(0.5))
+        >>> configuration["class_name"], configuration["config"]
+        ('Constant', {'value': 0.5})
     """
     if initializer is None:
         return None
@@ -152,6 +158,10 @@ def deserialize(
         TypeError: If an argument or a part of `config` has a wrong type.
         ValueError: If `config` lacks a key, has wrong arguments for its class, or names an object
             that is neither part of this package nor registered nor in `custom_objects`.
+
+    Examples:
+        >>> deserialize({"class_name": "HeNormal", "config": {"seed": 1}})
+        HeNormal(seed=1)
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(f"`custom_objects` must be a dict, received: {show(custom_objects)}")

@@ -26,6 +26,16 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, Spec]:
     Raises:
         ValueError: If a file is malformed, index and files differ, or a dtype cannot be filled.
         OSError: If a file cannot be read.
+
+    Examples:
+        >>> import tempfile
+        >>> from initializers import Recipe, checkpoint
+        >>> recipe = Recipe({"*": "ones"}, seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = checkpoint.write(recipe, {"scale": (3,)}, f"{folder}/model.safetensors")
+        ...     specs = read_specs(path)
+        >>> specs["scale"].shape, specs["scale"].dtype
+        ((3,), 'float32')
     """
     stored = read(path)
     names = stored.tensors if stored.listed is None else stored.listed

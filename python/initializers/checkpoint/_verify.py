@@ -45,6 +45,10 @@ class Difference:
         index: The index of the element.
         expected: The recipe's value.
         found: The file's value.
+
+    Examples:
+        >>> print(Difference("kernel", (0, 1), 0.5, 0.25))
+        kernel[0, 1] must be 0.5, found: 0.25
     """
 
     name: str
@@ -70,6 +74,14 @@ class Report:
         mismatched: The expected and the found shape and dtype of each tensor where they differ, in
             the order of the model.
         differences: The first differing element of each other tensor that differs.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> report = Report(Path("model.safetensors"), 2, 804, (), (), {}, ())
+        >>> report.ok
+        True
+        >>> print(report)
+        model.safetensors: 2 of 2 tensors compared are what the recipe says
     """
 
     path: Path
@@ -132,6 +144,16 @@ def verify(
             the stream, or the recipe does not fit the tensors.
         OSError: If a file cannot be read.
         MemoryError: If there is not enough memory for a weight that must be made whole.
+
+    Examples:
+        >>> import tempfile
+        >>> from initializers import Recipe, checkpoint
+        >>> recipe = Recipe({"*": "ones"}, seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = checkpoint.write(recipe, {"scale": (3,)}, f"{folder}/model.safetensors")
+        ...     report = verify(path)
+        >>> report.ok, report.tensors, report.bytes
+        (True, 1, 12)
     """
     if recipe is not None:
         check_recipe(recipe)

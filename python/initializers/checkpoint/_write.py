@@ -83,6 +83,14 @@ def write(
         BlockingIOError: If another process or thread is writing the checkpoint.
         MemoryError: If a weight that must be made whole takes more memory than there is.
         OSError: If the disk does not have enough space, or a file cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> recipe = Recipe({"*": "he_normal"}, seed=1, convention="keras")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = write(recipe, {"kernel": (784, 256)}, f"{folder}/model.safetensors")
+        ...     print(path.name)
+        model.safetensors
     """
     return write_counted(
         recipe, specs, path, max_shard_size, resume, overwrite, progress, convention, partial

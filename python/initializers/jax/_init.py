@@ -51,12 +51,22 @@ _DISTRIBUTIONS: dict[str, Distribution] = {
 
 
 def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
-    """Return zeros; `key` is not looked at."""
+    """Return zeros; `key` is not looked at.
+
+    Examples:
+        >>> print(zeros(0, (3,)))
+        [0. 0. 0.]
+    """
     return make_array(lambda shape, seed: Zeros(), 0, shape, dtype, out_sharding)
 
 
 def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
-    """Return ones; `key` is not looked at."""
+    """Return ones; `key` is not looked at.
+
+    Examples:
+        >>> print(ones(0, (3,)))
+        [1. 1. 1.]
+    """
     return make_array(lambda shape, seed: Ones(), 0, shape, dtype, out_sharding)
 
 
@@ -65,7 +75,14 @@ ones.maker = lambda shape, seed: Ones()  # type: ignore[attr-defined]
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
-    """One number, or an array that broadcasts to the shape; the key is not looked at."""
+    """One number, or an array that broadcasts to the shape; the key is not looked at.
+
+    Examples:
+        >>> print(constant([1, 2])(0, (3, 2)))
+        [[1. 2.]
+         [1. 2.]
+         [1. 2.]]
+    """
     if isinstance(value, jax.core.Tracer):
         given = dtype
 
@@ -78,14 +95,24 @@ def constant(value: Any, dtype: Any = None) -> Initializer:
 
 
 def uniform(scale: float = 1e-2, dtype: Any = None) -> Initializer:
-    """Values uniform on [0, scale), scale >= 0."""
+    """Values uniform on [0, scale), scale >= 0.
+
+    Examples:
+        >>> print(uniform(1.0)(42, (3,)))
+        [0.33323026 0.33787692 0.3998961 ]
+    """
     scale, factor = _split_traced("scale", scale)
     high = check_nonnegative("scale", scale)
     return _returning(lambda shape, seed: RandomUniform(0.0, high, seed), dtype, factor=factor)
 
 
 def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
-    """Normal values of mean 0 and standard deviation `stddev` >= 0."""
+    """Normal values of mean 0 and standard deviation `stddev` >= 0.
+
+    Examples:
+        >>> print(normal(0.02)(42, (3,)))
+        [-0.0011854   0.01929271  0.00496506]
+    """
     stddev, factor = _split_traced("stddev", stddev)
     width = check_nonnegative("stddev", stddev)
     return _returning(lambda shape, seed: RandomNormal(0.0, width, seed), dtype, factor=factor)
@@ -94,7 +121,12 @@ def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
 def truncated_normal(
     stddev: float = 1e-2, dtype: Any = None, lower: float = -2.0, upper: float = 2.0
 ) -> Initializer:
-    """Normal values between `lower` and `upper` times `stddev` >= 0, which is not corrected."""
+    """Normal values between `lower` and `upper` times `stddev` >= 0, which is not corrected.
+
+    Examples:
+        >>> print(truncated_normal(1.0, lower=-0.5, upper=0.5)(42, (3,)))
+        [-0.16076379 -0.1562473  -0.09623311]
+    """
     for argument, bound in (("lower", lower), ("upper", upper)):
         if isinstance(bound, jax.core.Tracer):
             raise TypeError(
@@ -160,6 +192,11 @@ def glorot_uniform(
 
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
     networks. For the arguments see `variance_scaling`. Also called `xavier_uniform`.
+
+    Examples:
+        >>> print(glorot_uniform()(42, (2, 3)))
+        [[-0.3653742  -0.3551939  -0.21931672]
+         [ 0.30031967 -0.05575776 -0.43196088]]
     """
     return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
 
@@ -171,6 +208,11 @@ def glorot_normal(
 
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
     networks. For the arguments see `variance_scaling`. Also called `xavier_normal`.
+
+    Examples:
+        >>> print(glorot_normal()(42, (2, 3)))
+        [[ 0.29466882  0.29902118 -0.35825318]
+         [-0.6155819   0.43298396  0.26645762]]
     """
     return variance_scaling(
         1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype
@@ -183,6 +225,11 @@ def lecun_uniform(
     """Uniform on [-l, l), l = √(3 / fan_in), so of variance 1 / fan_in.
 
     LeCun et al. (1998), Efficient backprop. For the arguments see `variance_scaling`.
+
+    Examples:
+        >>> print(lecun_uniform()(42, (2, 3)))
+        [[-0.4085008  -0.39711887 -0.2452035 ]
+         [ 0.33576763 -0.06233907 -0.482947  ]]
     """
     return variance_scaling(1.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
 
@@ -193,6 +240,11 @@ def lecun_normal(
     """Truncated normal of variance 1 / fan_in.
 
     LeCun et al. (1998), Efficient backprop. For the arguments see `variance_scaling`.
+
+    Examples:
+        >>> print(lecun_normal()(42, (2, 3)))
+        [[ 0.32944977  0.33431584 -0.40053922]
+         [-0.68824154  0.4840908   0.2979087 ]]
     """
     return variance_scaling(1.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
 
@@ -204,6 +256,11 @@ def he_uniform(
 
     He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
     classification. For the arguments see `variance_scaling`. Also called `kaiming_uniform`.
+
+    Examples:
+        >>> print(he_uniform()(42, (2, 3)))
+        [[-0.5777073  -0.5616108  -0.34677017]
+         [ 0.4748472  -0.08816075 -0.6829901 ]]
     """
     return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
 
@@ -215,6 +272,11 @@ def he_normal(
 
     He et al. (2015), Delving deep into rectifiers: surpassing human-level performance on ImageNet
     classification. For the arguments see `variance_scaling`. Also called `kaiming_normal`.
+
+    Examples:
+        >>> print(he_normal()(42, (2, 3)))
+        [[ 0.4659123   0.472794   -0.56644803]
+         [-0.9733205   0.68460774  0.4213065 ]]
     """
     return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
 
@@ -231,6 +293,12 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
 
     All other axes together are the rows. Any float dtype, and any sharding; a block costs up to as
     much as the whole matrix.
+
+    Examples:
+        >>> matrix = orthogonal()(42, (2, 2))
+        >>> print(abs((matrix @ matrix.T).round(5)))
+        [[1. 0.]
+         [0. 1.]]
     """
     scale, factor = _split_traced("scale", scale)
     base = Orthogonal(scale, 0, column_axis)
@@ -243,6 +311,11 @@ def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = Non
     There must be no more inputs than outputs. `column_axis` is -1 or -2, an axis of the matrix; it
     changes nothing but the values of a square matrix in JAX, whose law is the same, and nothing
     here.
+
+    Examples:
+        >>> kernel = delta_orthogonal()(42, (3, 1, 2))
+        >>> print(kernel[0], round(float((kernel[1] ** 2).sum()), 5))
+        [[0. 0.]] 1.0
     """
     scale, factor = _split_traced("scale", scale)
     base = DeltaOrthogonal(scale, 0)

@@ -39,7 +39,13 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """Return the configuration of an initializer, as `keras.initializers.serialize` does."""
+    """Return the configuration of an initializer, as `keras.initializers.serialize` does.
+
+    Examples:
+        >>> from initializers.keras import HeNormal
+        >>> serialize(HeNormal(seed=1))["registered_name"]
+        'initializers>HeNormal'
+    """
     return keras.initializers.serialize(initializer)
 
 
@@ -107,7 +113,15 @@ def install() -> AbstractContextManager[None]:
 
 
 def uninstall() -> None:
-    """Make names mean Keras's initializers again."""
+    """Make names mean Keras's initializers again.
+
+    Examples:
+        >>> import keras
+        >>> installed = install()
+        >>> uninstall()
+        >>> print(type(keras.initializers.get("he_normal")).__module__)
+        keras.src.initializers.random_initializers
+    """
     for module in _MODULES:
         if module.get is get:
             module.get = _theirs

@@ -39,6 +39,13 @@ class Weight:
         parts: The tensors of a stack, in C order, with their own names and seeds. `initializer`
             then has no seed, and `permute` applies to one tensor.
         padding: The rows that are zero whatever the initializer says.
+
+    Examples:
+        >>> from initializers import Recipe
+        >>> recipe = Recipe({"*": "he_normal"}, seed=1, convention="keras")
+        >>> weight = recipe.plan({"kernel": (784, 256)}).weights["kernel"]
+        >>> weight.shape, weight.dtype, weight.nbytes
+        ((784, 256), 'float32', 802816)
     """
 
     name: str
@@ -94,6 +101,19 @@ class Plan:
     Attributes:
         weights: The initialization of every weight by name, in the model's order.
         rules: Each rule in the recipe's order, with the names of the weights to which it applies.
+
+    Examples:
+        >>> from initializers import Recipe
+        >>> recipe = Recipe({"*bias": "zeros", "*": "he_normal"}, seed=1, convention="keras")
+        >>> recipe.plan({"dense/bias": (256,), "dense/kernel": (784, 256)})
+           weights       shape      dtype    number  elements
+        ─────────────────────────────────────────────────────
+        1. *bias → Zeros()
+           dense/bias    256        float32       1       256
+        2. * → HeNormal()
+           dense/kernel  784 × 256  float32       1   200,704
+        ─────────────────────────────────────────────────────
+        2 weights, 200,960 elements, 804 kB
     """
 
     weights: dict[str, Weight]

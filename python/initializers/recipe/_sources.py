@@ -130,7 +130,12 @@ def _number_of(name: str) -> str | None:
 
 
 def list_models() -> list[ModelName]:
-    """Return the names that `model_specs` accepts."""
+    """Return the names that `model_specs` accepts.
+
+    Examples:
+        >>> list_models()[-2:]
+        ['llama-3.1-8b', 'llama-3.2-1b']
+    """
     return sorted(cast(ModelName, path.stem) for path in _SHAPES.glob("*.json"))
 
 

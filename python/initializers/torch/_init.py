@@ -54,7 +54,13 @@ def uniform_(
     *,
     seed: Seed = None,
 ) -> Tensor:
-    """Fill with values uniform on [a, b), a <= b."""
+    """Fill with values uniform on [a, b), a <= b.
+
+    Examples:
+        >>> import torch
+        >>> uniform_(torch.empty(3), -1, 1, seed=1)
+        tensor([-0.1435,  0.1047, -0.8254])
+    """
     low = check_real("a", a)
     high = check_real_where("b", b, f">= `a` = {low}", lambda x: x >= low)
     return fill_seeded(tensor, lambda s: RandomUniform(low, high, s), seed, generator)
@@ -68,7 +74,13 @@ def normal_(
     *,
     seed: Seed = None,
 ) -> Tensor:
-    """Fill with normal values with mean `mean` and standard deviation `std` >= 0."""
+    """Fill with normal values with mean `mean` and standard deviation `std` >= 0.
+
+    Examples:
+        >>> import torch
+        >>> normal_(torch.empty(3), std=0.02, seed=1)
+        tensor([-0.0164,  0.0202, -0.0151])
+    """
     center, width = check_real("mean", mean), check_nonnegative("std", std)
     return fill_seeded(tensor, lambda s: RandomNormal(center, width, s), seed, generator)
 
@@ -88,6 +100,11 @@ def trunc_normal_(
     Unlike in `TruncatedNormal`, bounds are not in standard deviations: with `std=0.02` the default
     bounds cut nothing off. Values are finally clamped to `a` and `b`, rounded to the tensor's
     dtype. The interval must begin or end within 37 standard deviations of the mean.
+
+    Examples:
+        >>> import torch
+        >>> trunc_normal_(torch.empty(3), std=2, a=-1, b=1, seed=1)
+        tensor([-0.1379,  0.1006, -0.8142])
     """
     center = check_real("mean", mean)
     width = check_real_where("std", std, "> 0", lambda x: x > 0)
@@ -122,22 +139,47 @@ def trunc_normal_(
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Fill with one number, which the tensor's dtype must be able to represent."""
+    """Fill with one number, which the tensor's dtype must be able to represent.
+
+    Examples:
+        >>> import torch
+        >>> constant_(torch.empty(3), 0.5)
+        tensor([0.5000, 0.5000, 0.5000])
+    """
     return fill(tensor, lambda: Constant(val))
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with ones."""
+    """Fill with ones.
+
+    Examples:
+        >>> import torch
+        >>> ones_(torch.empty(3))
+        tensor([1., 1., 1.])
+    """
     return fill(tensor, Ones)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Fill with zeros."""
+    """Fill with zeros.
+
+    Examples:
+        >>> import torch
+        >>> zeros_(torch.empty(3))
+        tensor([0., 0., 0.])
+    """
     return fill(tensor, Zeros)
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """Fill a matrix with ones on its diagonal and zeros elsewhere."""
+    """Fill a matrix with ones on its diagonal and zeros elsewhere.
+
+    Examples:
+        >>> import torch
+        >>> eye_(torch.empty(2, 3))
+        tensor([[1., 0., 0.],
+                [0., 1., 0.]])
+    """
     _check_rank(tensor, (2,))
     return fill(tensor, Identity)
 
@@ -147,6 +189,11 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
     Each of `groups` groups of output channels passes the first input channels through, at the
     kernel's center; `groups` must divide the output channels.
+
+    Examples:
+        >>> import torch
+        >>> dirac_(torch.empty(1, 1, 5))
+        tensor([[[0., 0., 1., 0., 0.]]])
     """
     _check_rank(tensor, (3, 4, 5))
     dirac = Dirac(groups)
@@ -161,6 +208,12 @@ def orthogonal_(
     Its columns are orthonormal, or its rows if there are more columns than rows. All dtypes are
     computed in float32 (float64 in float64) and rounded once. Saxe et al. (2014), Exact solutions
     to the nonlinear dynamics of learning in deep linear neural networks.
+
+    Examples:
+        >>> import torch
+        >>> matrix = orthogonal_(torch.empty(2, 2), seed=1)
+        >>> torch.allclose(matrix @ matrix.T, torch.eye(2), atol=1e-6)
+        True
     """
     check_tensor(tensor)
     if tensor.dim() < 2:
@@ -184,6 +237,14 @@ def sparse_(
     """Fill a matrix with normal values, and ceil(sparsity · rows) zeros in each column.
 
     Martens (2010), Deep learning via Hessian-free optimization.
+
+    Examples:
+        >>> import torch
+        >>> sparse_(torch.empty(4, 3), sparsity=0.5, seed=1)
+        tensor([[-0.0082,  0.0101,  0.0000],
+                [ 0.0000,  0.0000, -0.0063],
+                [-0.0075, -0.0048,  0.0000],
+                [ 0.0000,  0.0000,  0.0171]])
     """
     _check_rank(tensor, (2,))
     width = check_nonnegative("std", std)
@@ -197,6 +258,12 @@ def xavier_uniform_(
 
     Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
     networks.
+
+    Examples:
+        >>> import torch
+        >>> xavier_uniform_(torch.empty(2, 3), seed=1)
+        tensor([[-0.1572,  0.1147, -0.9042],
+                [ 0.2198, -0.9370,  0.5111]])
     """
     scale = check_nonnegative("gain", gain)
     fan_in, fan_out = _compute_fans(tensor)
@@ -212,6 +279,12 @@ def xavier_normal_(
     """Fill with normal values with standard deviation gain · √(2 / (fan_in + fan_out)).
 
     Not truncated, unlike `GlorotNormal`. Glorot and Bengio (2010), as above.
+
+    Examples:
+        >>> import torch
+        >>> xavier_normal_(torch.empty(2, 3), seed=1)
+        tensor([[-0.5198,  0.6403, -0.4778],
+                [ 0.6170,  1.1175, -0.3983]])
     """
     scale = check_nonnegative("gain", gain)
     fan_in, fan_out = _compute_fans(tensor)
@@ -235,6 +308,12 @@ def kaiming_uniform_(
     The gain is `calculate_gain(nonlinearity, a)`. `mode` selects the fan: `"fan_in"` or
     `"fan_out"`. He et al. (2015), Delving deep into rectifiers: surpassing human-level performance
     on ImageNet classification.
+
+    Examples:
+        >>> import torch
+        >>> kaiming_uniform_(torch.empty(2, 3), nonlinearity="relu", seed=1)
+        tensor([[-0.2029,  0.1481, -1.1673],
+                [ 0.2838, -1.2097,  0.6598]])
     """
     std = _compute_kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
@@ -255,6 +334,12 @@ def kaiming_normal_(
     """Fill with normal values with standard deviation gain / √fan; see `kaiming_uniform_`.
 
     Not truncated, unlike `HeNormal`.
+
+    Examples:
+        >>> import torch
+        >>> kaiming_normal_(torch.empty(2, 3), nonlinearity="relu", seed=1)
+        tensor([[-0.6710,  0.8266, -0.6168],
+                [ 0.7966,  1.4426, -0.5142]])
     """
     std = _compute_kaiming_std(tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0.0, std, generator, seed=seed)

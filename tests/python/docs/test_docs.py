@@ -17,6 +17,7 @@ from pages import (
     OWN_PAGES,
     PAGES,
     ROOT,
+    find_without_example,
     frameworks_of,
     read_blocks,
     read_fences,
@@ -128,6 +129,19 @@ def test_every_public_name_has_a_docstring() -> None:
     for name in initializers.__all__:
         item = getattr(initializers, name)
         assert item.__doc__ or not callable(item), name
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "initializers",
+        "initializers.checkpoint",
+        "initializers.propagation",
+        "initializers.recipe",
+    ],
+)
+def test_every_public_name_has_an_example(package: str) -> None:
+    assert find_without_example(package) == []
 
 
 def read_names(module: str) -> list[str]:
