@@ -1,7 +1,7 @@
-"""JAX: the factories of `jax.nn.initializers`, and whole trees by name, on any sharding.
+"""JAX: the factories of `jax.nn.initializers`, and whole trees by name, with any sharding.
 
-Values are those of the NumPy initializers, bit for bit: they depend on the seed, the global shape
-and the place in it, not on the mesh, the number of processes, or whether a call is compiled.
+The values equal those of the NumPy initializers, bit for bit. They depend on the seed, the global
+shape and the element's index, not on the mesh, the number of processes or compilation.
 """
 
 # ruff: noqa: E402  (the framework is checked before it is imported)

@@ -1,4 +1,4 @@
-"""Arrays of JAX by keys: eager or traced, whole or each device's block."""
+"""Creates JAX arrays from keys: eager or traced, whole or block by block."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ._native import find_draw, make_arguments
 from ._places import check_sharding, is_compiling, make_blocks, place_whole
 from ._traced import broadcast, trace_callback, trace_draw
 
-# Returns the initializer for a shape and a seed.
+# (shape, seed) → initializer.
 Maker = Callable[[Shape, int], Any]
 
 
 def make_array(
     maker: Maker, key: Any, shape: Any, dtype: Any, out_sharding: Any, factor: Any = None
 ) -> Any:
-    """Return the array of `shape` that `maker` and `key` give, on the devices of `out_sharding`.
+    """Return the array of `shape` for `maker` and `key`, on the devices of `out_sharding`.
 
     Args:
         maker: Makes the initializer.
@@ -34,7 +34,7 @@ def make_array(
         shape: The global shape.
         dtype: The dtype; None means JAX's default.
         out_sharding: A sharding, a `PartitionSpec` or None.
-        factor: None, or a traced number that multiplies the values before they are rounded.
+        factor: A traced number that multiplies the values before rounding, or None.
 
     Raises:
         TypeError: If an argument has a wrong type.
@@ -44,15 +44,15 @@ def make_array(
     kind = look_up_canonical(dtype)
     words = _words_of(key)
     if factor is not None:
-        plan_fill(maker(shape, 0), shape, kind)  # refuses the dtypes that have no values
+        plan_fill(maker(shape, 0), shape, kind)  # raises for dtypes without values
         wide = "float64" if kind.name == "float64" else "float32"
         array = make_array(maker, key, shape, wide, out_sharding)
         return (array * jnp.asarray(factor, wide)).astype(kind.numpy)
     if isinstance(words, jax.core.Tracer) or is_compiling():
         initializer = maker(shape, 0)
-        fill = plan_fill(initializer, shape, kind)  # raises errors now, not as the program runs
+        fill = plan_fill(initializer, shape, kind)  # raises errors now, not when the program runs
         if isinstance(initializer, (Zeros, Ones, Constant)):
-            # Operations of JAX: as an array, the values would be a constant of the program.
+            # Made by operations of JAX: a NumPy array would become a constant of the program.
             own = np.shape(getattr(initializer, "value", 0))
             return broadcast(initializer(own, kind.numpy), shape, kind, out_sharding)
         found = find_draw(fill)
@@ -71,13 +71,13 @@ def make_array(
 
 
 def look_up_canonical(dtype: Any) -> DType:
-    """Return the dtype that JAX makes of `dtype`: of 32 bits unless 64 are enabled."""
+    """Return the canonical dtype of `dtype` in JAX: 32 bits unless x64 is enabled."""
     default = jnp.result_type(float)
     return look_up(default if dtype is None else jax.dtypes.canonicalize_dtype(dtype))
 
 
 def _words_of(key: Any) -> Any:
-    """Return the uint32 words of a key, an array of one dimension."""
+    """Return the uint32 words of a key as a 1-D array."""
     number = to_integer(key) if getattr(key, "shape", ()) == () else None
     if number is not None:
         bits = check_seed_integer(number) % 2**128

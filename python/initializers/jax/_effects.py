@@ -1,4 +1,4 @@
-"""Theory of the layers of Flax and Equinox."""
+"""Effects of Flax and Equinox layers, for the theory of propagation."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def find_effect(
     x: tuple[int, ...],
     y: tuple[int, ...],
 ) -> Effect | None:
-    """Return what theory knows of a layer, or None.
+    """Return the effect of a layer on the mean square of a signal, or None if unknown.
 
     Args:
-        layer: The layer, of which only the options are looked at.
-        weights: Its arrays, by their names.
-        keywords: With which it was called.
-        x: The shape of its input, the batch first.
-        y: The shape of its output.
+        layer: The layer; only its options are read.
+        weights: Its arrays by name.
+        keywords: Keyword arguments of its call.
+        x: Shape of its input, batch first.
+        y: Shape of its output.
     """
     kind = next(
         (cls.__name__ for cls in type(layer).__mro__ if cls.__module__.split(".")[0] in _LIBRARIES),
@@ -82,7 +82,7 @@ def _fan_of_flax(layer: Any, kernel: Any, x: tuple[int, ...], y: tuple[int, ...]
         before = same_padding(inputs, outputs, size, strides, dilation)
     elif padding in ("VALID", "CIRCULAR", "REFLECT"):
         before = [0] * rank
-        if padding != "VALID":  # nothing is lost at the edge
+        if padding != "VALID":  # every position sees the whole kernel
             return float(math.prod(kernel.shape[:-1]))
     elif isinstance(padding, str):
         return None
@@ -105,7 +105,7 @@ def _fan_of_equinox(layer: Any, x: tuple[int, ...], y: tuple[int, ...]) -> float
 
 
 def _each(option: Any, rank: int) -> list[Any]:
-    """Return an option for every axis, of one that may be a single number or None for 1."""
+    """Return an option for every axis; `option` may be one number, or None for 1."""
     if option is None:
         option = 1
     return [option] * rank if isinstance(option, int) else list(option)

@@ -1,9 +1,9 @@
-"""Values made inside the compiled program, on the device that holds them, without a callback.
+"""Makes values inside the compiled program, on the device that holds them, without a callback.
 
-`draw` is one operation that XLA's partitioner splits as it likes (`custom_partitioning`): each
-device makes the elements of its own block, from the block's place on the mesh, and none talks to
-another. It has no rule for `jax.vmap`, so `custom_vmap` stands around it, whose rule is the same
-operation with one more batch axis.
+`draw` is one operation that XLA's partitioner may split in any way (`custom_partitioning`): each
+device makes the elements of its own block from the block's place on the mesh, without
+communication. `custom_partitioning` has no rule for `jax.vmap`, so `custom_vmap` wraps it: its rule
+is the same operation with one more batch axis.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from ._selftest import is_exact_here
 from ._stream.block import ORIGIN, Target, locate, make_blocks, pack_arguments
 from ._stream.laws import LAWS
 
-# "callback" or "native": how values are made under jit, whatever the test of the device says.
+# "callback" or "native": sets how values are made under jit, whatever the self-test says.
 VARIABLE = "INITIALIZERS_JAX"
 
-# XLA flushes subnormal numbers to 0 on some processors. From parameters of at least this magnitude
-# no operation of a law comes to one: its factors are at least 2^−32, and two places cancel.
+# XLA flushes subnormal numbers to 0 on some processors. With parameters of at least this magnitude
+# no operation of a law gives one: its factors are at least 2^−32, and two places cancel.
 _LEAST = 2.0**-64
 
 
 def find_draw(fill: Any) -> tuple[Target, Draw, list[float]] | None:
-    """Return what is drawn, by which writer, with which parameters; None where the host has to.
+    """Return target, writer and parameters of a native draw; None if the host must make the values.
 
     Raises:
         ValueError: If the environment variable has an unknown value.
@@ -68,16 +68,16 @@ def _is_usable(law: str) -> bool:
 
 
 def make_arguments(found: tuple[Target, Draw, list[float]], words: Any) -> Any:
-    """Return the arguments of a draw whose seed is the words of a key, most significant first."""
+    """Return the arguments of a draw whose seed is the key's words, most significant first."""
     target, write, parameters = found
-    # Padding and an addition: JAX cannot join a batch of keys that a mesh splits with constants.
+    # Padding and an addition: JAX cannot concatenate constants with keys that a mesh splits.
     constants = pack_arguments(target, [0] * 4, write.stream, parameters)
     seed = jnp.asarray(words)[::-1]
     return lax.pad(seed, np.uint32(0), [(0, len(constants) - len(seed), 0)]) + constants
 
 
 def draw(target: Target, arguments: Any) -> Any:
-    """Return tensors of a batch of draws, each device its elements: of one, without batch axes."""
+    """Return the tensors of a batch of draws (one tensor if there are no batch axes)."""
     return _operation(target, arguments.ndim - 1)(arguments)
 
 
@@ -95,7 +95,7 @@ def _operation(target: Target, batch: int) -> Callable[[Any], Any]:
         split = jax.typeof(arguments).sharding.spec[:batch]
         if not any(split):
             return partitioned(arguments)
-        # A batch that a mesh of Explicit axes splits, which loops refuse.
+        # Loops refuse a batch that a mesh of Explicit axes splits.
         spec = PartitionSpec(*split, *[None] * len(target.shape))
         return auto_axes(partitioned, out_sharding=spec)(arguments)
 
@@ -105,7 +105,7 @@ def _operation(target: Target, batch: int) -> Callable[[Any], Any]:
     def _batch(size: int, batched: Any, arguments: Any) -> Any:
         return _operation(target, batch + 1)(arguments), True
 
-    # One program, even where operations are run one at a time.
+    # jit, so that it is one program even where operations run one at a time.
     compiled: Callable[[Any], Any] = jax.jit(operation)
     return compiled
 
@@ -121,7 +121,7 @@ def _partition(target: Target, batch: int) -> Any:
         if isinstance(result.sharding, NamedSharding):
             make, operand = _split_by_axes(target, batch, result.sharding)
         else:
-            # JAX has lost the mesh: so it is where `jax.set_mesh` alone tells it.
+            # JAX does not pass a mesh that only `jax.set_mesh` has set.
             mesh, make = _split_by_table(target, batch, result)
             operand = NamedSharding(mesh, PartitionSpec())
         return mesh, make, result.sharding, (operand,)
@@ -140,12 +140,12 @@ def _partition(target: Target, batch: int) -> Any:
 def _split_by_axes(
     target: Target, batch: int, sharding: NamedSharding
 ) -> tuple[Callable[[Any], Any], NamedSharding]:
-    """Return what makes a device's block, by its place on the mesh; the arguments' sharding."""
+    """Return (maker of a device's block from its place on the mesh, sharding of the arguments)."""
     mesh = sharding.mesh
     entries = [*sharding.spec, *[None] * (batch + len(target.shape) - len(sharding.spec))]
     names = [entry if isinstance(entry, tuple) else (entry,) if entry else () for entry in entries]
     counts = [math.prod(mesh.shape[name] for name in axes) for axes in names[batch:]]
-    # Blocks of an uneven sharding are equal too: the last ones go beyond the tensor.
+    # All blocks of an uneven sharding have one size: the last ones extend beyond the tensor.
     extent = tuple(-(-size // count) for size, count in zip(target.shape, counts, strict=True))
 
     def make(arguments: Any) -> Any:
@@ -156,8 +156,8 @@ def _split_by_axes(
 
 
 def _split_by_table(target: Target, batch: int, result: Any) -> tuple[Mesh, Callable[[Any], Any]]:
-    """Return a mesh of one axis; what makes a device's block, by its number there, of all keys."""
-    # Indices of each device's block along each axis, of a shape that every sharding divides.
+    """Return (mesh of one axis, maker of a device's block for all keys, by the device's number)."""
+    # Indices of each device's block along each axis, for a shape that every sharding divides.
     large = tuple(result.sharding.num_devices for _ in result.shape)
     blocks = result.sharding.devices_indices_map(large)
     mesh = Mesh(np.array(list(blocks)), ("devices",))
@@ -168,7 +168,7 @@ def _split_by_table(target: Target, batch: int, result: Any) -> tuple[Mesh, Call
     units = [high - low for low, high, _ in ranges[0]]
     counts = [size // unit for size, unit in zip(large, units, strict=True)]
     table = np.array([[low for low, _, _ in block] for block in ranges], np.int32) // units
-    # Blocks of an uneven sharding are equal too: the last ones go beyond the tensor.
+    # All blocks of an uneven sharding have one size: the last ones extend beyond the tensor.
     extent = tuple(-(-size // count) for size, count in zip(result.shape, counts, strict=True))
 
     def make(arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where arrays lie: shardings as arguments, and the blocks of each device, made by the host."""
+"""Shardings as arguments, and the blocks of each device, made by the host."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .._memory.allocation import allocate_aligned
 
 
 def place_whole(fill: AnyFill, shape: Shape, kind: DType) -> Any:
-    """Return a whole array on every device of the mesh that is set, else on the default device."""
+    """Return a whole array on every device of the current mesh, or on the default device."""
     if not is_compiling() and not (mesh := jax.sharding.get_mesh()).empty:
-        # As JAX does. On one device, the array could not be placed by an annotation of Flax.
+        # As JAX does. An annotation of Flax could not move an array that is on one device.
         return make_blocks(fill, shape, kind, NamedSharding(mesh, PartitionSpec()))
     return jax.device_put(make_block(fill, kind, (0,) * len(shape), shape))
 
 
 def make_block(fill: AnyFill, kind: DType, start: Shape, extent: Shape) -> Array:
-    """Return a block in new memory that JAX need not copy."""
+    """Return a block in new memory that JAX uses without a copy."""
     block = allocate_aligned(extent, kind)
     fill(block, start)
     return block
@@ -41,7 +41,7 @@ def check_sharding(out_sharding: Any, shape: Shape) -> Sharding:
     if isinstance(sharding, PartitionSpec):
         sharding = _place(sharding, out_sharding)
     elif isinstance(getattr(sharding, "mesh", None), AbstractMesh) and not is_compiling():
-        # Shapes traced where a mesh is set have it without its devices.
+        # A shape traced under `jax.set_mesh` has the mesh without its devices.
         sharding = _place(sharding.spec, out_sharding)
     if not isinstance(sharding, Sharding):
         raise TypeError(
@@ -76,7 +76,7 @@ def _place(spec: PartitionSpec, received: Any) -> NamedSharding:
 
 
 def is_compiling() -> bool:
-    """Return whether the caller is being compiled, where there are no devices yet."""
+    """Return whether the caller is being compiled, when devices are not known yet."""
     try:
         jax.sharding.get_mesh()
     except ValueError:
@@ -85,7 +85,7 @@ def is_compiling() -> bool:
 
 
 def make_blocks(fill: AnyFill, shape: Shape, kind: DType, sharding: Sharding) -> Any:
-    """Return a global array of which this process makes the blocks of its own devices."""
+    """Return a global array; this process makes the blocks of its own devices."""
     made: dict[tuple[Shape, Shape], Array] = {}
 
     def make(index: tuple[slice, ...]) -> Array:
@@ -93,7 +93,7 @@ def make_blocks(fill: AnyFill, shape: Shape, kind: DType, sharding: Sharding) ->
         start = tuple(low for low, _ in bounds)
         extent = tuple(high - low for low, high in bounds)
         if (start, extent) in made:
-            # Devices that hold the same block must not share its memory: it may be donated.
+            # Devices with the same block must not share its memory: it may be donated.
             return np.array(made[start, extent])
         block = made[start, extent] = make_block(fill, kind, start, extent)
         return block

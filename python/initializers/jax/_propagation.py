@@ -1,4 +1,4 @@
-"""The scales of activations and gradients in the modules of Flax and Equinox."""
+"""Measures activations and gradients in the modules of Flax and Equinox."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from ._tape import Entry, Run, Tape, differentiate, is_array, is_inexact
 from ._tree import init_tree
 
 _EXAMPLE = "inputs=(64, 32, 32, 3)"
-# Classes are changed while a model runs, by one thread at a time.
+# Classes are patched while a model runs, by one thread at a time.
 _lock = threading.Lock()
 
 
 def measure_model(
     model: Any, inputs: Any, loss: Any, rules: ResolvedRules | None, seed: int, training: bool
 ) -> list[Call]:
-    """Return the passes through the layers of a module, which stays as it is.
+    """Return the passes through the layers of a module, which stays unchanged.
 
     See `initializers.propagate`.
     """
@@ -76,10 +76,10 @@ def measure_model(
 
 
 class _Adapter:
-    """The differences between Flax and Equinox.
+    """What differs between Flax and Equinox.
 
     Attributes:
-        weights: A tree of the arrays to differentiate by.
+        weights: Tree of the arrays to differentiate by.
         run: Runs the model on such a tree.
     """
 
@@ -87,11 +87,11 @@ class _Adapter:
     run: Run
 
     def layer_at(self, key: Any) -> Any:
-        """Return the layer of a key, for its class and options."""
+        """Return the layer of a key, to read its class and options."""
         raise NotImplementedError
 
     def arrays_at(self, key: Any, tree: Any, all_below: bool) -> dict[str, Any]:
-        """Return the arrays of a layer in a tree like `weights`, by name."""
+        """Return the arrays of a layer by name, from a tree like `weights`."""
         raise NotImplementedError
 
 
@@ -112,7 +112,7 @@ class _Linen(_Adapter):
         variables = flax.core.unfreeze(variables)
         weights = {"params": variables.pop("params", {})}
         if rules is not None:
-            # Rules may be for collections that are no weights.
+            # Rules may apply to collections other than weights.
             weights = init_tree(weights, rules, rules.seed, partial=bool(variables))
         self.weights = flax.core.meta.unbox(weights)
         self._layers: dict[Any, Any] = {}
@@ -159,7 +159,7 @@ class _Nnx(_Adapter):
         model.train() if training else model.eval()
         definition, weights, rest = nnx.split(model, nnx.Param, ...)
         if rules is not None:
-            others = bool(jax.tree.leaves(rest))  # rules may be for them
+            others = bool(jax.tree.leaves(rest))  # rules may apply to them
             weights = init_tree(weights, rules, rules.seed, partial=others)
             nnx.update(model, weights)
         self.weights = weights
@@ -244,7 +244,7 @@ class _Equinox(_Adapter):
 
 
 def _walk(node: Any, path: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[Any, Any]]:
-    """Yield the modules of an Equinox model that can be called, with their paths."""
+    """Yield (module, path) of the callable modules in an Equinox model."""
     import equinox
 
     if id(node) in seen:
@@ -267,7 +267,7 @@ def _walk(node: Any, path: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[An
 
 @contextmanager
 def _tapped(layers: dict[int, tuple[Any, Any]], tape: Tape) -> Iterator[None]:
-    """Let the calls of some modules go through a tape, those of their classes' others not."""
+    """Record the calls of these modules on a tape; other instances are not recorded."""
     kinds = {type(module) for _, module in layers.values() if callable(module)}
     with _lock:
         own = {kind: vars(kind).get("__call__") for kind in kinds}
@@ -319,7 +319,7 @@ def _dtype_of(tree: Any) -> Any:
 
 
 def _guess_inputs(model: Any, layers: Any, seed: int) -> Any:
-    """Return a batch for the first layer with weights, if its shape is known."""
+    """Return a batch for the first layer with weights, or None if its shape is unknown."""
     for layer in layers:
         kind = type(layer).__name__
         features = getattr(layer, "in_features", None)

@@ -1,8 +1,8 @@
-"""Whether this backend and this compiler make the core's bits: tested once, then read from disk.
+"""Tests once whether this backend and compiler make the core's bits; keeps the result on disk.
 
-A compiler may do what the code in `_stream/` does not foresee. So the first use of a law draws
-2^24 values of it inside a compiled program and compares them with the core's. The result is kept
-in the user's cache folder for the same package, JAX, device and flags.
+A compiler may break assumptions of the code in `_stream/`. So the first use of a law draws 2^24
+values inside a compiled program and compares them with the core's. The user's cache folder keeps
+the result for the same package, JAX, device and flags.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from ._stream.block import Place, Target, make_block, pack_arguments
 from ._stream.wide import Wide, widen
 from ._stream.words import GROUP
 
-# A digest of few values would do little: some errors of compilers change 7 of 2^24.
+# 2^24, because some compiler errors change only 7 of 2^24 values.
 VALUES = 1 << 24
 _BLOCK = 1 << 22
 _SEED = 42
 
-# Law → a sampler of it with parameters that no compiler drops.
+# Law → a sampler whose parameters no compiler can drop.
 _SAMPLERS: dict[str, ArrayInitializer] = {
     "uniform": RandomUniform(-0.05, 0.07, _SEED),
     "normal": RandomNormal(0.3, 0.7, _SEED),
     "two_sigma": TruncatedNormal(0.3, 0.7, _SEED),
 }
 
-# (folder, law, environment) → whether the values are the core's, in this process.
+# (folder, law, environment) → whether the values equal the core's, in this process.
 _known: dict[tuple[str, str, str], bool] = {}
 _lock = threading.Lock()
 
 
 def is_exact_here(law: str) -> bool:
-    """Return whether compiled programs of the default backend make the core's bits of a law.
+    """Return whether compiled programs of the default backend make the core's bits for a law.
 
-    The first call for a law takes seconds, unless an earlier process has left its result. Where
-    the values differ, or the test fails, it warns once.
+    The first call for a law takes seconds, unless an earlier process has kept its result. If the
+    values differ or the test fails, it warns once.
     """
     environment = json.dumps(_describe_environment(), sort_keys=True)
     folder = find_folder()
@@ -78,16 +78,16 @@ def is_exact_here(law: str) -> bool:
 
 def _warn(law: str, problem: str) -> None:
     warnings.warn(
-        f"initializers makes the values of the law {law!r} on the host where JAX compiles a "
-        f"program, which is slower, since programs of the backend {jax.default_backend()!r} "
-        f"cannot make them: {problem}. The values are the same.",
+        f"initializers makes the values of the law {law!r} on the host, which is slower, because "
+        f"compiled programs of the backend {jax.default_backend()!r} cannot make them: {problem}. "
+        "The values are the same.",
         RuntimeWarning,
         stacklevel=2,
     )
 
 
 def _describe_environment() -> dict[str, str]:
-    """Return everything that may change what a compiled program computes."""
+    """Return everything that may change the results of a compiled program."""
     device = jax.local_devices()[0]
     return {
         "initializers": f"{_core.__version__} {_hash_stream()}",
@@ -100,14 +100,14 @@ def _describe_environment() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _hash_stream() -> str:
-    """Return a digest of the code that is tested."""
+    """Return a digest of the tested code."""
     files = sorted(Path(__file__).with_name("_stream").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)
 def _describe_host() -> str:
-    """Return the processor's name and a digest of its instruction sets, where Linux tells them."""
+    """Return the processor's name and a digest of its instruction sets, if Linux reports them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -118,9 +118,9 @@ def _describe_host() -> str:
 
 
 def _test_in_thread(law: str) -> bool | str:
-    """Return the result of the test, or in words why it failed.
+    """Return the result of the test, or a text that says why it failed.
 
-    A new thread has none of the caller's state: no trace, mesh, or local configuration.
+    A new thread has none of the caller's state: no trace, mesh or local configuration.
     """
     results: list[bool | str] = []
 
@@ -138,7 +138,7 @@ def _test_in_thread(law: str) -> bool | str:
 
 
 def test_law(law: str) -> bool:
-    """Return whether 2^24 values in float32 are the core's, made in blocks of 2^22."""
+    """Return whether 2^24 float32 values, made in blocks of 2^22, equal the core's."""
     shape = (VALUES,)
     target = Target(law, "float32", shape)
     fill = plan_fill(_SAMPLERS[law], shape, look_up("float32"))
@@ -161,7 +161,7 @@ def test_law(law: str) -> bool:
 
 
 def find_folder() -> Path:
-    """Return the folder of the results, in the user's cache folder; it may not exist."""
+    """Return the folder of results in the user's cache folder; it may not exist."""
     home = Path("~").expanduser()
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
@@ -173,7 +173,7 @@ def find_folder() -> Path:
 
 
 def _read(path: Path, environment: str) -> bool | None:
-    """Return a result; None if there is none, or the file is not what `_write` writes."""
+    """Return a result, or None if the file is missing or malformed."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         exact = content["exact"] if content["environment"] == environment else None
@@ -183,7 +183,7 @@ def _read(path: Path, environment: str) -> bool | None:
 
 
 def _write(path: Path, environment: str, exact: bool) -> None:
-    """Write a result, whole or not at all; where the folder cannot be written, none is kept."""
+    """Write a result atomically; do nothing if the folder cannot be written."""
     text = json.dumps({"environment": environment, "exact": exact}, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

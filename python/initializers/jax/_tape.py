@@ -1,4 +1,4 @@
-"""Records signals and gradients of the layers of a model that JAX traces."""
+"""Records signals and gradients of layers while JAX traces a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..propagation._theory import Pass
 
 @dataclass(frozen=True)
 class Entry:
-    """One pass through a layer: the key that the model knows it by, and how it was called."""
+    """One pass through a layer: the model's key for it, and the arguments of the call."""
 
     key: Any
     is_leaf: bool
@@ -27,10 +27,10 @@ class Entry:
 
 
 class Tape:
-    """Records the passes through layers in one trace, and adds a shift to each output.
+    """Records the passes through layers in one trace; adds a shift to each output.
 
-    The gradient with respect to a shift is that with respect to the output. What is called inside
-    a loop or a function that is compiled apart is another trace, and belongs to the layer around.
+    The gradient with respect to a shift is the gradient with respect to the output. Calls inside a
+    loop or a separately compiled function are another trace and belong to the layer around them.
     """
 
     def __init__(self, shifts: list[Any] | None) -> None:
@@ -44,9 +44,9 @@ class Tape:
     def call(
         self, key: Any, owner: object, function: Callable[..., Any], args: Any, keywords: Any
     ) -> Any:
-        """Call a layer's function, and record what went in and what came out.
+        """Call a layer's function; record its input and output.
 
-        `owner` is the layer; a call of its own function within is part of it.
+        `owner` is the layer; nested calls of its own function are part of it.
         """
         is_within = bool(self._active) and self._active[-1] == id(owner)
         if is_within or get_opaque_trace_state() != self._state:
@@ -72,8 +72,7 @@ class Tape:
         return jax.tree.unflatten(structure, leaves)
 
 
-# Runs a model on weights: with the shifts of the outputs, or None. It returns the output, what was
-# recorded of the passes, and the values that came with them.
+# (weights, shifts of the outputs or None) → output, recorded passes, recorded values. Runs a model.
 Run = Callable[[Any, "list[Any] | None"], "tuple[Any, list[Entry], list[tuple[list[Any], Any]]]"]
 
 
@@ -84,9 +83,9 @@ def differentiate(
 
     Args:
         run: Runs the model.
-        weights: A tree of the arrays to differentiate by.
-        loss: The function of the output to differentiate, or None.
-        seed: The seed of the loss, if it is None.
+        weights: Tree of the arrays to differentiate by.
+        loss: Function of the output to differentiate, or None.
+        seed: Seed of the loss that replaces None.
     """
     outputs = jax.eval_shape(lambda weights: run(weights, None)[2], weights)
     shifts = [jnp.zeros(output.shape, output.dtype) for _, output in outputs]
@@ -133,7 +132,7 @@ def _make_loss(output: Any, loss: Callable[[Any], Any] | None, seed: int) -> Any
     for i, leaf in enumerate(jax.tree.leaves(output)):
         if is_inexact(leaf):
             weights = make_normal(leaf.shape, seed, "loss", i)
-            # In float32 at least, so that the sum of a narrow dtype does not overflow.
+            # At least float32, so that the sum of a narrow dtype does not overflow.
             kind = jnp.promote_types(leaf.dtype, jnp.float32)
             part = (leaf.astype(kind) * jnp.asarray(weights, kind)).sum()
             total = part if total is None else total + part

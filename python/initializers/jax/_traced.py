@@ -20,12 +20,12 @@ from ._native import draw, draw_block, find_draw
 from ._places import check_sharding, make_block
 from ._stream.block import Target, pack_arguments
 
-# Returns what fills an array, for the words of a key, most significant first.
+# Words of a key, most significant first → fill of the array.
 Planner: TypeAlias = Callable[[Any], AnyFill]
 
 
 def broadcast(value: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
-    """Return an array of one number, or of an array that broadcasts, by operations of JAX."""
+    """Return an array of one number or of an array that broadcasts, by JAX operations."""
     if out_sharding is None:
         return jnp.full(shape, value, kind.numpy)
 
@@ -37,7 +37,7 @@ def broadcast(value: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
 
 
 def trace_fill(fill: AnyFill, shape: Shape, kind: DType, out_sharding: Any) -> Any:
-    """Return a traced array with the values of a fill, whose seed is known."""
+    """Return a traced array with the values of a fill whose seed is known."""
     parts = [fill] if isinstance(fill, Fill) else _list_parts(fill, shape)
     if 0 in shape:
         return broadcast(0, shape, kind, out_sharding)
@@ -57,7 +57,7 @@ def trace_fill(fill: AnyFill, shape: Shape, kind: DType, out_sharding: Any) -> A
 
 
 def _list_parts(stack: StackFill, shape: Shape) -> list[Fill]:
-    """Return what fills each tensor of a stack, in C order."""
+    """Return the fill of each tensor of a stack, in C order."""
     return [part for _, part, _ in stack.split(shape, (0,) * len(shape))]
 
 
@@ -74,7 +74,7 @@ def _draw_transposed(
     places: list[Any],
     extent: Shape,
 ) -> Any:
-    """Return a block of a stack of tensors, whose axes are those of `target` in another order."""
+    """Return a block of a stack of tensors whose axes are those of `target` in another order."""
     axes = [stack + axis for axis in order or range(len(target.shape))]
     whole = all(isinstance(place, int) for place in places)
     if whole:
@@ -89,7 +89,7 @@ def _draw_transposed(
 
 
 def trace_draw(target: Target, arguments: Any, out_sharding: Any) -> Any:
-    """Return a traced array whose values the compiled program makes, each device its block."""
+    """Return a traced array whose values the compiled program makes, each device its own block."""
     if out_sharding is None:
         return _unmap(lambda arguments: draw(target, arguments), arguments)
 
@@ -101,9 +101,9 @@ def trace_draw(target: Target, arguments: Any, out_sharding: Any) -> Any:
 
 
 def trace_callback(plan: Planner, words: Any, shape: Shape, kind: DType, out_sharding: Any) -> Any:
-    """Return what calls us when the compiled program runs, once for each device's block.
+    """Return a traced array that calls the host once for each device's block when it runs.
 
-    `plan` returns what fills the array with the seed that is the words of a key.
+    `plan` returns the fill for the seed given by the words of a key.
     """
     if out_sharding is None:
         return _trace_whole(plan, words, shape, kind)
@@ -118,9 +118,9 @@ def trace_callback(plan: Planner, words: Any, shape: Shape, kind: DType, out_sha
 
 
 def _trace_blocks(make: Any, operand: Any, shape: Shape, out_sharding: Any) -> Any:
-    """Return a traced array of blocks: each is `make(operand, places, extent)` on its device.
+    """Return a traced array of blocks; each device runs `make(operand, places, extent)`.
 
-    `places` are the numbers of the block along each axis.
+    `places` are the indices of the block along each axis.
     """
     sharding = check_sharding(out_sharding, shape)
     if not isinstance(sharding, NamedSharding):
@@ -144,34 +144,34 @@ def _trace_blocks(make: Any, operand: Any, shape: Shape, out_sharding: Any) -> A
 
 
 def _trace_whole(plan: Planner, words: Any, shape: Shape, kind: DType) -> Any:
-    """Return the traced call that makes a whole array, which is replicated on a mesh."""
+    """Return the traced call that makes a whole array, replicated on a mesh."""
 
     def make(words: Any) -> Any:
         call = partial(_call_back, plan, kind, shape)
         result = jax.ShapeDtypeStruct(shape, kind.numpy)
         start = np.zeros(len(shape), np.int32)
         array = jax.pure_callback(call, result, words, start, vmap_method="broadcast_all")
-        # XLA calls back from one device, and would leave the array there, where operations on the
-        # mesh refuse it ("Cannot convert GSPMDSharding"): the barrier ends what it infers.
+        # XLA calls back from one device and would leave the array there, where operations on the
+        # mesh refuse it ("Cannot convert GSPMDSharding"); the barrier stops that inference.
         return jax.lax.optimization_barrier(array)
 
     return _unmap(jax.jit(make), words)  # one program, even where operations run one at a time
 
 
 def _unmap(make: Any, operand: Any) -> Any:
-    """Return `make(operand)`; inside a `shard_map` over some axes, with the others manual too."""
+    """Return `make(operand)`; inside a `shard_map` over some axes, make the others manual too."""
     mesh = jax.sharding.get_abstract_mesh()
     axes = zip(mesh.axis_names, mesh.axis_types, strict=True)
     free = {name for name, axis_type in axes if axis_type != AxisType.Manual}
     if free and len(free) < len(mesh.axis_names):
-        # Neither callbacks nor the partitioner work where only some axes are manual.
+        # Neither callbacks nor the partitioner work if only some axes are manual.
         spec = PartitionSpec()
         make = jax.shard_map(make, axis_names=free, in_specs=spec, out_specs=spec, check_vma=False)
     return make(operand)
 
 
 def _call_back(plan: Planner, kind: DType, extent: Shape, words: Any, places: Any) -> Any:
-    """Return the block with the number `places` along each axis; of a batch of keys, each."""
+    """Return the block with index `places` along each axis; for a batch of keys, one of each."""
     words, places = np.asarray(words), np.asarray(places)
     if words.ndim > 1:
         pairs = zip(words, places, strict=True)

@@ -1,4 +1,4 @@
-"""Whole trees of arrays: every leaf from one seed, by the name of its path."""
+"""Initializes whole trees: every leaf from one seed, by the name of its path."""
 
 from __future__ import annotations
 
@@ -29,41 +29,39 @@ def init_tree(
     *,
     partial: bool = False,
 ) -> Any:
-    """Give every array of a tree its first value, by its name.
+    """Initialize every array of a tree by its name.
 
-    `tree` tells shapes and dtypes, as from `jax.eval_shape`, `flax.nnx.eval_shape` and
-    `equinox.filter_eval_shape`: no array need exist before. A name is the path in the tree with
-    `/` between its parts, such as `params/Dense_0/kernel`; boxes of Flax (`nnx.Variable`,
-    `nn.Partitioned`) are no part of it. The values of a leaf depend on `seed`, its name, its global
-    shape and what `rules` say. Each process makes the blocks of its own devices only. Inside
-    `jax.jit`, the compiled program makes the values, as those of the factories.
+    `tree` gives shapes and dtypes, as from `jax.eval_shape`, `flax.nnx.eval_shape` and
+    `equinox.filter_eval_shape`; no array needs to exist. A name is the path in the tree with `/`
+    between its parts, such as `params/Dense_0/kernel`, without boxes of Flax (`nnx.Variable`,
+    `nn.Partitioned`). The values of a leaf depend on `seed`, its name, its global shape and its
+    rule. Each process makes only the blocks of its own devices. Inside `jax.jit` the compiled
+    program makes the values, as with the factories.
 
     Args:
-        tree: A tree of arrays or `jax.ShapeDtypeStruct`s. Other leaves are kept.
-        rules: A `Recipe`; a mapping from patterns of names to an initializer, what a factory of
-            this module returned, a `Rule`, or None for a leaf to be kept; a list of such pairs and
-            of `Rule`s with patterns, of which the first that matches counts, as of a mapping; a
-            function of a leaf's name and shape that returns an initializer, a `Rule` or None; or
-            an object with such a method `choose`. Fans are counted in the order (*kernel, inputs,
-            outputs), but in the layers of `equinox.nn` as these keep weights, (outputs, inputs,
-            *kernel), unless a rule or the recipe states another `convention`. A leaf has the dtype
-            that it has, whatever a rule says.
-        seed: An integer in `[-2**127, 2**127)`; it wins over the seed of a `Recipe`, which None
-            leaves in force. A leaf's is `fold_in(seed, name)`.
-        shardings: A sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh, for all
-            leaves; or a tree of them that is a prefix of `tree`, such as
-            `nnx.get_named_sharding(tree, mesh)` or, where a mesh is set,
-            `nnx.get_partition_spec(tree)`. None: the leaf's own `sharding`, else whole on every
-            device of the mesh that is set, else on the default device.
-        partial: Whether the tree is a part of a model, so that rules may match nothing in it.
+        tree: Tree of arrays or `jax.ShapeDtypeStruct`s. Other leaves are kept.
+        rules: A `Recipe`; a mapping from name patterns to an initializer, the result of one of this
+            module's factories, a `Rule`, or None to keep the leaf; a list of such pairs and of
+            `Rule`s with patterns, of which the first match applies, as in a mapping; a function of
+            a leaf's name and shape that returns an initializer, a `Rule` or None; or an object with
+            such a method `choose`. Fans are counted in the order (*kernel, inputs, outputs), in
+            layers of `equinox.nn` in their order (outputs, inputs, *kernel), unless a rule or the
+            recipe states another `convention`. A leaf keeps its dtype, whatever a rule says.
+        seed: An integer in `[-2**127, 2**127)`; overrides the seed of a `Recipe`, which None keeps.
+            A leaf's seed is `fold_in(seed, name)`.
+        shardings: A sharding, or a `PartitionSpec` under `jax.set_mesh`, for all leaves; or a tree
+            of them that is a prefix of `tree`, such as `nnx.get_named_sharding(tree, mesh)` or,
+            under `jax.set_mesh`, `nnx.get_partition_spec(tree)`. None: the leaf's own `sharding`,
+            else whole on every device of the current mesh, else on the default device.
+        partial: Whether the tree is part of a model, so that rules may match no leaf.
 
     Returns:
-        The tree with arrays in place of the leaves that `rules` chose for.
+        The tree, with an array for every leaf that a rule applies to.
 
     Raises:
         TypeError: If an argument has a wrong type, or no leaf is an array or `ShapeDtypeStruct`.
-        ValueError: If a leaf cannot be filled, `rules` have nothing for it, two leaves have one
-            name, or a rule that is not optional matches no leaf. No array has been made then.
+        ValueError: If a leaf cannot be filled, no rule matches it, two leaves have one name, or a
+            rule that is not optional matches no leaf. No array has been made then.
 
     Examples:
         >>> import jax
@@ -103,7 +101,7 @@ def _is_array(leaf: Any) -> bool:
 def _plan(
     name: str, leaf: Any, place: Any, rule: Rule | None, seed: int
 ) -> Callable[[], Any] | None:
-    """Return what makes a leaf, or None if it is to be kept."""
+    """Return a function that makes the leaf, or None to keep it."""
     if rule is None:
         return None
     shape: Shape = tuple(leaf.shape)
@@ -114,12 +112,12 @@ def _plan(
         if place is None:
             place = getattr(leaf, "sharding", None)
             if compiling and not (isinstance(place, NamedSharding) and place.mesh.axis_names):
-                place = None  # of an array of one device, or of no mesh: the program places it
+                place = None  # on one device or without a mesh: the program places it
         sharding = None if place is None else check_sharding(place, shape)
     except (TypeError, ValueError) as error:
         hint = ""
         if "flax.nnx" in sys.modules and not jnp.issubdtype(leaf.dtype, jnp.inexact):
-            # The keys and counters of dropout, most likely.
+            # Probably the keys and counters of dropout.
             hint = " (to split off what is no weight: `nnx.split(model, nnx.Param, ...)`)"
         raise type(error)(f"leaf {name!r} cannot be filled: {error}{hint}") from None
     if compiling:
@@ -130,7 +128,7 @@ def _plan(
 
 
 def list_specs(tree: Any) -> list[tuple[Any, ...]]:
-    """Return the name, shape, dtype and convention of each array, or shape and dtype, in a tree."""
+    """Return (name, shape, dtype, convention) of each array or ShapeDtypeStruct in a tree."""
     return [
         (name, leaf.shape, leaf.dtype, convention)
         for name, leaf, convention in _list_leaves(tree)
@@ -139,14 +137,14 @@ def list_specs(tree: Any) -> list[tuple[Any, ...]]:
 
 
 def list_values(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the leaf of each array in a tree."""
+    """Yield (name, leaf) of each array in a tree."""
     for name, leaf, _ in _list_leaves(tree):
         if _is_array(leaf):
             yield name, leaf
 
 
 def _list_leaves(tree: Any) -> Iterator[tuple[str, Any, str]]:
-    """Yield the name, the leaf and the convention of every leaf, in their order."""
+    """Yield (name, leaf, convention) of every leaf, in order."""
     own = _find_equinox(tree)
     for path, node in jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_box)[0]:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
@@ -155,7 +153,7 @@ def _list_leaves(tree: Any) -> Iterator[tuple[str, Any, str]]:
 
 
 def _find_equinox(tree: Any) -> set[int]:
-    """Return the ids of the leaves in layers of Equinox, which keep (outputs, inputs, *kernel)."""
+    """Return the ids of leaves in Equinox layers, which store (outputs, inputs, *kernel)."""
     if "equinox" not in sys.modules:
         return set()
 
@@ -167,7 +165,7 @@ def _find_equinox(tree: Any) -> set[int]:
     return {id(leaf) for layer in layers for leaf in jax.tree.leaves(layer)}
 
 
-# They hold modules of anybody.
+# Containers may hold modules of any library.
 _CONTAINERS = {"Lambda", "Sequential", "Shared"}
 
 
@@ -176,7 +174,7 @@ def _is_of_equinox(kind: type) -> bool:
 
 
 def _is_box(node: Any) -> bool:
-    """Return whether `node` is an array with what Flax knows of it."""
+    """Return whether `node` is a Flax box: an array with metadata."""
     for place, kind in (("flax.nnx", "Variable"), ("flax.core.meta", "AxisMetadata")):
         loaded = sys.modules.get(place)
         if loaded is not None and isinstance(node, getattr(loaded, kind)):

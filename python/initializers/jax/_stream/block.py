@@ -1,4 +1,4 @@
-"""Any block of a tensor, piece by piece: section 1's numbers of elements in operations of JAX."""
+"""Makes any block of a tensor, piece by piece (docs/stream.md, section 1, in JAX operations)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from .laws import make_values
 from .wide import Wide, add, multiply, shift_right, widen
 from .words import GROUP, make_words
 
-# The most elements that are made at once, so that the work of a block needs little memory.
+# Most elements made at once: bounds the memory that a block needs.
 PIECE = 1 << 16
-# A row of consecutive elements is this long at most: places in it are of 32 bits.
+# Longest row of consecutive elements: positions in it have 32 bits.
 _LONGEST = 1 << 30
 
-# Where a draw's arguments stand in its one array of uint32. The identity tells draws apart in the
-# text of a program, where JAX's caches look. The law's parameters are the bits of float32 numbers.
+# Positions of a draw's arguments in its one uint32 array. The identity makes draws differ in the
+# text of a program, which is the key of JAX's caches. The law's parameters are the bits of float32
+# numbers.
 SEED = slice(0, 4)
 STREAM = slice(4, 6)
 IDENTITY = slice(6, 7)
@@ -34,12 +35,12 @@ PARAMETERS = slice(7, None)
 
 
 class Target(NamedTuple):
-    """The tensor that is drawn.
+    """A tensor to draw.
 
     Attributes:
-        law: The law, as the core names it.
-        dtype: The name of the dtype, one that is computed in float32.
-        shape: The shape of the whole tensor.
+        law: The core's name of the law.
+        dtype: Name of the dtype, one whose values are computed in float32.
+        shape: Shape of the whole tensor.
     """
 
     law: str
@@ -48,11 +49,11 @@ class Target(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a block begins.
+    """Where a block starts.
 
     Attributes:
-        number: The number in the whole tensor of its first element, a scalar.
-        alignment: A number that divides it, known when the program is traced.
+        number: Number of its first element in the whole tensor, a scalar.
+        alignment: A divisor of `number` that is known when the program is traced.
     """
 
     number: Wide
@@ -68,7 +69,7 @@ def pack_arguments(
         target: The tensor.
         seed: The four words of the seed, little-endian.
         stream: The stream id, in [0, 2^64).
-        parameters: Those of the law, which are float32 numbers.
+        parameters: Parameters of the law, which are float32 numbers.
     """
     identity = zlib.crc32(repr((_core.__version__, *target)).encode())
     numbers = np.array([*seed, stream & 0xFFFFFFFF, stream >> 32, identity], np.uint32)
@@ -79,12 +80,12 @@ ORIGIN = Place(widen(0), GROUP)
 
 
 def locate(shape: Shape, extent: Shape, indices: list[Any]) -> Place:
-    """Return where a block begins: the one with these indices in a grid of blocks of `extent`.
+    """Return the place of a block with these indices in a grid of blocks of `extent`.
 
     Args:
-        shape: The shape of the whole tensor.
-        extent: That of each block.
-        indices: Along each axis, the index of the block, an integer scalar; None means 0.
+        shape: Shape of the whole tensor.
+        extent: Shape of each block.
+        indices: Index of the block along each axis, an integer scalar; None means 0.
     """
     number, alignment, stride = ORIGIN.number, GROUP, 1
     for size, count, index in zip(
@@ -102,9 +103,9 @@ def make_blocks(target: Target, extent: Shape, place: Place, arguments: Any) -> 
 
     Args:
         target: One tensor of the batch.
-        extent: The shape of the block, whose dimensions are not 0.
-        place: Where it begins.
-        arguments: The arguments of each draw along the last axis.
+        extent: Shape of the block, without zeros.
+        place: Where the block starts.
+        arguments: Arguments of each draw, along the last axis.
 
     Returns:
         The blocks: the leading axes of `arguments`, then `extent`.
@@ -128,7 +129,7 @@ def make_block(target: Target, extent: Shape, place: Place, arguments: Any) -> A
     """Return the block of one tensor; for the arguments see `make_blocks`."""
     outer, length = _find_rows(target.shape, extent)
     rows = math.prod(count for count, _ in outer)
-    # Pieces are some whole rows, or parts of one; the last piece begins earlier than it would.
+    # A piece is some whole rows or a part of one; the last piece overlaps the one before.
     height = min(rows, max(1, PIECE // length))
     parts = -(-length // PIECE)
     width = length if parts == 1 else GROUP * -(-length // (parts * GROUP))
@@ -155,7 +156,7 @@ def make_block(target: Target, extent: Shape, place: Place, arguments: Any) -> A
         piece = make_piece(row.astype(jnp.uint32), column.astype(jnp.uint32))
         return lax.dynamic_update_slice(out, piece, (row, column))
 
-    # Zeros that vary over the mesh as the arguments do, for the loop inside a `shard_map`.
+    # Zeros that vary over the mesh like the arguments; a loop inside a `shard_map` needs them.
     zero = round_to(to_float(arguments[0] & np.uint32(0)), target.dtype)
     out = jnp.broadcast_to(zero, (rows, length))
     pieces = parts * -(-rows // height)
@@ -184,7 +185,7 @@ def _find_rows(shape: Shape, extent: Shape) -> tuple[list[tuple[int, int]], int]
 
 
 def _number_rows(outer: list[tuple[int, int]], row: Any) -> Wide:
-    """Return the numbers of the first elements of rows, counted from the block's first one."""
+    """Return the numbers of the first elements of rows, relative to the block's first element."""
     number = Wide(row & np.uint32(0), np.uint32(0))
     for count, stride in reversed(outer):
         number = add(number, multiply(row % np.uint32(count), stride))
@@ -193,7 +194,7 @@ def _number_rows(outer: list[tuple[int, int]], row: Any) -> Wide:
 
 
 def _words_of(arguments: Any, number: Wide, width: int, alignment: int) -> Any:
-    """Return the words of all groups that rows of `width` elements from `number` on can touch."""
+    """Return the words of all groups that rows of `width` elements from `number` on may touch."""
     groups = -(-(GROUP - alignment + width) // GROUP)
     first = shift_right(number, 6)
     each = add(
@@ -204,7 +205,7 @@ def _words_of(arguments: Any, number: Wide, width: int, alignment: int) -> Any:
 
 
 def _cut(values: Any, offset: Any, width: int, alignment: int, together: bool) -> Any:
-    """Return `width` values of each row from its offset on; `together`: all offsets are equal."""
+    """Return `width` values of each row from its offset; `together`: all offsets are equal."""
     if alignment == GROUP:
         return values[:, :width]
     if together:

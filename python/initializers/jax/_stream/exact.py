@@ -1,11 +1,11 @@
 """Float operations with the bits of docs/stream.md, whatever a compiler does; section 3.
 
-XLA contracts `a·b + c` into one fused operation. Barriers (`optimization_barrier`,
-`reduce_precision`) do not stop it: the code generator sees a product and a sum. `seal` does, as it
-makes the product's bits depend on a number that no compiler knows to be zero.
+XLA fuses `a·b + c` into one operation. Barriers (`optimization_barrier`, `reduce_precision`) do not
+prevent it: the code generator sees a product and a sum. `seal` prevents it: it makes the product's
+bits depend on a number that no compiler knows to be zero.
 
-Accelerators divide and take roots approximately, within some last places. `divide` and `root`
-correct them there by the exact remainder, in integers.
+Accelerators approximate quotients and roots within some last places. `divide` and `root` correct
+them by the exact remainder, in integers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Steps of one last place that `divide` and `root` correct; XLA's approximations err by one or two.
+# Last places that `divide` and `root` can correct; XLA's approximations are off by one or two.
 _STEPS = 4
 
-# Name → bits of the exponent, bits of the fraction, bits of the value that stands for overflow.
+# Name → exponent bits, fraction bits, bits of the value for overflow.
 _NARROW = {
     "bfloat16": (8, 7, 0x7F80),
     "float16": (5, 10, 0x7C00),
@@ -44,22 +44,22 @@ def make_zero(words: Any) -> Any:
 
 
 def seal(x: Any, zero: Any) -> Any:
-    """Return float32 values as they are, with an end to what compilers know of them."""
+    """Return the same float32 values, about which a compiler knows nothing."""
     return to_float(to_bits(x) ^ zero)
 
 
 def divide(a: Any, b: Any) -> Any:
-    """Return a / b, correctly rounded: of positive normal numbers whose quotient is normal."""
+    """Return a / b, correctly rounded, for positive normal numbers with a normal quotient."""
     return lax.platform_dependent(a, b, cpu=lax.div, default=divide_by_remainder)
 
 
 def root(x: Any) -> Any:
-    """Return √x, correctly rounded: of zeros and positive normal numbers; the root of −0 is ±0."""
+    """Return √x, correctly rounded, for zeros and positive normal numbers; the root of −0 is ±0."""
     return lax.platform_dependent(x, cpu=lax.sqrt, default=root_by_remainder)
 
 
 def divide_by_remainder(a: Any, b: Any, approximate: Any = lax.div) -> Any:
-    """Return a / b as `divide` does, from an `approximate` one, up to four last places off.
+    """Return a / b as `divide` does, from an `approximate` quotient, up to four last places off.
 
     With q = Q·2^k, the remainder a − q·b is a small integer in units of b's and q's last places:
     it is exact modulo 2^32. The nearest q has a remainder of less than half of b.
@@ -79,7 +79,7 @@ def divide_by_remainder(a: Any, b: Any, approximate: Any = lax.div) -> Any:
 
 
 def root_by_remainder(x: Any, approximate: Any = lax.sqrt) -> Any:
-    """Return √x as `root` does, from an `approximate` one, up to four last places off."""
+    """Return √x as `root` does, from an `approximate` root, up to four last places off."""
     x_bits = to_bits(x)
     fraction_x = _fraction(x_bits)
     bits = to_bits(approximate(x))
@@ -97,7 +97,7 @@ def _step(bits: Any, up: Any, down: Any) -> Any:
 
 
 def _half_below(fraction: Any, whole: Any) -> Any:
-    """Return `whole`, but half of it at a power of two, below which the last place is half."""
+    """Return `whole`, or half of it at a power of two: below it a last place is half as large."""
     at_power = fraction == np.uint32(1 << 23)
     return _signed(jnp.where(at_power, whole >> np.uint32(1), whole))
 
@@ -118,7 +118,7 @@ def _signed(bits: Any) -> Any:
 
 
 def round_to(x: Any, name: str) -> Any:
-    """Return float32 values rounded once to the dtype of that name, to nearest even: `carried`."""
+    """Return float32 values rounded once to the named dtype, to nearest even, as `carried`."""
     if name == "float32":
         return x
     exponent, fraction, overflow = _NARROW[name]
@@ -128,9 +128,9 @@ def round_to(x: Any, name: str) -> Any:
 
 
 def carried(name: str) -> Any:
-    """Return the dtype in which loops carry values of a dtype: integers if XLA has to widen it.
+    """Return the dtype that loops carry for a dtype: integers where XLA would have to widen it.
 
-    XLA writes into arrays of these by way of float32, the whole array at a time.
+    XLA writes into arrays of such dtypes through float32, the whole array at a time.
     """
     return {"bfloat16": jnp.uint16, "float8_e5m2": jnp.uint8, "float8_e4m3fn": jnp.uint8}.get(
         name, jnp.dtype(name)

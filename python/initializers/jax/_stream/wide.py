@@ -1,4 +1,4 @@
-"""Unsigned numbers of 64 bits as two arrays of 32: JAX has no others unless x64 is enabled."""
+"""Unsigned 64-bit numbers as pairs of uint32 arrays: JAX has 64 bits only if x64 is enabled."""
 
 from __future__ import annotations
 
