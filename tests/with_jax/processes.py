@@ -1,6 +1,6 @@
-"""One of two JAX processes: fills arrays and trees in every sharding and writes their digests.
+"""One of two JAX processes: fills arrays and trees in every sharding; writes their digests.
 
-Started by `test_jax_processes.py` as `processes.py NUMBER PORT DIRECTORY`.
+`test_jax_processes.py` starts it as `processes.py NUMBER PORT DIRECTORY`.
 """
 
 from __future__ import annotations

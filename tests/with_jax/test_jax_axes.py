@@ -1,4 +1,4 @@
-"""Axes of JAX's factories: fans are counted as in JAX."""
+"""Axes of the factories give the same fans as in JAX."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_axes_with_two_roles_count_as_in_jax(shape: Any, axes: Any, mode: Any) -
     assert same_bits(np.asarray(values), RandomUniform(-limit, limit, 42)(shape))
 
 
-def test_default_of_flax_embeddings() -> None:
+def test_the_default_of_flax_embeddings_has_the_fans_of_jax() -> None:
     init = ours.variance_scaling(1.0, "fan_in", "normal", out_axis=0)
     assert same_bits(np.asarray(init(42, (1000, 64))), RandomNormal(0.0, 0.125, 42)((1000, 64)))
     assert init(42, (0, 64)).shape == (0, 64)

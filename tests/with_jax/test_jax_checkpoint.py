@@ -1,4 +1,4 @@
-"""Checkpoints in JAX: what `safetensors` loads is what the adapter makes, sharded or not."""
+"""Checkpoints in JAX: `safetensors` loads the adapter's values, sharded or not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recipe_model import RECIPE, SHAPES
 jax.config.update("jax_num_cpu_devices", 8)
 
 
-def test_loaders(tmp_path: Path) -> None:
+def test_loaders_read_the_values_of_the_adapter(tmp_path: Path) -> None:
     for dtype in ("float32", "bfloat16"):
         tree = make_tree(dtype)
         path = checkpoint.write(RECIPE, tree, tmp_path / f"{dtype}.safetensors")
@@ -36,7 +36,7 @@ def test_loaders(tmp_path: Path) -> None:
         assert checkpoint.verify(path, specs=tree).ok
 
 
-def test_a_sharded_tree_is_the_checkpoint(tmp_path: Path) -> None:
+def test_a_sharded_tree_equals_the_checkpoint(tmp_path: Path) -> None:
     recipe = Recipe({"*": "he_normal"}, seed=3)
     tree = {"dense": {"kernel": jax.ShapeDtypeStruct((20, 6), "float32")}}
     mesh = jax.make_mesh((4, 2), ("x", "y"))

@@ -9,7 +9,7 @@ from initializers import inspect
 from initializers.jax import init_tree
 
 
-def test_a_tree() -> None:
+def test_a_tree_is_inspected() -> None:
     shapes = {
         "dense": {"kernel": jax.ShapeDtypeStruct((300, 200), jnp.bfloat16)},
         "bias": jax.ShapeDtypeStruct((200,), jnp.float32),

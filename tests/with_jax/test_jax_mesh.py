@@ -1,4 +1,4 @@
-"""Arrays where `jax.set_mesh` has set a mesh: what JAX's own initializers allow, ours allow."""
+"""Arrays under `jax.set_mesh`: ours work wherever JAX's own initializers do."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_results_of_jit_are_on_every_device(mesh: Any) -> None:
     assert jnp.isfinite(product + 1).all()
 
 
-def test_constraints(mesh: Any) -> None:
+def test_sharding_constraints_are_followed(mesh: Any) -> None:
     place = NamedSharding(mesh, P("x", "y"))
     explicit = mesh.axis_types[0] == AxisType.Explicit
     move = jax.sharding.reshard if explicit else jax.lax.with_sharding_constraint
@@ -95,7 +95,7 @@ def test_constraints(mesh: Any) -> None:
         check(made, np.zeros(SHAPE, np.float32), place)
 
 
-def test_transformations(mesh: Any) -> None:
+def test_transformations_under_a_mesh(mesh: Any) -> None:
     whole = NamedSharding(mesh, P())
     keys = jax.random.split(KEY, 3)
     each = np.stack([np.asarray(init(key)) for key in keys])
@@ -112,7 +112,7 @@ def test_transformations(mesh: Any) -> None:
 
 
 @pytest.mark.parametrize("names", [{"x"}, {"x", "y"}], ids=["x", "x, y"])
-def test_inside_shard_map(mesh: Any, names: Any) -> None:
+def test_values_inside_shard_map(mesh: Any, names: Any) -> None:
     mapped = jax.shard_map(
         init, in_specs=P(), out_specs=P(), axis_names=names, check_vma=len(names) == 2
     )
@@ -125,7 +125,7 @@ def test_results_of_jit_where_only_the_key_is_on_a_mesh(kind: AxisType) -> None:
     check(jax.jit(init)(jax.device_put(KEY, whole)), expect(), whole)
 
 
-def test_constants_are_no_part_of_a_program(mesh: Any) -> None:
+def test_programs_do_not_contain_constants(mesh: Any) -> None:
     for make in (ours.zeros, ours.ones, ours.constant(3.0), ours.he_normal()):
         program = jax.jit(lambda make=make: make(42, (512, 1024))).lower()  # 2 MiB
         assert len(program.as_text()) < 100_000
@@ -144,7 +144,7 @@ class Block(nnx.Module):  # type: ignore[misc]  # Any where Flax is not installe
         )
 
 
-def test_nnx_layers(mesh: Any) -> None:
+def test_nnx_layers_under_a_mesh(mesh: Any) -> None:
     eager = Block(nnx.Rngs(0))
     for model in (eager, nnx.jit(lambda: Block(nnx.Rngs(0)))()):
         assert model.up.kernel.sharding.spec == P("x", "y")
@@ -155,7 +155,7 @@ def test_nnx_layers(mesh: Any) -> None:
         assert np.array_equal(model.up.kernel.get_value(), up.kernel.get_value())
 
 
-def test_nnx_trees(mesh: Any) -> None:
+def test_nnx_trees_under_a_mesh(mesh: Any) -> None:
     abstract = nnx.eval_shape(lambda: Block(nnx.Rngs(0)))
     state = nnx.state(abstract)
     expected = expect(fold_in(1, "up/kernel"))
@@ -166,7 +166,7 @@ def test_nnx_trees(mesh: Any) -> None:
         assert made["down"]["bias"].get_value().sharding.is_fully_replicated
 
 
-def test_nnx_trees_where_no_mesh_is_set() -> None:
+def test_nnx_trees_without_a_mesh() -> None:
     mesh = make_mesh(AxisType.Auto)
     with jax.set_mesh(mesh):
         state = nnx.state(nnx.eval_shape(lambda: Block(nnx.Rngs(0))))
@@ -181,7 +181,7 @@ def test_nnx_trees_where_no_mesh_is_set() -> None:
         init_tree(state, RULES, 1)
 
 
-def test_linen(mesh: Any) -> None:
+def test_linen_layers_under_a_mesh(mesh: Any) -> None:
     names = ("x", "y") if mesh.axis_types[0] == AxisType.Auto else (None, None)
     dense = linen.Dense(32, kernel_init=linen.with_partitioning(ours.he_normal(), names))
     x = jnp.ones((2, 64))

@@ -1,4 +1,4 @@
-"""Values made inside the compiled program: by each device its own, without a callback."""
+"""Values made inside the compiled program, by each device its own, without a callback."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def read_program(function: Callable[..., Any], *arguments: Any, **options: Any) 
 
 
 def check_program(text: str, shape: Any = SHAPE) -> None:
-    """Check that a program calls nobody, and has neither collectives nor an array of the shape."""
+    """Check that a program has no callback, no collective and no array of the whole shape."""
     assert "callback" not in text
     assert not re.findall(r"all-gather|all-reduce|all-to-all|collective|reduce-scatter", text)
     assert f"f32[{','.join(map(str, shape))}]" not in text
 
 
-def test_keys_and_laws_of_one_device() -> None:
+def test_every_law_equals_the_core_on_one_device() -> None:
     cases: list[tuple[Any, Any]] = [
         (ours.uniform(0.3), RandomUniform(0.0, 0.3, 42)),
         (ours.normal(0.3), RandomNormal(0.0, 0.3, 42)),
@@ -84,7 +84,7 @@ MESHES = [((8,), P("x")), ((4, 2), P("y", "x")), ((2, 2, 2), P(None, ("z", "x"))
 
 
 @pytest.mark.parametrize(("sizes", "spec"), MESHES, ids=["8", "4x2", "2x2x2"])
-def test_results_that_jit_places(sizes: Any, spec: Any) -> None:
+def test_results_with_out_shardings_equal_the_core(sizes: Any, spec: Any) -> None:
     place = NamedSharding(jax.make_mesh(sizes, ("x", "y", "z")[: len(sizes)]), spec)
     compiled = jax.jit(init, out_shardings=place).lower(KEY).compile()
     array = compiled(KEY)
@@ -96,7 +96,7 @@ def test_results_that_jit_places(sizes: Any, spec: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["auto", "explicit"])
-def test_where_a_mesh_is_set(kind: Any) -> None:
+def test_values_under_a_mesh_equal_the_core(kind: Any) -> None:
     mesh = jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind, kind))
     move = jax.sharding.reshard if kind == AxisType.Explicit else jax.lax.with_sharding_constraint
     keys = jax.random.split(KEY, 8)
@@ -105,7 +105,7 @@ def test_where_a_mesh_is_set(kind: Any) -> None:
         assert "callback" not in read_program(init, KEY)
         check_program(read_program(lambda key: move(init(key), P("x", "y")), KEY))
         check_program(read_program(lambda key: ours.he_normal()(key, SHAPE, None, P("y")), KEY))
-        # A batch that the mesh splits; one whose tensors it splits.
+        # A batch that the mesh splits, and one whose tensors it splits.
         split = jax.jit(jax.vmap(init))(jax.device_put(keys, NamedSharding(mesh, P("x"))))
         assert same(split, each)
         assert split.sharding.spec[0] == "x"
@@ -122,7 +122,7 @@ def test_where_a_mesh_is_set(kind: Any) -> None:
         assert same(jax.jit(lambda keys: jax.lax.scan(step, 0, keys)[1])(keys), each)
 
 
-def test_keys_that_vary_over_a_mesh() -> None:
+def test_keys_may_vary_over_a_mesh() -> None:
     mesh = jax.make_mesh((8,), ("x",))
     keys = jax.random.split(KEY, 8)
     each = np.stack([expect(key) for key in keys])
@@ -134,7 +134,7 @@ def test_keys_that_vary_over_a_mesh() -> None:
     assert jax.jit(jax.vmap(init))(keys[:0]).shape == (0, *SHAPE)
 
 
-def test_shardings_that_divide_unevenly() -> None:
+def test_uneven_shardings_equal_the_core() -> None:
     def make(key: Any) -> Any:
         made = ours.he_normal()(key, (12, 5))
         return jax.lax.with_sharding_constraint(made, P("x")) + 0, made
@@ -144,7 +144,7 @@ def test_shardings_that_divide_unevenly() -> None:
             assert same(made, expect(KEY, (12, 5)))
 
 
-def test_settings_of_jax() -> None:
+def test_settings_of_jax_change_nothing() -> None:
     with (
         jax.enable_x64(True),
         jax.numpy_rank_promotion("raise"),
@@ -156,9 +156,9 @@ def test_settings_of_jax() -> None:
         assert same(wide(KEY), HeNormal(42)(SHAPE, "float64"))
 
 
-def test_what_the_host_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_makes_laws_without_a_native_form(monkeypatch: pytest.MonkeyPatch) -> None:
     makers: list[Any] = [
-        ours.normal(1e-25),  # values come to subnormal numbers
+        ours.normal(1e-25),  # values become subnormal
         ours.truncated_normal(1.0, None, -1.0, 3.0),
         ours.orthogonal(),
     ]
@@ -176,13 +176,12 @@ def test_what_the_host_makes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_zeros_are_positive() -> None:
-    # A word of 0.5 · 2^−24 of all gives a radius of ±0; a uniform of 0 is a product of it.
-    for make, expected in ((ours.uniform(1.0), RandomUniform(0.0, 1.0, 42)),):
-        made = jax.jit(lambda key, make=make: make(key, (2**21,)))(KEY)
-        assert same(made, expected((2**21,)))
+    # One word in 2^24 gives a uniform value of 0, or a radius of ±0.
+    made = jax.jit(lambda key: ours.uniform(1.0)(key, (2**21,)))(KEY)
+    assert same(made, RandomUniform(0.0, 1.0, 42)((2**21,)))
 
 
-def test_exported_programs() -> None:
+def test_exported_programs_equal_the_core() -> None:
     from jax import export
 
     place = NamedSharding(jax.make_mesh((8,), ("x",)), P("x"))
@@ -225,13 +224,13 @@ def test_the_persistent_cache_holds_programs(tmp_path: Any) -> None:
     ]
     sums = [float(make(KEY, (64, 48)).sum()) for make in (ours.he_normal(), ours.normal())]
     for output in outputs:
-        # Two programs that are equal but for their laws are not taken for each other.
+        # Programs that differ only in their law are not mistaken for each other.
         assert [float(text) for text in output[1::2]] == pytest.approx(sums, abs=1e-3)
     assert outputs[1][0] > outputs[0][0]
     assert outputs[1][2] > outputs[0][2]
 
 
-def test_one_operation_for_each_tensor() -> None:
+def test_a_program_has_one_operation_for_each_tensor() -> None:
     _native._operation.cache_clear()
     jax.jit(lambda key: [init(each) for each in jax.random.split(key, 3)])(KEY)
     assert _native._operation.cache_info().misses == 1
@@ -268,7 +267,7 @@ def make_haiku(key: Any) -> Any:
 
 
 @pytest.mark.parametrize("make", [make_linen, make_nnx, make_equinox, make_haiku])
-def test_libraries_of_layers(make: Any) -> None:
+def test_layers_of_every_library_equal_the_core(make: Any) -> None:
     place = NamedSharding(jax.make_mesh((4, 2), ("x", "y")), P("x", "y"))
     compiled = jax.jit(make, out_shardings=place).lower(KEY).compile()
     assert same(compiled(KEY), np.asarray(make(KEY)))
@@ -301,7 +300,7 @@ SPLIT = {"embed": P("x", "y"), "layers": P("x", None, "y"), "torch": P("y", "x")
 
 
 @pytest.mark.parametrize("sharded", [False, True])
-def test_trees(sharded: bool) -> None:
+def test_trees_inside_jit_equal_the_core(sharded: bool) -> None:
     mesh = jax.make_mesh((4, 2), ("x", "y"))
     split = {name: NamedSharding(mesh, SPLIT.get(name, P())) for name in TREE}
     places = split if sharded else None
@@ -321,7 +320,7 @@ def test_trees(sharded: bool) -> None:
     )
 
 
-def test_trees_that_jit_places() -> None:
+def test_trees_with_out_shardings_equal_the_core() -> None:
     mesh = jax.make_mesh((4, 2), ("x", "y"))
     tree = {name: TREE[name] for name in ("layers", "torch")}
     rules = {name: RULES[name] for name in ("layers/*", "torch")}
@@ -338,7 +337,7 @@ def test_trees_that_jit_places() -> None:
     assert len(compiled.as_text() or "") < 1_000_000
 
 
-def test_trees_inside_nnx_jit() -> None:
+def test_trees_inside_nnx_jit_equal_the_core() -> None:
     state = nnx.state(nnx.eval_shape(lambda: Layer(nnx.Rngs(0))))
     rules = {"*kernel": "he_normal", "*bias": "zeros"}
     made = nnx.jit(lambda: ours.init_tree(state, rules, 7))()

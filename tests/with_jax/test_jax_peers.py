@@ -1,7 +1,7 @@
-"""The cases of JAX's and Flax's own tests of initializers, on their factories and on ours.
+"""Cases from JAX's and Flax's own tests of initializers, on their factories and on ours.
 
-They follow `nn_test.py` of JAX, and `initializers_test`, `embed_test`, `lora_test`, `spmd_test` of
-nnx and `initializers_test`, `linen_meta_test` of linen. `make jax-peers` prints the sums.
+They follow `nn_test.py` of JAX, `initializers_test`, `embed_test`, `lora_test` and `spmd_test` of
+nnx, and `initializers_test` and `linen_meta_test` of linen. `make jax-peers` prints the counts.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ jax.config.update("jax_num_cpu_devices", 8)
 
 PEERS = {"stock": jax.nn.initializers, "ours": ours}
 SHAPES = [(2,), (2, 2), (2, 3), (3, 2), (2, 3, 4), (4, 3, 2), (2, 3, 4, 5)]
-# As JAX's tests have them where 64 bits are not enabled.
+# As in JAX's tests if x64 is not enabled.
 FLOATING = ["float32"]
 INEXACT = [*FLOATING, "complex64"]
-# Name: its dtypes, and the least and the greatest rank of its shapes.
+# Name → dtypes, least and greatest rank of its shapes.
 FACTORIES: dict[str, tuple[list[str], int, int]] = {
     "uniform": (FLOATING, 1, 4),
     "normal": (INEXACT, 1, 4),

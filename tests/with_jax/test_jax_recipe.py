@@ -1,4 +1,4 @@
-"""A recipe for a JAX tree: the bits of NumPy's, sharded or not, and specs from trees."""
+"""A recipe for a JAX tree: the same bits as NumPy's, sharded or not; specs of trees."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def flatten(tree: Any) -> dict[str, Any]:
     return {f"{a}/{b}": np.asarray(x) for a, layer in tree.items() for b, x in layer.items()}
 
 
-def test_the_same_bits_as_everywhere() -> None:
+def test_a_tree_has_the_digest_of_all_frameworks() -> None:
     weights = flatten(init_tree(make_tree(), RECIPE))
     assert digest({name: weights[name] for name in SHAPES}) == DIGEST
-    # Trees are read in the order of their leaves.
+    # The order of a tree is that of its leaves.
     specs = read_specs(make_tree("bfloat16"))
     assert specs == {name: Spec(shape, "bfloat16", "keras") for name, shape in SHAPES.items()}
     made, half = RECIPE.init(specs), flatten(init_tree(make_tree("bfloat16"), RECIPE))
     assert all(made[name].tobytes() == half[name].tobytes() for name in SHAPES)
 
 
-def test_sharded() -> None:
+def test_a_sharded_tree_has_the_same_values() -> None:
     tree = {"dense": {"kernel": jax.ShapeDtypeStruct((20, 6), "float32")}}
     mesh = jax.make_mesh((4, 2), ("x", "y"))
     weights = init_tree(tree, RECIPE, shardings=NamedSharding(mesh, P("x", "y")), partial=True)
@@ -50,7 +50,7 @@ def test_sharded() -> None:
     assert np.asarray(weights["dense"]["kernel"]).tobytes() == whole.tobytes()
 
 
-def test_specs_of_modules() -> None:
+def test_specs_are_read_from_modules() -> None:
     abstract = nnx.eval_shape(lambda: nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
     state = nnx.state(abstract, nnx.Param)
     assert read_specs(state) == {

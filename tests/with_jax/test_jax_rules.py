@@ -1,4 +1,4 @@
-"""`init_tree`: layouts, rules that must fit, stacks of scanned layers, factories as rules."""
+"""`init_tree`: layouts, rules that must match, stacks of scanned layers, factories as rules."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_trees_have_keras_s_layout() -> None:
         assert np.array_equal(np.asarray(turned).transpose(2, 3, 1, 0), made)
 
 
-def test_the_layers_of_equinox_keep_outputs_first() -> None:
+def test_layers_of_equinox_have_outputs_first() -> None:
     class Net(eqx.Module):  # type: ignore[misc]
         layers: Any
         own: Any
@@ -56,18 +56,20 @@ def test_the_layers_of_equinox_keep_outputs_first() -> None:
     made = init_tree(model, rules, 1)
     assert std(made.layers[0].weight) == pytest.approx(math.sqrt(2 / 200), rel=0.03)
     assert std(made.layers[1].weight) == pytest.approx(math.sqrt(2 / (16 * 9)), rel=0.03)
-    assert std(made.own) == pytest.approx(math.sqrt(2 / 200), rel=0.03)  # as JAX keeps a matrix
+    assert std(made.own) == pytest.approx(
+        math.sqrt(2 / 200), rel=0.03
+    )  # the layout of JAX's matrices
     specs = read_specs(model)
     assert [spec.convention for spec in specs.values()] == [*["torch"] * 4, "keras"]
     recipe = Recipe(rules, seed=1)
     assert np.array_equal(recipe.init(model)["layers/layers/0/weight"], made.layers[0].weight)
-    # A single initializer and a mapping agree.
+    # A single initializer and a mapping give the same result.
     mlp = eqx.nn.MLP(16, 4, 256, 2, use_bias=False, use_final_bias=False, key=jax.random.key(0))
     one = propagate(mlp, rules="he_normal")
     assert one == propagate(mlp, rules={"*": "he_normal"})
 
 
-def test_rules_are_enforced() -> None:
+def test_unmatched_rules_and_weights_are_refused() -> None:
     tree = {"a": {"kernel": S((3, 2), "float32"), "bias": S((2,), "float32")}}
     for rules in ({"*bais": "zeros", "*": "ones"}, Recipe({"*bais": "zeros", "*": "ones"}, seed=1)):
         with pytest.raises(ValueError, match=r"rule 1 .*, `\*bais`, matches no weight \(nearest: "):
@@ -78,25 +80,25 @@ def test_rules_are_enforced() -> None:
     assert init_tree(tree, {"*bias": None, "*": "ones"}, 1)["a"]["bias"] is tree["a"]["bias"]
 
 
-def test_leaves_of_one_name() -> None:
+def test_leaves_of_one_name_are_refused() -> None:
     for tree in (
         {"a": {"b": S((2,), "float32")}, "a/b": S((2,), "float32")},
         {"a": [S((2,), "float32")], "a/0": S((2,), "float32")},
     ):
         with pytest.raises(ValueError, match=r"equal values, received 2 of the name 'a/[b0]'"):
             init_tree(tree, {"*": "normal"}, 1)
-    # Leaves that are no arrays may have any name.
+    # Leaves that are not arrays may have any name.
     assert init_tree({"a": {"b": S((2,), "float32")}, "a/b": 3}, {"*": "ones"}, 1)["a/b"] == 3
 
 
-def test_trees_without_arrays() -> None:
+def test_trees_without_arrays_are_refused() -> None:
     for tree in ({"a": (3, 3)}, {}, None, 3, "text"):
         with pytest.raises(TypeError, match=r"must have an array or a jax\.ShapeDtypeStruct as a"):
             init_tree(tree, {"*": "ones"}, 1)
 
 
-def test_scanned_layers() -> None:
-    """std 0.088 where each layer should have 0.177: the layers counted as a receptive field."""
+def test_scanned_layers_have_their_own_fans() -> None:
+    """std 0.088 instead of each layer's 0.177: the layers counted as a receptive field."""
     tree = {"blocks": {"k": S((4, 64, 64), "float32")}}
     made = init_tree(tree, {"*": Rule("he_normal", stack=1)}, 1)["blocks"]["k"]
     for i, layer in enumerate(np.asarray(made)):
@@ -109,7 +111,7 @@ def test_scanned_layers() -> None:
     assert all(np.array_equal(plain[i]["k"], made[i]) for i in range(4))
 
 
-def test_a_scan_of_linen_and_the_loop_without() -> None:
+def test_a_scan_of_linen_equals_the_loop() -> None:
     class Layer(linen.Module):  # type: ignore[misc]
         @linen.compact  # type: ignore[untyped-decorator]
         def __call__(self, x: Any, _: Any) -> Any:
@@ -130,7 +132,7 @@ def test_a_scan_of_linen_and_the_loop_without() -> None:
         assert np.array_equal(kernel[i], expected)
 
 
-def test_stacks_are_sharded_like_anything() -> None:
+def test_stacks_may_be_sharded() -> None:
     from jax.sharding import NamedSharding
     from jax.sharding import PartitionSpec as P
 
@@ -144,7 +146,7 @@ def test_stacks_are_sharded_like_anything() -> None:
             assert np.array_equal(made, whole)
 
 
-def test_an_ensemble_of_equinox() -> None:
+def test_an_ensemble_of_equinox_equals_its_members() -> None:
     def make(key: Any) -> Any:
         return eqx.nn.Linear(32, 16, key=key)
 
@@ -168,7 +170,7 @@ def test_our_factories_are_rules(name: str) -> None:
         assert np.array_equal(made[leaf], factory()(key, tree[leaf].shape, tree[leaf].dtype))
 
 
-def test_factories_with_arguments() -> None:
+def test_factories_with_arguments_are_rules() -> None:
     tree = {"a": S((4, 12, 8), "float32"), "b": S((5,), "float32")}
     he = initializers.jax.he_normal(batch_axis=0)
     rules = {"a": he, "b": initializers.jax.zeros}
@@ -185,7 +187,7 @@ def test_factories_with_arguments() -> None:
         init_tree(tree, {"*": initializers.jax.he_normal()}, 1)
 
 
-def test_a_recipe_is_data() -> None:
+def test_factories_in_a_recipe_are_refused() -> None:
     with pytest.raises(TypeError, match="must be data, such as 'he_normal', not the result of a"):
         Recipe({"*": initializers.jax.he_normal()}, seed=1)
 

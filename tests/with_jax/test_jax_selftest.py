@@ -1,4 +1,4 @@
-"""The test of a backend: its result, its file, and the warning where values differ."""
+"""The self-test of a backend: its result, its file, and the warning if values differ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL = 1 << 10
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the results in a folder of the test's own, of tests of few values."""
+    """Keep results in the test's own folder, and compare few values."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("INITIALIZERS_JAX", raising=False)
@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Replace the test: it pops its answers from this list."""
+    """Replace the self-test: it pops its answers from this list."""
     given: list[Any] = []
 
     def answer(law: str) -> bool:
@@ -45,12 +45,12 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.mark.parametrize("law", ["uniform", "normal", "two_sigma"])
-def test_laws_pass(law: str, folder: Path) -> None:
+def test_every_law_passes_the_selftest(law: str, folder: Path) -> None:
     assert _selftest.is_exact_here(law)
     assert [path.name.rpartition("-")[0] for path in folder.iterdir()] == [f"jax-{law}"]
 
 
-def test_a_wrong_bit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_bit_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def spoil(target: Any, extent: Any, place: Any, arguments: Any) -> Any:
         return make_block(target, extent, place, arguments).at[-1].multiply(1.0000001)
@@ -59,10 +59,10 @@ def test_a_wrong_bit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _selftest.test_law("normal")
 
 
-def test_results_are_kept(answers: list[Any]) -> None:
+def test_results_are_kept_between_processes(answers: list[Any]) -> None:
     answers += [True]
     assert _selftest.is_exact_here("normal")
-    _selftest._known.clear()  # as in another process
+    _selftest._known.clear()  # as if in a new process
     assert _selftest.is_exact_here("normal")
     assert answers == []
 
@@ -104,7 +104,7 @@ def test_broken_files_are_replaced(content: bytes, answers: list[Any], folder: P
     assert (path.read_bytes(), answers) == (whole, [])
 
 
-def test_folders_that_cannot_be_written(answers: list[Any], folder: Path) -> None:
+def test_a_read_only_folder_keeps_no_result(answers: list[Any], folder: Path) -> None:
     folder.write_text("a file stands where the folder would")
     answers += [True]
     assert _selftest.is_exact_here("uniform")
@@ -120,7 +120,7 @@ def test_other_environments_have_other_files(
     assert (len(list(folder.iterdir())), answers) == (2, [])
 
 
-def test_threads_test_once(answers: list[Any]) -> None:
+def test_threads_run_the_selftest_once(answers: list[Any]) -> None:
     answers += [True]
     results: list[bool] = []
     threads = [
@@ -134,7 +134,7 @@ def test_threads_test_once(answers: list[Any]) -> None:
     assert results == [True] * 4
 
 
-def test_the_state_of_the_caller_does_not_matter() -> None:
+def test_the_selftest_ignores_the_state_of_the_caller() -> None:
     with jax.enable_x64(True), jax.set_mesh(jax.make_mesh((1,), ("x",))):
         results = []
 

@@ -1,4 +1,4 @@
-"""`init_tree`: names, boxes of Flax, Equinox, shardings, errors, memory."""
+"""`init_tree`: names, Flax boxes, Equinox, shardings, errors, memory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def he(name: str, shape: Any, dtype: str = "float32") -> Any:
     return HeNormal(fold_in(1, name))(shape, dtype)
 
 
-def test_linen() -> None:
+def test_trees_of_linen_are_initialized() -> None:
     class Model(linen.Module):  # type: ignore[misc]  # Any where Flax is not installed
         @linen.compact  # type: ignore[untyped-decorator]
         def __call__(self, x: Any) -> Any:
@@ -55,7 +55,7 @@ def test_linen() -> None:
     assert Model().apply({"params": weights}, x).shape == (2, 3)
 
 
-def test_nnx() -> None:
+def test_trees_of_nnx_are_initialized() -> None:
     class Model(nnx.Module):  # type: ignore[misc]
         def __init__(self, rngs: Any) -> None:
             self.layers = nnx.List([nnx.Linear(6, 4, rngs=rngs), nnx.Linear(4, 3, rngs=rngs)])
@@ -68,7 +68,7 @@ def test_nnx() -> None:
     assert isinstance(weights["layers"][0]["kernel"], nnx.Param)
 
 
-def test_equinox() -> None:
+def test_trees_of_equinox_are_initialized() -> None:
     model = eqx.filter_eval_shape(eqx.nn.MLP, 6, 3, 4, 2, key=jax.random.key(0))
     rules = {"*weight": Rule("glorot_uniform", permute=(1, 0)), "*bias": "zeros"}
     model = init_tree(model, rules, 1)
@@ -77,7 +77,7 @@ def test_equinox() -> None:
     assert model(jnp.ones(6)).shape == (3,)
 
 
-def test_what_is_kept() -> None:
+def test_other_leaves_are_kept() -> None:
     tree = {"a": jnp.ones(3), "b": "text", "c": jax.ShapeDtypeStruct((2,), "bfloat16"), "d": None}
     made = init_tree(tree, lambda name, shape: None if name == "a" else HeNormal(), 1)
     assert made["a"] is tree["a"]
@@ -85,7 +85,7 @@ def test_what_is_kept() -> None:
     assert same(made["c"], he("c", (2,), "bfloat16"))
 
 
-def test_shardings() -> None:
+def test_shardings_are_followed() -> None:
     mesh = jax.make_mesh((4, 2), ("x", "y"))
     rows, columns = NamedSharding(mesh, P("x")), NamedSharding(mesh, P(None, "y"))
     leaf = jax.ShapeDtypeStruct((8, 4), "float32")
@@ -111,7 +111,7 @@ def test_shardings() -> None:
         init_tree(tree, RULES, 1, {"other": rows})
 
 
-def test_errors() -> None:
+def test_errors_name_the_leaf() -> None:
     mesh = jax.make_mesh((8,), ("x",))
     tree = {"kernel": jax.ShapeDtypeStruct((6, 4), "float32"), "n": jnp.zeros((2,), jnp.int32)}
     cases: list[tuple[Any, Any, str]] = [
@@ -150,8 +150,8 @@ print(peak() - before - made.nbytes / 2**20)
 """
 
 
-def test_memory_is_the_array() -> None:
+def test_memory_is_that_of_the_array() -> None:
     output = subprocess.run(
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=120
     ).stdout
-    assert float(output) < 32  # MiB beyond 256: JAX took over our memory
+    assert float(output) < 32  # MiB beyond 256: JAX uses our memory without a copy

@@ -1,23 +1,23 @@
-"""The factories of `jax.nn.initializers`, with the same names, arguments and meaning.
+"""The factories of `jax.nn.initializers` with the same names, arguments and meaning.
 
 Each returns `init(key, shape, dtype, out_sharding=None)`:
 
-- `key` is a key of `jax.random`, whose words, most significant first, are the seed: `key(42)`,
-  `PRNGKey(42)` and the integer 42 mean the same with JAX's default generator, threefry. For a batch
-  of keys there is `jax.vmap`.
-- `dtype` is one of the float dtypes; None means that given to the factory, or else JAX's default.
-- `out_sharding` is a sharding, or a `PartitionSpec` where `jax.set_mesh` has set a mesh. Each
-  process makes the blocks of its own devices only, also inside `jax.jit`. Without it the array is
-  whole on every device of the mesh that is set, or on one device; inside `jax.jit`, each device
-  makes its elements of whatever sharding the program gives the array.
+- `key` is a key of `jax.random`. Its words, most significant first, are the seed: `key(42)`,
+  `PRNGKey(42)` and the integer 42 are equivalent with JAX's default generator, threefry. Use
+  `jax.vmap` for a batch of keys.
+- `dtype` is one of the float dtypes; None means the factory's dtype, or else JAX's default.
+- `out_sharding` is a sharding, or a `PartitionSpec` under `jax.set_mesh`. Each process makes only
+  the blocks of its own devices, also inside `jax.jit`. Without it the array is whole on every
+  device of the current mesh, or on one device; inside `jax.jit` each device makes its elements of
+  the sharding that the program gives the array.
 
-Scales (`scale`, `stddev`) and the `value` of `constant` may be traced numbers: the values are then
-multiplied inside the program, in float32 or wider, and rounded to the dtype after that. Such
-numbers are not checked: a negative `stddev` changes signs, a negative `scale` of
-`variance_scaling` gives NaN.
+Scales (`scale`, `stddev`) and the `value` of `constant` may be traced numbers. The program then
+multiplies the values by them, in float32 or wider, before it rounds to the dtype. Traced numbers
+are not checked: a negative `stddev` changes signs, a negative `scale` of `variance_scaling` gives
+NaN.
 
-`init` raises TypeError for an argument of a wrong type, and ValueError for a wrong value: a batch
-of keys, a dtype that has no place for the values, a sharding that does not divide the shape.
+`init` raises TypeError for an argument of a wrong type and ValueError for a wrong value: a batch of
+keys, a dtype that cannot hold the values, a sharding that does not divide the shape.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _DISTRIBUTIONS: dict[str, Distribution] = {
 
 
 def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
-    """Return zeros; `key` is not looked at.
+    """Return zeros; `key` is ignored.
 
     Examples:
         >>> print(zeros(0, (3,)))
@@ -61,7 +61,7 @@ def zeros(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> 
 
 
 def ones(key: Any, shape: Any, dtype: Any = None, out_sharding: Any = None) -> Any:
-    """Return ones; `key` is not looked at.
+    """Return ones; `key` is ignored.
 
     Examples:
         >>> print(ones(0, (3,)))
@@ -75,7 +75,7 @@ ones.maker = lambda shape, seed: Ones()  # type: ignore[attr-defined]
 
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
-    """One number, or an array that broadcasts to the shape; the key is not looked at.
+    """One number, or an array that broadcasts to the shape; the key is ignored.
 
     Examples:
         >>> print(constant([1, 2])(0, (3, 2)))
@@ -121,7 +121,7 @@ def normal(stddev: float = 1e-2, dtype: Any = None) -> Initializer:
 def truncated_normal(
     stddev: float = 1e-2, dtype: Any = None, lower: float = -2.0, upper: float = 2.0
 ) -> Initializer:
-    """Normal values between `lower` and `upper` times `stddev` >= 0, which is not corrected.
+    """Normal values, truncated at `lower` and `upper` times `stddev` >= 0, without correction.
 
     Examples:
         >>> print(truncated_normal(1.0, lower=-0.5, upper=0.5)(42, (3,)))
@@ -148,21 +148,21 @@ def variance_scaling(
     batch_axis: Axes = (),
     dtype: Any = None,
 ) -> Initializer:
-    """Values of mean 0 and variance scale / n, n a count of inputs or outputs.
+    """Values of mean 0 and variance scale / n, where n is a number of inputs or outputs.
 
     Args:
         scale: A finite number > 0.
         mode: n: `"fan_in"`, `"fan_out"`, their mean `"fan_avg"` or their geometric mean
             `"fan_geo_avg"`; at least 1.
-        distribution: `"truncated_normal"` (at two standard deviations, the variance being right
-            after it), `"normal"` (not truncated) or `"uniform"`.
+        distribution: `"truncated_normal"` (at two standard deviations, with the variance
+            corrected), `"normal"` (not truncated) or `"uniform"`.
         in_axis: The axes of inputs, one or several.
         out_axis: The axes of outputs.
-        batch_axis: Axes that count as neither. All others are a kernel's, and multiply both fans:
+        batch_axis: Axes that are neither. All other axes are the kernel's and multiply both fans:
             fan_in = size / (out · batch), fan_out = size / (in · batch), where each name is the
-            product of its axes. So an axis may be named twice, as in Flax's default for embeddings
+            product of its axes. So one axis may have two roles, as in Flax's default for embeddings
             (`out_axis=0` beside the default `in_axis=-2`: fan_in is the number of features).
-        dtype: The dtype of `init` where it is given none.
+        dtype: The default dtype of `init`.
 
     Raises:
         TypeError: If an argument has a wrong type.
@@ -281,7 +281,7 @@ def he_normal(
     return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
 
 
-# Other names of the same factories, as JAX has them.
+# JAX's other names of the same factories.
 xavier_uniform = glorot_uniform
 xavier_normal = glorot_normal
 kaiming_uniform = he_uniform
@@ -289,10 +289,10 @@ kaiming_normal = he_normal
 
 
 def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """`scale` times an orthogonal matrix, of which `column_axis` is the columns.
+    """`scale` times an orthogonal matrix whose columns are `column_axis`.
 
-    All other axes together are the rows. Any float dtype, and any sharding; a block costs up to as
-    much as the whole matrix.
+    All other axes together are the rows. Any float dtype and any sharding are possible; a block may
+    cost as much as the whole matrix.
 
     Examples:
         >>> matrix = orthogonal()(42, (2, 2))
@@ -306,11 +306,10 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
 
 
 def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """A convolution kernel (*kernel, inputs, outputs), orthogonal at its center, zero beside it.
+    """A convolution kernel (*kernel, inputs, outputs), orthogonal at its center and zero elsewhere.
 
-    There must be no more inputs than outputs. `column_axis` is -1 or -2, an axis of the matrix; it
-    changes nothing but the values of a square matrix in JAX, whose law is the same, and nothing
-    here.
+    It needs at least as many outputs as inputs. `column_axis` is -1 or -2. In JAX it changes the
+    values of square matrices, but not their distribution; here it changes nothing.
 
     Examples:
         >>> kernel = delta_orthogonal()(42, (3, 1, 2))
@@ -331,12 +330,12 @@ def _returning(maker: Maker, dtype: Any, *, keyed: bool = True, factor: Any = No
         return make_array(maker, key if keyed else 0, shape, dtype, out_sharding, factor)
 
     if factor is None:
-        init.maker = maker  # type: ignore[attr-defined]  # for rules, which give seeds by name
+        init.maker = maker  # type: ignore[attr-defined]  # rules use it with seeds by name
     return init
 
 
 def _split_traced(argument: str, value: Any) -> tuple[Any, Any]:
-    """Return a number for the initializer, and what multiplies its values: a tracer or None."""
+    """Return a number for the initializer, and a traced factor for its values or None."""
     if not isinstance(value, jax.core.Tracer):
         return value, None
     if value.shape != ():
@@ -371,14 +370,14 @@ def _count(
                     f"`{argument}` must name axes of the shape {shape}{hint}, received: {axis}"
                 )
     places = {name: [axis % rank for axis in axes] for name, axes in arguments.items()}
-    # JAX's formula as powers of the sizes: an axis that is named twice is divided by twice.
+    # JAX's formula as powers of the sizes: an axis with two roles divides twice.
     divided = [places[name] + places["batch_axis"] for name in ("out_axis", "in_axis")]
     if all(len(axes) == len(set(axes)) for axes in divided):
         inputs, outputs = ([i for i in range(rank) if i not in axes] for axes in divided)
         return base.scale, inputs, outputs
     sizes = [math.prod(shape[i] for i in axes) for axes in divided]
     if 0 in sizes:
-        return base.scale, [], []  # of an array without elements
+        return base.scale, [], []  # the array has no elements
     fan_in, fan_out = (math.prod(shape) / size for size in sizes)
     fans = {
         "fan_in": fan_in,
@@ -386,4 +385,4 @@ def _count(
         "fan_avg": (fan_in + fan_out) / 2,
         "fan_geo_avg": math.sqrt(fan_in * fan_out),
     }
-    return base.scale / fans[base.mode], [], []  # a fraction, which axes cannot express
+    return base.scale / fans[base.mode], [], []  # a fraction, which no axes give
