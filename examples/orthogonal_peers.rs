@@ -1,4 +1,4 @@
-//! The Rust part of `benches/orthogonal.py`: reads requests, one a line, and prints one number for each.
+//! The Rust part of `benches/orthogonal.py`: reads one request a line and prints a number for each.
 //!
 //!     peak                              peak float32 operations per second of all threads together
 //!     float32 ROWS COLUMNS              time of LAPACK in seconds (feature `lapack`)
@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-/// Independent chains of multiply-adds, enough to keep both units of a core busy. The number is that of the steps.
+/// Independent chains of multiply-adds, enough to keep both units of a core busy. The number counts the steps.
 struct Chains(u64);
 
 impl WithSimd for Chains {

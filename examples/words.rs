@@ -1,5 +1,5 @@
-//! Writes words to standard output endlessly, as bytes, for programs that test random number generators. `words N` writes a
-//! word of each of the seeds 0 to N − 1 in turn. `make dieharder` runs it.
+//! Writes words to standard output endlessly, as bytes, for programs that test random number generators. `words N` takes
+//! the words from seeds 0 to N − 1 in turn. `make dieharder` runs it.
 
 use initializers::Stream;
 use rand_core::Rng;

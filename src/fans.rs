@@ -1,4 +1,4 @@
-//! How many inputs and outputs a weight connects (`docs/stream.md`, section 7).
+//! Fans: how many inputs and outputs a weight connects (`docs/stream.md`, section 7).
 
 use crate::error::Error;
 
@@ -95,7 +95,7 @@ impl Fans {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Axes`] if an axis is not one of the shape's or stands twice in a list, [`Error::Shape`] as [`Fans::of`].
+    /// [`Error::Axes`] if an axis is not one of the shape's or is repeated in a list, [`Error::Shape`] as [`Fans::of`].
     pub fn with_axes(shape: &[u64], input_axes: &[i64], output_axes: &[i64]) -> Result<Self, Error> {
         let sizes = |name, axes| {
             let places = find_axes(name, shape, axes)?;
@@ -150,7 +150,7 @@ fn product<'a>(sizes: impl Iterator<Item = &'a u64> + Clone) -> Option<u64> {
     sizes.copied().try_fold(1u64, u64::checked_mul)
 }
 
-/// Returns the places of different axes of a shape.
+/// Returns axes as indices of a shape; an error unless they exist and differ.
 fn find_axes(name: &str, shape: &[u64], axes: &[i64]) -> Result<Vec<usize>, Error> {
     let (rank, mut places) = (shape.len(), Vec::new());
     for &axis in axes {

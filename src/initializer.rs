@@ -1,4 +1,4 @@
-//! The traits of everything that fills tensors.
+//! The traits of initializers.
 
 use crate::cpu::execution::Execution;
 use crate::error::Error;
@@ -57,7 +57,7 @@ impl<I: FillElements> InitializerInternal for I {
     }
 }
 
-/// Something that fills tensors: a distribution, an orthogonal matrix, a constant, …
+/// Fills tensors: a distribution, an orthogonal matrix, a constant, …
 ///
 /// The value of an element depends on the initializer, the seed, the element type, the shape of the whole tensor and the
 /// place in it. It does not depend on memory layout, block or thread. The methods are those of [`Fill`], which every

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Held by each test that sets the process's vector width or number of threads.
+/// Locked by each test that sets the process's vector width or number of threads.
 static SETTINGS: Mutex<()> = Mutex::new(());
 
 fn hold_settings() -> MutexGuard<'static, ()> {
@@ -87,7 +87,7 @@ fn expected(row: &Row) -> Vec<u8> {
     row.text("bits").split(' ').flat_map(|hex| bytes(hex).rev()).collect()
 }
 
-/// Returns the bytes that the library draws for a row; `a` and `b` are the names of the parameter columns.
+/// Returns the bytes that the crate draws for a row; `a` and `b` are the names of the parameter columns.
 fn drawn(row: &Row, sampler: &str, a: &str, b: &str) -> Vec<u8> {
     let (a, b) = (row.get(a), row.get(b));
     match sampler {

@@ -15,7 +15,7 @@ use crate::stream::words::Stream;
 use ndarray::{Array2, ArrayD, Axis, Slice};
 use rand_core::Rng;
 
-/// A convolution kernel that is an orthogonal matrix at its center and zero beside it.
+/// A convolution kernel that is an orthogonal matrix at its center and zero elsewhere.
 ///
 /// A convolution with a kernel (*kernel, inputs, outputs) of 1 to 3 spatial dimensions and inputs ≤ outputs multiplies the
 /// norm of its input by the gain. The center of k places is place (k − 1) // 2. L. Xiao et al. (2018), Dynamical isometry
@@ -96,7 +96,7 @@ impl FillElements for DeltaOrthogonal {
     }
 }
 
-/// An orthogonal convolution kernel, all of whose places are filled.
+/// An orthogonal convolution kernel without zeros.
 ///
 /// A convolution with a kernel (k, …, inputs, outputs) of equal sizes and inputs ≤ outputs, circular or padded with zeros to
 /// the full, multiplies the norm of its input by the gain. It is an orthogonal matrix convolved, in each spatial dimension,
@@ -244,7 +244,7 @@ fn draw<C: Compute>(
     Ok(kernel)
 }
 
-/// Returns the parts of a kernel's shape; an error unless it has so many dimensions, and no more inputs than outputs.
+/// Returns spatial sizes, inputs and outputs of a kernel's shape; an error unless its rank is in `ranks`, inputs ≤ outputs.
 fn checked_kernel<'a>(
     shape: &'a [u64],
     ranks: std::ops::RangeInclusive<usize>,

@@ -1,4 +1,4 @@
-//! Initializers whose parameters, or places other than zero, depend on the shape.
+//! Initializers whose parameters, or whose positions of zeros, depend on the shape.
 
 #[cfg(feature = "ndarray")]
 pub(crate) mod convolution;

@@ -129,7 +129,7 @@ impl FillElements for Dirac {
     }
 }
 
-/// Returns the spatial sizes, the inputs and the outputs of a kernel; an error unless it has so many dimensions.
+/// Returns spatial sizes, inputs and outputs of a kernel's shape; an error unless its rank is in `ranks`.
 pub(crate) fn kernel_shape<'a>(
     shape: &'a [u64],
     ranks: std::ops::RangeInclusive<usize>,
@@ -146,7 +146,7 @@ pub(crate) fn kernel_shape<'a>(
     Err(Error::Shape(format!("{text}, received: {shape:?}")))
 }
 
-/// Fills `out` with zeros, and with the value at each place that has one.
+/// Fills `out` with zeros, and with `value` at each place for which it is not None.
 fn fill_places<T: Element>(
     request: &mut Request<'_>,
     out: TensorMut<'_, T>,

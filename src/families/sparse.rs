@@ -88,7 +88,7 @@ impl FillElements for Sparse {
         if count == 0 || height * width == 0 {
             return self.normal.fill_elements(request, out);
         }
-        // Allocated first, so that a lack of memory is found before anything is written.
+        // Allocated first, so that too little memory is an error before anything is written.
         let (mut is_zero, mut column_words) = (zeros::<u8>(height * width)?, zeros::<[u64; 2]>(rows)?);
         let mut words = zeros::<u32>(rows.checked_mul(width).ok_or(Error::Memory)?)?;
         let mut stream = Stream::new(request.seed.fold_in_path(["initializers".into(), "mask".into(), 0.into()]));

@@ -139,7 +139,7 @@ impl VarianceScaling {
         Err(Error::Parameter { name: "scale", condition: "a finite number > 0", value: scale })
     }
 
-    /// Returns the same with these axes as inputs and outputs; negative ones count from the end.
+    /// Returns the same initializer with these axes as inputs and outputs; negative axes count from the end.
     ///
     /// ```
     /// use initializers::{Fill, VarianceScaling};
@@ -166,7 +166,7 @@ impl VarianceScaling {
         self.scale
     }
 
-    /// Returns which count the variance is divided by.
+    /// Returns the count that the variance is divided by.
     ///
     /// ```
     /// use initializers::{Mode, VarianceScaling};

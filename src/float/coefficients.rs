@@ -86,7 +86,7 @@ pub(crate) const P2: [f32; 5] = singles([0x3fffffff, 0x41c224c3, 0x42952a19, 0x4
 pub(crate) const Q2: [f32; 5] = singles([0x3f800000, 0x415d8031, 0x4251ecf0, 0x425d7467, 0x412bd766]);
 /// Φ(2) − ½.
 pub(crate) const INSIDE: f64 = f64::from_bits(0x3fde8b4307d3627a);
-/// 0.425: the central rational is used up to this distance from the median.
+/// 0.425: the central rational function is used up to this distance from the median.
 pub(crate) const SPLIT: f64 = f64::from_bits(0x3fdb333333333333);
 
 // M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988, PPND16.

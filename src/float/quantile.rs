@@ -7,24 +7,24 @@ use crate::float::element::ComputeInternal;
 use crate::float::polynomial::horner;
 use crate::stream::words::GROUP;
 
-/// A rational of degree 7 over 7, lowest order first.
+/// A rational function of degree 7 over 7, lowest order first.
 struct Rational {
     numerator: [f64; 8],
     denominator: [f64; 8],
 }
 
-/// AS241's rational of z/q in 0.180625 − q², where q = ½ − p is at most 0.425.
+/// AS241's rational function for z/q in 0.180625 − q², where q = ½ − p is at most 0.425.
 const CENTRAL: Rational = Rational { numerator: A, denominator: B };
 
-/// AS241's rational of z in r − 1.6, where r = √(−ln p) is at most 5.
+/// AS241's rational function for z in r − 1.6, where r = √(−ln p) is at most 5.
 const NEAR: Rational = Rational { numerator: CC, denominator: D };
 
-/// AS241's rational of z in r − 5, where r is above 5.
+/// AS241's rational function for z in r − 5, where r is above 5.
 const FAR: Rational = Rational { numerator: E, denominator: F };
 
 /// Returns z of one element from q = ½ − p and √(−ln p), which is above 5 for p below e^-25, one of 7·10^10.
 ///
-/// Every lane of a vector selects its own argument and coefficients, so that there is one rational and no branch.
+/// Every lane of a vector selects its own argument and coefficients, so that there is one function and no branch.
 #[inline(always)]
 fn rational<const BEYOND_5: bool>(q: f64, root: f64) -> f64 {
     let choose = |central: f64, near: f64, far: f64| {

@@ -4,7 +4,7 @@ use crate::cpu::float_mode::in_standard_mode;
 use crate::error::Error;
 use crate::float::element::{Compute, Element};
 
-/// Rounds a number to the nearest value of T, ties to even; an error that names it if T has none such.
+/// Rounds a number to the nearest value of T, ties to even; an error that names it if T has no such value.
 pub(crate) fn round_once<T: Element>(names: &'static str, value: f64) -> Result<T, Error> {
     in_standard_mode(|| {
         let rounded = if size_of::<T>() == size_of::<T::Compute>() {
@@ -20,8 +20,8 @@ pub(crate) fn round_once<T: Element>(names: &'static str, value: f64) -> Result<
     })
 }
 
-/// Rounds to f32 so that rounding again, to fewer bits, gives what rounding once would: a number between two f32 values
-/// becomes the one whose last bit is 1.
+/// Rounds to odd: a number between two f32 values becomes the one whose last bit is 1. Rounding the result to fewer bits
+/// then equals rounding once.
 fn round_to_odd(value: f64) -> f32 {
     let near = value as f32;
     if near as f64 == value || value.is_nan() || near.to_bits() & 1 == 1 {
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_once() {
-        // Just above the middle of 1 and the next bfloat16: rounding to f32 first would hide that.
+        // Just above the middle of 1 and the next bfloat16, which a first rounding to f32 would hide.
         let above = 1.0 + 2f64.powi(-8) + 2f64.powi(-40);
         assert_eq!(round_once::<bf16>("", above).unwrap().to_f64(), 1.0 + 2f64.powi(-7));
         assert_eq!(round_once::<bf16>("", -above).unwrap().to_f64(), -1.0 - 2f64.powi(-7));

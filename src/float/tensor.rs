@@ -1,4 +1,4 @@
-//! Memory of a tensor or of a block of one: elements in C order, or an `ndarray` view of any layout.
+//! Memory of a tensor or a block: elements in C order, or an `ndarray` view of any layout.
 
 use crate::error::Error;
 use crate::float::float8::{F8E4M3FN, F8E5M2};
@@ -6,7 +6,7 @@ use half::{bf16, f16};
 #[cfg(feature = "ndarray")]
 use ndarray::{Array, ArrayViewMut, ArrayViewMutD, Dimension};
 
-/// Memory that is to hold a tensor or a block of one: a slice with a shape, or an `ndarray` view.
+/// Memory to fill with a tensor or a block of one: a slice with a shape, or an `ndarray` view.
 ///
 /// Fills accept whatever converts into it: slices, arrays and vectors, each a tensor of one dimension; with the feature
 /// `ndarray` also mutable views and arrays of any layout. [`TensorMut::new`] gives a slice another shape.

@@ -50,7 +50,7 @@ pub(crate) fn add_transposed_product<S: Fused, T: Compute>(
     simd.vectorize(AddTransposedProduct { simd, a, stride, b, sums });
 }
 
-/// [`add_transposed_product`] in a function of its own: its tiles are large, and many places need it.
+/// [`add_transposed_product`] as a function of its own: its tiles are large, and several callers need it.
 struct AddTransposedProduct<'a, S: Fused, T: Compute> {
     simd: S,
     a: &'a [T],
@@ -84,7 +84,7 @@ impl<S: Fused, T: Compute> NullaryFnOnce for AddTransposedProduct<'_, S, T> {
     }
 }
 
-/// `sums[i] += Σ_k a[i, k]·b[k]`, the matrix a having as many columns as b has rows: a·b.
+/// `sums[i] += Σ_k a[i, k]·b[k]`: adds a·b. The matrix a has as many columns as b has rows.
 #[inline(always)]
 pub(crate) fn add_product<S: Fused, T: Compute>(simd: S, a: &[T], b: &[Row<S, T>], sums: &mut [Row<S, T>]) {
     simd.vectorize(AddProduct { simd, a, b, sums });

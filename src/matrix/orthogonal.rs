@@ -136,7 +136,7 @@ impl FillElements for Orthogonal {
     }
 }
 
-/// Fills `out` with some rows, in ascending runs, and some columns of the matrix of that seed.
+/// Fills `out` with these rows, in ascending runs, and these columns of the seed's matrix.
 #[expect(clippy::too_many_arguments, reason = "where, what and how")]
 fn fill_runs<T: Element>(
     gain: T::Compute,

@@ -19,13 +19,13 @@ use bytemuck::Zeroable;
 use ndarray::{ArrayViewMut2, Axis};
 use std::ops::Range;
 
-/// How many threads pay for a matrix of that shape.
+/// Returns how many threads pay for a matrix of this shape.
 pub(crate) fn threads_for(rows: usize, columns: usize) -> usize {
     let multiply_adds = rows.saturating_mul(columns).saturating_mul(rows.min(columns));
     1 + multiply_adds / MULTIPLY_ADDS_PER_THREAD
 }
 
-/// Writes `gain`·Q·D, where D is the diagonal matrix of the signs: these rows and columns, each in ascending runs.
+/// Writes `gain`·Q·D, where D is the diagonal matrix of signs: these rows and columns, each in ascending runs.
 pub(crate) fn multiply_out<T: Element>(
     reflectors: &Reflectors<T::Compute>,
     gain: T::Compute,
@@ -61,7 +61,7 @@ struct RemainingRows<'a> {
 }
 
 impl RemainingRows<'_> {
-    /// The next `count` rows.
+    /// Returns the next `count` rows.
     fn take(&mut self, mut count: usize) -> Result<Vec<Range<usize>>, Error> {
         let mut rows = Vec::new();
         while count > 0 {
@@ -149,14 +149,14 @@ impl<T: Compute> WithFused for RunTask<'_, T> {
     }
 }
 
-/// Columns that are computed together: those from `first` on, as many as a row of a strip has elements.
+/// Columns that are computed together: from `first` on, as many as a row of a strip has elements.
 struct Strip {
     first: usize,
     /// Columns of the output that belong to it.
     places: Range<usize>,
 }
 
-/// The strips of these ascending columns.
+/// Returns the strips of these ascending columns.
 fn find_strips(columns: &[usize], width: usize) -> Result<Vec<Strip>, Error> {
     let mut strips: Vec<Strip> = Vec::new();
     for (place, &column) in columns.iter().enumerate() {
@@ -215,7 +215,7 @@ fn find_factors<S: Fused, T: Compute>(
     negative_product(simd, &panel.factor, products, factors);
 }
 
-/// Rows of a strip that are to be written to these rows of the output.
+/// Computed rows of a strip, and the output rows that they belong to.
 struct Computed<'a, T> {
     strip: &'a Strip,
     rows: Range<usize>,

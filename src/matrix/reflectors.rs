@@ -130,7 +130,7 @@ impl<T: Compute> Reflectors<T> {
 }
 
 impl<T: Compute> Panel<T> {
-    /// Computes T from V and the τ of each reflector; leaves it unfinished when it is stopped.
+    /// Computes T from V and the τ of each reflector; leaves T incomplete if it is stopped.
     pub(crate) fn find_factor(
         &mut self,
         scales: &[T],
@@ -171,7 +171,7 @@ impl<T: Compute> Head<T> {
 /// Normals of a vector that are drawn together.
 const NORMALS: usize = SUM_BLOCKS * SUM_BLOCK;
 
-/// Computes the head of the reflector whose `len` normals begin at element `first`; a wrong one when it is stopped.
+/// Computes the head of the reflector whose `len` normals begin at element `first`; a wrong head if it is stopped.
 fn find_head<T: Compute>(
     normal: &NormalKernel<T>,
     seed: Seed,
@@ -195,7 +195,7 @@ fn find_head<T: Compute>(
     Ok(Head::new(leading[0], sum_blocks(sums)))
 }
 
-/// Allocates the sums of the blocks of so many terms.
+/// Allocates the block sums of `terms` terms.
 pub(crate) fn block_sums(terms: usize) -> Result<Vec<f64>, Error> {
     let mut sums = Vec::new();
     sums.try_reserve_exact(terms.div_ceil(SUM_BLOCK)).map_err(|_| Error::Memory)?;
@@ -318,7 +318,7 @@ impl<T: Compute> WithFused for FindFactor<'_, T> {
     }
 }
 
-/// Computes the upper triangle of Vᵀ·V; partial sums when it is stopped.
+/// Computes the upper triangle of Vᵀ·V; partial sums if it is stopped.
 #[inline(always)]
 fn find_gram<S: Fused, T: Compute>(
     simd: S,

@@ -1,6 +1,6 @@
 //! NumPy arrays as slices and views, and their dtypes as element types.
 //!
-//! The Python layer has checked the arguments of users. The checks here prevent undefined behavior and wrong bytes.
+//! The Python layer has checked the users' arguments. The checks here prevent undefined behavior and wrong bytes.
 
 use crate::cpu::threads::num_threads;
 use crate::cpu::tuning::CHUNK_BYTES;
@@ -16,7 +16,7 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-/// A function that is generic over the element type.
+/// A function generic over the element type.
 pub(crate) trait WithElement {
     type Output;
 
@@ -37,7 +37,7 @@ pub(crate) fn with_element<F: WithElement>(dtype: &str, function: F) -> PyResult
     }
 }
 
-/// Returns `out` as a writeable array of T; an error unless it is one, in C order.
+/// Returns `out` as a writeable array of T; an error unless it is such an array, in C order.
 pub(crate) fn writeable<'py, T: NumpyElement>(
     out: &Bound<'py, PyUntypedArray>,
 ) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
@@ -47,7 +47,7 @@ pub(crate) fn writeable<'py, T: NumpyElement>(
     writeable_in_any_order(out)
 }
 
-/// Returns `out` as a writeable array of T; an error unless it is one, in native byte order.
+/// Returns `out` as a writeable array of T; an error unless it is such an array, in native byte order.
 pub(crate) fn writeable_in_any_order<'py, T: NumpyElement>(
     out: &Bound<'py, PyUntypedArray>,
 ) -> PyResult<PyReadwriteArrayDyn<'py, T>> {

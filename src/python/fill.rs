@@ -62,7 +62,7 @@ fn fill_from<N: NumpyElement + Pod, T: Element>(
     })
 }
 
-/// A fill with orthogonal matrices, which are no [`Sampler`].
+/// A fill with orthogonal matrices, which are not a [`Sampler`].
 struct FillOrthogonal<'a, 'py>(Fill<'a, 'py, Orthogonal>);
 
 impl WithElement for FillOrthogonal<'_, '_> {

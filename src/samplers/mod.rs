@@ -34,7 +34,7 @@ impl<S: Sampler> FillElements for S {
     }
 }
 
-/// Tests that values have the distribution that their type says.
+/// Tests that values follow their distributions.
 #[cfg(test)]
 mod tests {
     use crate::float::element::{Compute, Element};

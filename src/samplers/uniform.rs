@@ -60,7 +60,7 @@ impl Uniform {
         self.minval
     }
 
-    /// Returns the upper bound, which is no value.
+    /// Returns the upper bound, which no value reaches.
     ///
     /// ```
     /// use initializers::Uniform;

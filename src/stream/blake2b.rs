@@ -26,12 +26,12 @@ const SIGMA: [[usize; 16]; 10] = [
 
 const BLOCK: usize = 128;
 
-/// A digest of 8 bytes under way.
+/// An unfinished digest of 8 bytes.
 pub(crate) struct Blake2b {
     state: [u64; 8],
-    /// Bytes hashed so far, without those of `block`.
+    /// Bytes hashed so far, without the bytes in `block`.
     count: u128,
-    /// Bytes that are not hashed yet: the last block is hashed in another way.
+    /// Bytes not hashed yet: the last block is hashed differently.
     block: [u8; BLOCK],
     filled: usize,
 }

@@ -156,7 +156,7 @@ fn quarter_rounds<V: Vectors, const N: usize>(vectors: V, x: &mut [V::Vector; 16
     step!(c d b 7 25);
 }
 
-/// Transposes: before, vector i holds word i of every block; afterwards, the blocks follow one another.
+/// Transposes: before, vector i holds word i of every block; after, blocks follow one another.
 #[inline(always)]
 fn transpose<V: Vectors>(vectors: V, x: [V::Vector; 16]) -> [V::Vector; 16] {
     // quarters[q][b]: words 4q to 4q + 3 of block b in the first 128 bits, of block 4 + b in the second …

@@ -3,10 +3,10 @@
 use crate::stream::seed::Seed;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A seed that gives other values at every draw, and the same sequence in every run.
+/// A seed that gives different values at every draw, and the same sequence in every run.
 ///
-/// Draw k (from 0) has stream id k of the seed: no generator overlaps another seed's values, and its first draw is that of
-/// the integer seed. Threads can share a generator; each draw belongs to one of them.
+/// Draw k (from 0) has stream id k of the seed: generators do not overlap, and the first draw of one equals a draw with its
+/// integer seed. Threads can share a generator; each draw belongs to one of them.
 ///
 /// ```
 /// use initializers::{Fill, Normal, Seed, SeedGenerator};
@@ -34,7 +34,7 @@ impl SeedGenerator {
         Self { seed: seed.into(), draws: AtomicU64::new(0) }
     }
 
-    /// Returns the seed of the next draw. After 2^64 draws they begin again.
+    /// Returns the seed of the next draw. After 2^64 draws the sequence starts again.
     ///
     /// ```
     /// use initializers::{Seed, SeedGenerator};

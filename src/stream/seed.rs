@@ -54,10 +54,10 @@ impl Seed {
         Self { stream, ..self }
     }
 
-    /// Returns the seed that belongs to a name under this seed, such as that of one weight of a model.
+    /// Returns the seed of a name under this seed, such as that of one weight of a model.
     ///
     /// It is the seed of `initializers.fold_in` in Python: BLAKE2b of the name, keyed by the seed (`docs/stream.md`,
-    /// section 2). The stream id stays. Two of N names share a seed with a probability of about N²/2^65.
+    /// section 2). The stream id is kept. Two of N names share a seed with a probability of about N²/2^65.
     ///
     /// ```
     /// use initializers::Seed;
@@ -68,8 +68,8 @@ impl Seed {
         self.fold_in_path([name.into()])
     }
 
-    /// Returns the seed that belongs to a path of names and numbers under this seed. Other parts, other orders and other
-    /// splits of a name give unrelated seeds; `"1"` is not `1`. An empty path does not compile.
+    /// Returns the seed of a path of names and numbers under this seed. Other parts, another order or another split of a
+    /// name give unrelated seeds; `"1"` is not `1`. An empty path does not compile.
     ///
     /// ```
     /// use initializers::Seed;

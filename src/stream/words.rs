@@ -18,7 +18,7 @@ use std::fmt;
 /// ```
 pub const STREAM_VERSION: u32 = 1;
 
-/// Elements that are computed together; frozen. A group begins at every multiple of this in the global numbering.
+/// Elements computed together; frozen. A group begins at every multiple of this number in the global numbering.
 pub(crate) const GROUP: usize = 64;
 
 /// The words of one seed, as a `rand_core` generator that can seek to any word.
@@ -122,7 +122,7 @@ impl Clone for Stream {
     }
 }
 
-/// Two streams are equal if all their next words are: of one seed, at one word.
+/// Streams are equal if all their next words are: same seed, same word.
 impl PartialEq for Stream {
     fn eq(&self, other: &Self) -> bool {
         (self.seed, self.position()) == (other.seed, other.position())

@@ -19,7 +19,7 @@ use random::Random;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Cases of `make test`: some seconds on one core.
+/// Number of cases in `make test`: some seconds on one core.
 const CASES: u64 = 1_000_000;
 
 fn variable(name: &str, otherwise: u64) -> u64 {
