@@ -32,9 +32,14 @@ def to_numpy(tensor: Any) -> NDArray[Any]:
     return np.asarray(keras.ops.convert_to_numpy(value))
 
 
+def values(model: Any) -> dict[str, NDArray[Any]]:
+    """Return the values of a model's weights by name."""
+    return {name: to_numpy(variable) for name, variable in name_variables(model).items()}
+
+
 def digest(model: Any) -> str:
     """Return the first 12 digits of the digest of a model's weights by name."""
-    weights = {name: to_numpy(variable) for name, variable in name_variables(model).items()}
+    weights = values(model)
     return initializers.digest(weights)[:12]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras_models import BACKEND, digest, lstm, to_numpy, transformer
+from keras_models import BACKEND, digest, lstm, to_numpy, transformer, values
 
 import initializers
 from initializers import fold_in
@@ -28,11 +28,7 @@ def stack(*layers: Any) -> Any:
 
 
 def kernels(model: Any) -> dict[str, Any]:
-    return {
-        name: to_numpy(variable)
-        for name, variable in name_variables(model).items()
-        if name.endswith("kernel")
-    }
+    return {name: value for name, value in values(model).items() if name.endswith("kernel")}
 
 
 def test_names_of_variables() -> None:

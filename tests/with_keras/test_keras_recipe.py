@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras_models import BACKEND, to_numpy
+from keras_models import BACKEND, values
 
 from initializers import Recipe, digest
-from initializers.keras import Rule, init_model, name_variables
+from initializers.keras import Rule, init_model
 from initializers.recipe import Spec, read_specs
 from recipe_model import DIGEST, RECIPE, SHAPES
 
@@ -28,10 +28,6 @@ def build(dtype: Any = None) -> Any:
             layers.Dense(4, name="head", dtype=dtype),
         ]
     )
-
-
-def values(model: Any) -> dict[str, Any]:
-    return {name: to_numpy(variable) for name, variable in name_variables(model).items()}
 
 
 @pytest.mark.parametrize("whole", [True, False])

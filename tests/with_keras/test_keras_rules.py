@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from keras_models import values
 
 from initializers import HeNormal, Recipe, fold_in, propagate
 from initializers.keras import Rule, init_model, name_variables
@@ -16,11 +17,6 @@ from initializers.recipe import Spec, read_specs
 
 def dense() -> Any:
     return keras.Sequential([keras.Input((300,)), keras.layers.Dense(100, name="a")])
-
-
-def values(model: Any) -> dict[str, Any]:
-    named = name_variables(model).items()
-    return {name: keras.ops.convert_to_numpy(variable) for name, variable in named}
 
 
 def test_keras_s_layout_is_the_default() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras_models import BACKEND, to_numpy
+from keras_models import BACKEND, to_numpy, values
 
 import initializers
 import initializers.keras
@@ -25,7 +25,6 @@ from initializers.keras import (
     RandomNormal,
     SeedGenerator,
     install,
-    name_variables,
     seed_model,
 )
 
@@ -104,10 +103,6 @@ def build_theirs_by_name() -> Any:
 
 
 BUILDERS = [build, build_installed, build_by_name, build_theirs_by_name]
-
-
-def values(model: Any) -> dict[str, Any]:
-    return {name: to_numpy(variable) for name, variable in name_variables(model).items()}
 
 
 @pytest.mark.parametrize("builder", BUILDERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ from .._memory.exact_cast import cast_float
 from .base import ArrayInitializer
 from .writers import Writer
 
-_SIDES = ("real", "imag")
-_SCALINGS = ("density", "spectrum")
+_SIDES = get_args(Side)
+_SCALINGS = get_args(Scaling)
 
 # The a of w(t) = a - (1 - a)·cos(2πt/M), for windows that do not need SciPy.
 _COSINE_WINDOWS = {"hann": 0.5, "hamming": 0.54}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict, get_args
 
 from .. import _core
 from .._arguments.checks import check_name, check_real_where
@@ -14,8 +14,9 @@ from .fans import check_axes, fans_of
 from .random_base import RandomInitializer
 from .writers import Law
 
-_MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-_DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+_MODES = get_args(Mode)
+# "normal" is another name of "truncated_normal".
+_DISTRIBUTIONS = tuple(name for name in get_args(Distribution) if name != "normal")
 
 # The standard deviation of a standard normal variable truncated to (-2, 2).
 TRUNCATED_STDDEV = 0.87962566103423978

@@ -22,6 +22,7 @@ from ._resolve import ResolvedRules
 from ._rule import Rule
 
 _Row: TypeAlias = tuple[str, str, str, str, str]
+_HEADINGS: _Row = ("weights", "shape", "dtype", "number", "elements")
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,7 @@ class Plan:
             nothing = "" if names else ": no weight"
             rows.append((f"{number}. {rule.label} → {rule.summary}{nothing}",))
             rows += group_weights([self.weights[name] for name in names])
-        head = ("weights", "shape", "dtype", "number", "elements")
-        return html.table(head, rows, right=(3, 4)) + self._total
+        return html.table(_HEADINGS, rows, right=(3, 4)) + self._total
 
     @property
     def _total(self) -> str:
@@ -147,7 +147,7 @@ class Plan:
         return f"{count}, {self.size:,} elements, {size_text(self.nbytes)}"
 
     def __str__(self) -> str:
-        table: list[str | _Row] = [("weights", "shape", "dtype", "number", "elements")]
+        table: list[str | _Row] = [_HEADINGS]
         for number, (rule, names) in enumerate(self.rules, 1):
             nothing = "" if names else ": no weight"
             table.append(f"{number}. {rule.label} → {rule.summary}{nothing}")

@@ -31,7 +31,7 @@ from ._patterns import Pattern
 _LETTERS = "ijkl"
 
 # The options of a rule beside pattern and initializer, in the order of files.
-_OPTIONS = ("dtype", "permute", "convention", "stack", "name", "optional")
+OPTIONS = ("dtype", "permute", "convention", "stack", "name", "optional")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -176,13 +176,13 @@ class Rule:
     __hash__ = None  # type: ignore[assignment]  # a configuration can hold lists
 
     def _identity(self) -> tuple[object, ...]:
-        options = (getattr(self, key) for key in ("pattern", "regex", *_OPTIONS))
+        options = (getattr(self, key) for key in ("pattern", "regex", *OPTIONS))
         return (identify(self.initializer), *options)
 
     def __repr__(self) -> str:
         given = [self._show_initializer()]
         given += [repr(self.pattern)] * (self.pattern is not None)
-        options = {key: getattr(self, key) for key in ("regex", *_OPTIONS)}
+        options = {key: getattr(self, key) for key in ("regex", *OPTIONS)}
         # All defaults are falsy. The only other falsy value is permute=().
         given += [f"{key}={value!r}" for key, value in options.items() if value or value == ()]
         return f"{type(self).__name__}({', '.join(given)})"

@@ -20,7 +20,7 @@ from .._arguments import unique_json
 from .._arguments.checks import check_text, hint, show
 from .._core import STREAM_VERSION
 from ._resolve import read_data
-from ._rule import Rule
+from ._rule import OPTIONS, Rule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,10 +28,7 @@ else:
     import tomli as tomllib
 
 _KEYS = ("comment", "stream_version", "seed", "dtype", "convention", "rules")
-_RULE_KEYS = (
-    *("glob", "regex", "initializer", "config"),
-    *("dtype", "permute", "convention", "stack", "name", "optional", "comment"),
-)
+_RULE_KEYS = ("glob", "regex", "initializer", "config", *OPTIONS, "comment")
 _RULE_HEADER = re.compile(r"[ \t]*\[\[[ \t]*rules[ \t]*\]\][ \t]*(#.*)?")
 _COMMENT = re.compile(r"[ \t]*#(?: )?(.*)")
 # Strings that mean numbers. Integers within 64 bits are never written as strings.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
 import initializers
-from cases import FLOATS
+from cases import FLOATS, PRESETS
 from initializers._arguments.dtypes import look_up
 from initializers._charts.recognition import recognize
 from initializers._charts.statistics import BLOCK, Statistics, measure
@@ -98,11 +98,11 @@ def test_statistics_of_extreme_numbers_are_finite() -> None:
         assert look(array).max == array.max()
 
 
-CLASSES = ["HeNormal", "HeUniform", "GlorotNormal", "GlorotUniform", "LecunNormal", "LecunUniform"]
+NAMES = [cls.__name__ for cls in PRESETS]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", [*CLASSES, "Orthogonal"])
+@pytest.mark.parametrize("name", [*NAMES, "Orthogonal"])
 def test_presets_are_recognized(name: str, dtype: str) -> None:
     values = getattr(initializers, name)(seed=1)(SHAPE, dtype)
     expected = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
@@ -198,7 +198,7 @@ def test_few_values_leave_several_candidates() -> None:
 def test_no_preset_is_mistaken_for_another() -> None:
     """With few values, over 50 seeds: the right name is always among the candidates."""
     for seed in range(50):
-        for name in CLASSES:
+        for name in NAMES:
             values = getattr(initializers, name)(seed=seed)((24, 16))
             expected = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]
             names = guess(values)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from cases import FLOATS, as_float64, numpy_dtype, same_bits
 from initializers import Orthogonal, SeedGenerator, _core, orthogonalize
 from initializers._arguments.dtypes import look_up
 from initializers._filling import plan_fill
+from interpreter import run_code
 
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 ALPHA = 1e-4
@@ -33,11 +32,6 @@ def error_of(q: NDArray[Any]) -> float:
     wide = as_float64(q.reshape(-1, q.shape[-1]))
     tall = wide.T if wide.shape[0] < wide.shape[1] else wide
     return float(np.abs(tall.T @ tall - np.eye(tall.shape[1])).max(initial=0.0))
-
-
-def run(code: str) -> float:
-    """Run the code in a fresh interpreter; return the number that it prints."""
-    return float(subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True))
 
 
 def limit_of(shape: tuple[int, ...], dtype: str) -> float:
@@ -252,10 +246,7 @@ out = initializers.Orthogonal(seed=1)({shape}, {dtype!r})
 print(peak() - before - out.nbytes)"""
     longer, shorter = max(shape), min(shape)
     reflectors = 4 * (longer * shorter - shorter * (shorter - 1) // 2)
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert int(result.stdout) - reflectors <= 32 * 2**20
+    assert int(run_code(code).stdout) - reflectors <= 32 * 2**20
 
 
 @pytest.mark.clock
@@ -271,10 +262,7 @@ try:
 except KeyboardInterrupt:
     print(time.perf_counter() - start)
 """
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert float(result.stdout) < 0.5 + 0.6  # 0.6 s for other work of the system
+    assert float(run_code(code).stdout) < 0.5 + 0.6  # 0.6 s for other work of the system
 
 
 def convolve(signal: NDArray[Any], kernel: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from commands import Command, run_process
 from initializers import cli
 from initializers.cli import _output
 from initializers.cli._command import Command as Described
+from interpreter import run_code
 from terminal import run_in_terminal
 
 pytestmark = pytest.mark.slow
@@ -188,8 +189,7 @@ def without(*modules: str) -> str:
 
 @pytest.mark.parametrize("module", ["click", "rich"])
 def test_a_missing_package_is_an_error_that_says_how_to_install(module: str) -> None:
-    command = [sys.executable, "-W", "error", "-c", without(module), "selftest"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    result = run_code(without(module), "selftest")
     assert result.returncode == 3
     assert result.stderr == (
         f"error: the command needs the package {module!r}: pip install {module}\n"
@@ -200,10 +200,7 @@ def test_a_missing_package_is_an_error_that_says_how_to_install(module: str) -> 
 @pytest.mark.parametrize("picture", [[], ["--plot", "picture.png"]])
 def test_only_pictures_need_matplotlib(picture: list[str], tmp_path: Path) -> None:
     code = without("matplotlib", "matplotlib.figure")
-    command = [sys.executable, "-W", "error", "-c", code, "show", "he_normal", *picture]
-    result = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
-    )
+    result = run_code(code, "show", "he_normal", *picture, folder=tmp_path)
     if not picture:
         assert result.returncode == 0, result.stderr
         return
@@ -221,13 +218,13 @@ def test_importing_the_package_stays_light() -> None:
         "print(*sorted({'click', 'rich', 'matplotlib', 'safetensors', 'initializers.cli'} "
         "& set(sys.modules)))"
     )
-    command = [sys.executable, "-W", "error", "-c", code]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"
+    result = run_code(code)
+    assert result.stdout == "\n", result.stderr
 
 
 def test_matplotlib_is_loaded_for_pictures_only() -> None:
     code = "import sys\nfrom initializers import cli\nsys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+    assert run_code(code).returncode == 0
 
 
 def test_control_characters_from_files_are_escaped() -> None:

@@ -6,8 +6,6 @@ import io
 import json
 import os
 import struct
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from safetensors.numpy import save_file
 import initializers
 from cases import FLOATS
 from commands import Command, run_process
+from interpreter import run_code
 
 SHAPE = (784, 256)
 
@@ -273,9 +272,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         "print(*(line.split()[1] for line in lines if 'VmHWM' in line), file=sys.stderr)\n"
         "sys.exit(status)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    result = run_code(code)
+    assert result.returncode == 0, result.stderr
     (row,) = json.loads(result.stdout)["tensors"]
     assert row["looks_like"] == "random_normal(stddev=0.02)"
     assert int(result.stderr) < 300_000

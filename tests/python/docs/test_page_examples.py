@@ -14,25 +14,10 @@ import pytest
 
 import initializers
 from initializers import HeNormal, RandomNormal, deserialize, get, serialize
+from keras_page import EXAMPLES
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = {
-    "RandomNormal": "RandomNormal(mean=0.0, stddev=1.0)",
-    "RandomUniform": "RandomUniform(minval=0.0, maxval=1.0)",
-    "TruncatedNormal": "TruncatedNormal(mean=0., stddev=1.)",
-    "Zeros": "Zeros()",
-    "Ones": "Ones()",
-    "GlorotNormal": "GlorotNormal()",
-    "GlorotUniform": "GlorotUniform()",
-    "HeNormal": "HeNormal()",
-    "HeUniform": "HeUniform()",
-    "Constant": "Constant(10.)",
-    "VarianceScaling": "VarianceScaling(\n    scale=0.1, mode='fan_in', distribution='uniform')",
-    "LecunNormal": "LecunNormal()",
-    "LecunUniform": "LecunUniform()",
-    "Identity": "Identity()",
-}
 STANDALONE = """
 from initializers import *
 initializer = {call}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 import initializers
 from initializers import RandomNormal, RandomUniform, TruncatedNormal
+from interpreter import run_code
 
 pytestmark = pytest.mark.slow
 
@@ -31,17 +30,6 @@ def _restore_threads() -> Any:
     before = initializers.get_num_threads()
     yield
     initializers.set_num_threads(before)
-
-
-def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
@@ -205,7 +193,7 @@ assert os.waitpid(child, 0)[1] == 0
 assert initializers.RandomNormal(seed=7)({LARGE}).tobytes() == expected
 """
     # Python 3.12 warns of every fork of a process with threads.
-    result = run("import warnings; warnings.simplefilter('ignore')\n" + code)
+    result = run_code("import warnings; warnings.simplefilter('ignore')\n" + code)
     assert result.returncode == 0, result.stderr
 
 
@@ -223,20 +211,20 @@ for _ in range(5):
     assert os.waitpid(child, 0)[1] == 0
 worker.join()
 """
-    result = run("import warnings; warnings.simplefilter('ignore')\n" + code)
+    result = run_code("import warnings; warnings.simplefilter('ignore')\n" + code)
     assert result.returncode == 0, result.stderr
 
 
 def test_the_environment_sets_the_number_of_threads() -> None:
     code = "import initializers; print(initializers.get_num_threads())"
-    assert run(code, INITIALIZERS_NUM_THREADS="3").stdout == "3\n"
+    assert run_code(code, INITIALIZERS_NUM_THREADS="3").stdout == "3\n"
     usable = len(os.sched_getaffinity(0))
-    assert run(code, INITIALIZERS_NUM_THREADS="").stdout == f"{usable}\n"
+    assert run_code(code, INITIALIZERS_NUM_THREADS="").stdout == f"{usable}\n"
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "1025", "99999999999999999999"])
 def test_a_wrong_environment_variable_is_an_error(value: str) -> None:
     code = f"import initializers; initializers.RandomNormal()({LARGE})"
-    result = run(code, INITIALIZERS_NUM_THREADS=value)
+    result = run_code(code, INITIALIZERS_NUM_THREADS=value)
     expected = f"`INITIALIZERS_NUM_THREADS` must be an integer in [1, 1024], received: {value}"
     assert expected in result.stderr, result.stderr

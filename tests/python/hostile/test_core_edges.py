@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from initializers import _core
+from interpreter import run_code
 
 
 def test_no_bit_of_a_floating_point_mode_crashes() -> None:
@@ -20,7 +19,7 @@ def test_no_bit_of_a_floating_point_mode_crashes() -> None:
         "_core.replace_float_mode(before)\n"
         "assert _core.replace_float_mode(before) == before\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = run_code(code)
     assert result.returncode == 0, result.stderr
 
 
@@ -98,10 +97,7 @@ def test_the_environment_is_read_once() -> None:
         "        os._exit(initializers.get_num_threads())\n"
         "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    environment = {key: value for key, value in os.environ.items() if key[:12] != "INITIALIZERS"}
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
+    result = run_code(code, warnings="ignore")
     # A forked child is a process of its own, and reads the variable again.
     assert result.stdout.split() == ["3", "3", "2"], result.stderr
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from initializers import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, digest
+from interpreter import run_code
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +25,8 @@ SLOW = "initializers.TruncatedNormal(bounds=(-1.0, 3.0), seed=1)"
 
 
 def run(code: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "import initializers, os, sys, threading, time\n" + code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    imports = "import initializers, os, sys, threading, time\n"
+    return run_code(imports + code, warnings="ignore", timeout=timeout)
 
 
 def draw_digest(seed: int) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -38,6 +36,7 @@ from initializers import (
     Zeros,
 )
 from initializers._classes.registry import BUILT_IN, CLASSES, to_snake_case
+from interpreter import run_code
 
 MATRICES = (*RANDOM, *GIVEN, *ORTHOGONAL, SPARSE, Identity())
 
@@ -78,7 +77,8 @@ def test_recipes_are_loaded_on_first_use() -> None:
         "from initializers import Recipe, Rule; assert Recipe is initializers.recipe.Recipe; "
         "assert Rule is initializers.recipe.Rule"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+    result = run_code(program)
+    assert result.returncode == 0, result.stderr
     with pytest.raises(AttributeError, match="module 'initializers' has no attribute 'Recipes'"):
         initializers.Recipes  # type: ignore[attr-defined]  # noqa: B018
 
@@ -90,7 +90,8 @@ def test_submodules_are_loaded_on_first_use(name: str) -> None:
         f"assert 'initializers.{name}' not in sys.modules; "
         f"assert initializers.{name} is sys.modules['initializers.{name}']"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+    result = run_code(program)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("initializer", MATRICES, ids=repr)
@@ -257,9 +258,7 @@ def test_import_is_light() -> None:
         "import sys, numpy; known = set(sys.modules); import initializers; "
         "print(*{name.partition('.')[0] for name in set(sys.modules) - known})"
     )
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = run_code(program).stdout.split()
     heavy = {"ml_dtypes", "scipy", "importlib", "hashlib", "random", "difflib", "inspect"}
     heavy |= {"keras", "torch", "jax", "tensorflow", "dataclasses"}
     assert not heavy & set(loaded)
