@@ -1,10 +1,11 @@
-"""Write docs/dependencies.md, the crates in the wheels, and THIRD_PARTY_LICENSES, their texts.
+"""Write the crates in the wheels into docs/dependencies.md, their texts and their list for tools.
 
     python tools/list_dependencies.py [--check]
 
 Crates are those of Cargo.lock on every platform; build scripts and procedural macros leave nothing
-in a wheel. Texts come from the sources that cargo has fetched. `--check` writes nothing and fails
-if a file differs.
+in a wheel. Texts, for THIRD_PARTY_LICENSES, come from the sources that cargo has fetched.
+sbom.cdx.json is a CycloneDX list without the time, the folder or the number of a build, which that
+of maturin has. `--check` writes nothing and fails if a file differs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "dependencies.md"
 LICENSES = ROOT / "THIRD_PARTY_LICENSES"
+SBOM = ROOT / "sbom.cdx.json"
 
 EDGES = ("--edges", "normal,no-proc-macro", "--target", "all", "--features", "python")
 TREE = ("cargo", "tree", "--locked", *EDGES, "--prefix", "none", "--format", "{p}")
@@ -43,6 +45,13 @@ class Crate(NamedTuple):
     version: str
     license: str
     folder: Path
+    sha256: str
+    needs: tuple[str, ...]
+
+    @property
+    def purl(self) -> str:
+        """Its name as a package URL."""
+        return f"pkg:cargo/{self.name}@{self.version}"
 
     @property
     def label(self) -> str:
@@ -52,15 +61,45 @@ class Crate(NamedTuple):
 
 def list_crates() -> list[Crate]:
     """Return the crates in the wheels, by name."""
-    lines = _run(TREE).splitlines()
-    wanted = {tuple(line.split()[:2]) for line in lines}
-    packages = json.loads(_run(METADATA))["packages"]
-    crates = [
-        Crate(one["name"], one["version"], one["license"], Path(one["manifest_path"]).parent)
-        for one in packages
+    wanted = {tuple(line.split()[:2]) for line in _run(TREE).splitlines()}
+    metadata = json.loads(_run(METADATA))
+    packages = {
+        one["id"]: one
+        for one in metadata["packages"]
         if (one["name"], f"v{one['version']}") in wanted and one["name"] != "initializers"
-    ]
-    return sorted(crates)
+    }
+    purls = {key: f"pkg:cargo/{one['name']}@{one['version']}" for key, one in packages.items()}
+    needs = {
+        node["id"]: tuple(sorted(purls[key] for key in node["dependencies"] if key in purls))
+        for node in metadata["resolve"]["nodes"]
+    }
+    sums = read_checksums()
+    return sorted(
+        Crate(
+            one["name"],
+            one["version"],
+            one["license"],
+            Path(one["manifest_path"]).parent,
+            sums[one["name"], one["version"]],
+            needs[key],
+        )
+        for key, one in packages.items()
+    )
+
+
+def read_direct() -> set[str]:
+    """Return the names of the crates that Cargo.toml asks for."""
+    lines = _run((*TREE, "--depth", "1")).splitlines()
+    return {line.split()[0] for line in lines}
+
+
+def read_checksums() -> dict[tuple[str, str], str]:
+    """Return the SHA-256 of each crate's archive, by name and version."""
+    text = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
+    packages = re.findall(
+        r'name = "(.+)"\nversion = "(.+)"\nsource = ".+"\nchecksum = "(\w+)"', text
+    )
+    return {(name, version): checksum for name, version, checksum in packages}
 
 
 def _run(command: tuple[str, ...]) -> str:
@@ -73,13 +112,45 @@ def write_page(crates: list[Crate]) -> str:
     return "\n".join(
         [
             "# Dependencies\n",
-            "Python: NumPy and ml_dtypes. The wheels contain the code of these crates, and their",
-            "license texts in `THIRD_PARTY_LICENSES`; `make dependencies` writes both.\n",
+            "Python: NumPy, ml_dtypes, click and rich. The wheels contain the code of these",
+            "crates, their license texts in `THIRD_PARTY_LICENSES`, and their list for tools, a",
+            "CycloneDX SBOM (`sbom.cdx.json`); `make dependencies` writes all three.\n",
             "| crate | version | license |\n|---|---|---|",
             *rows,
             "",
         ]
     )
+
+
+def write_sbom(crates: list[Crate]) -> str:
+    """Return the list of the crates as CycloneDX 1.5: the same text for the same Cargo.lock."""
+    components = [
+        {
+            "type": "library",
+            "bom-ref": one.purl,
+            "name": one.name,
+            "version": one.version,
+            "hashes": [{"alg": "SHA-256", "content": one.sha256}],
+            "licenses": [{"expression": one.license.replace("/", " OR ")}],
+            "purl": one.purl,
+        }
+        for one in crates
+    ]
+    asked = read_direct()
+    direct = [one.purl for one in crates if one.name in asked]
+    component = {"type": "library", "bom-ref": "initializers", "name": "initializers"}
+    bom = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"component": component},
+        "components": components,
+        "dependencies": [
+            {"ref": "initializers", "dependsOn": direct},
+            *({"ref": one.purl, "dependsOn": list(one.needs)} for one in crates),
+        ],
+    }
+    return json.dumps(bom, indent=1) + "\n"
 
 
 def write_licenses(crates: list[Crate]) -> str:
@@ -120,7 +191,12 @@ def main(arguments: list[str]) -> int:
         return 2
     crates = list_crates()
     status = 0
-    for path, text in ((PAGE, write_page(crates)), (LICENSES, write_licenses(crates))):
+    files = {
+        PAGE: write_page(crates),
+        LICENSES: write_licenses(crates),
+        SBOM: write_sbom(crates),
+    }
+    for path, text in files.items():
         if not arguments:
             path.write_bytes(text.encode())
         elif not path.exists() or path.read_bytes() != text.encode():

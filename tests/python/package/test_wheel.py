@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-DIST = Path(__file__).parents[3] / "dist"
+ROOT = Path(__file__).parents[3]
+DIST = ROOT / "dist"
 
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
 
@@ -67,6 +68,8 @@ def test_the_sdist_builds_and_works(tmp_path: Path) -> None:
 def test_the_wheel_holds_the_files_users_need() -> None:
     with zipfile.ZipFile(find("initializers-*.whl")) as wheel:
         names = set(wheel.namelist())
+        boms = [wheel.read(name) for name in names if "/sboms/" in name]
+    assert boms == [(ROOT / "sbom.cdx.json").read_bytes()]
     assert {"initializers/py.typed", "initializers/_core.pyi"} <= names
     data = {"initializers/data/shapes/llama-3.2-1b.json", "initializers/data/selftest.json"}
     assert data <= names
