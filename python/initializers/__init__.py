@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from . import checkpoint as checkpoint
     from . import propagation as propagation
     from . import recipe as recipe
+    from . import typing as typing
     from ._charts.preview import Preview
     from ._inspection import Inspection, inspect
     from .propagation import propagate
@@ -165,6 +166,7 @@ _LAZY = {
     "propagate": "propagation",
     "propagation": None,
     "recipe": None,
+    "typing": None,
 }
 
 

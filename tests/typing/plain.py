@@ -31,6 +31,7 @@ from initializers import (
     propagate,
 )
 from initializers.recipe import Plan, Spec, model_specs, read_specs
+from initializers.typing import Convention, RulesLike, SeedLike, ShapeLike, SpecsLike
 
 
 def own(shape: tuple[int, ...], dtype: Any = None) -> NDArray[np.float64]:
@@ -107,6 +108,18 @@ def rules() -> None:
     Rule("ones", "a", True)  # type: ignore[call-arg]
     Rule("ones", "a", convention="jax")  # type: ignore[arg-type]
     recipe.plan(3)  # type: ignore[arg-type]
+
+
+def annotated(
+    specs: SpecsLike, seed: SeedLike, shape: ShapeLike, convention: Convention
+) -> RulesLike:
+    """Functions of users pass arguments of these types on."""
+    assert_type(read_specs(specs), dict[str, Spec])
+    assert_type(HeNormal(seed)(shape), NDArray[np.float32])
+    Spec((2, 3), convention=convention)
+    if convention == "torch":
+        return 3  # type: ignore[return-value]
+    return {"*.bias": "zeros", "*": "he_normal"}
 
 
 def published_recipes() -> None:

@@ -83,7 +83,7 @@ def test_recipes_are_loaded_on_first_use() -> None:
         initializers.Recipes  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "propagation", "recipe"])
+@pytest.mark.parametrize("name", ["checkpoint", "propagation", "recipe", "typing"])
 def test_submodules_are_loaded_on_first_use(name: str) -> None:
     program = (
         f"import sys, initializers; assert {name!r} in dir(initializers); "
