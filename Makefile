@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 # One environment for each group of frameworks that can be installed together: see pyproject.toml.
 ENVS := .envs
 UV := .uv/bin/uv
-# The package and the tools of development.
+# The package and the development tools.
 DEV := $(BIN)/.built $(BIN)/.environment
-# Types as an editor sees them: each example where its framework is.
+# Types as an editor sees them: each example in the environment of its framework.
 PYRIGHT := $(BIN)/basedpyright --pythonpath
 PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* examples/torch_*),$(wildcard examples/*.py))
-# In two processes; what goes by the clock runs alone.
+# Two processes; tests that measure time (`clock`) run alone.
 PYTEST := -m pytest -n 2
 
 .PHONY: help demo test quick lint audit rust python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
@@ -27,8 +27,8 @@ demo: $(BIN)/.built ## initialize GPT-2's 124 million weights from one seed
 
 test: lint audit rust crossarch-short battery-short python torch jax keras docs wheel ## everything that must pass before a change lands
 
-# Each part tells how long it took. Commands are joined by `&&`: `set -e` does nothing on the left of `||`. A comma would
-# end the argument.
+# Prints how long each part took. Commands are joined by `&&`, because `set -e` does nothing on the left of `||`. A comma
+# would end the argument.
 define timed
 	@start=$$(date +%s); ($(2)) || exit 1; end=$$(date +%s); \
 	echo "== $(1): $$(( (end - start) / 60 )) min $$(( (end - start) % 60 )) s"
@@ -58,7 +58,7 @@ lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(PYRIGHT) $(BIN)/python $(PLAIN_EXAMPLES) tests/typing/plain.py && \
 	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)
 
-# The oracle of orthogonal matrices is a feature of the same build: without OpenBLAS its tests are left out.
+# LAPACK, the oracle of orthogonal matrices, is a feature of the same build; without OpenBLAS its tests are left out.
 OPENBLAS = $(shell pkg-config --exists openblas && echo ,lapack)
 
 rust: ## tests of the crate, without Python; against LAPACK where OpenBLAS is installed
@@ -89,7 +89,7 @@ jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has 
 jax-peers: $(ENVS)/jax/.built ## JAX's and Flax's own cases for initializers, on theirs and ours; prints a table
 	$(ENVS)/jax/bin/python tools/jax_peers.py
 
-# Each backend has a process of its own; the one of JAX has eight devices.
+# Each backend runs in its own process; JAX has eight devices.
 keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, TensorFlow, NumPy, PyTorch
 	$(call timed,keras,\
 	export TF_CPP_MIN_LOG_LEVEL=3 XLA_FLAGS=--xla_force_host_platform_device_count=8 && \
@@ -104,7 +104,7 @@ docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs
 	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet && \
 	$(ENVS)/docs/bin/python tools/check_links.py)
 
-# maturin asks the first python3 of the PATH for zig.
+# maturin looks for zig in the first python3 on the PATH.
 wheel: $(DEV) ## an abi3 manylinux2014 wheel and an sdist in dist/, each tried in a fresh environment
 	$(call timed,wheel,\
 	rm -rf dist && \
@@ -112,7 +112,7 @@ wheel: $(DEV) ## an abi3 manylinux2014 wheel and an sdist in dist/, each tried i
 	$(BIN)/maturin sdist --out dist && \
 	$(BIN)/python -m pytest -m wheel)
 
-# RUSTC is the compiler that has a standard library for ARM, and the source of it for musl.
+# RUSTC is a compiler with a standard library for ARM, and with its source for musl.
 CROSSARCH := $(CURDIR)/target/crossarch
 CROSSBUILD = PATH="$(CURDIR)/$(BIN):$$PATH" RUSTC="$(CROSSARCH)/rustc" CARGO_TARGET_DIR="$(CROSSARCH)/wheels" \
 	$(BIN)/maturin build --release --locked --zig --out "$(CROSSARCH)/dist"
@@ -129,7 +129,7 @@ wheel-musl: $(BIN)/.environment ## the wheel for Linux without glibc; Debian 12 
 	RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_unwind \
 		$(CROSSBUILD) --target x86_64-unknown-linux-musl --compatibility musllinux_1_2
 
-# The last two only where `make crossarch`, or one of them, left its tools.
+# wheel-arm and wheel-musl only if `make crossarch` or one of them has left its tools.
 wheels: wheel $(if $(wildcard target/crossarch/rustc),wheel-arm wheel-musl) $(BIN)/.wheels ## wheels and sdist on the lowest and highest Python and NumPy; table into docs/
 	$(BIN)/python tools/wheels.py
 
@@ -215,13 +215,13 @@ format: $(BIN)/.environment ## format Rust and Python
 clean: ## remove what the commands above made
 	rm -rf $(VENV) $(ENVS) .uv dist site target python/initializers/_core*.so
 
-# uv creates environments several times faster than pip; it has one of its own, so that none of the others need it.
+# uv creates environments several times faster than pip. Its own environment keeps it out of the others.
 $(UV):
 	@$(PYTHON) -m venv .uv
 	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@touch $@
 
-# What builds and runs the package: a first result needs no tools of development, which take 1 GB.
+# Builds and runs the package: a first result needs no development tools, which take 1 GB.
 $(BIN)/.python: | $(UV)
 	@echo "creating a virtual environment in $(VENV)"
 	@$(UV) venv --quiet --clear --seed --python .uv/bin/python $(VENV)
@@ -238,7 +238,7 @@ $(BIN)/.built: $(BIN)/.python Cargo.toml Cargo.lock $(shell find src -name '*.rs
 	@$(BIN)/maturin develop --release --locked $(shell test -t 2 || echo --quiet)
 	@touch $@
 
-# Tools of single commands.
+# Tools for single commands.
 $(BIN)/.audit $(BIN)/.bench $(BIN)/.wheels: $(BIN)/.%: $(BIN)/.environment | $(UV)
 	$(UV) pip install --quiet --python $(BIN)/python --group $*
 	touch $@
@@ -248,7 +248,7 @@ $(ENVS)/%/.environment: pyproject.toml | $(UV)
 	$(UV) pip install --quiet --python $(@D)/bin/python --group $*
 	touch $@
 
-# The same build serves every environment: a path file leads to it.
+# One build serves every environment: a path file points to it.
 $(ENVS)/%/.built: $(ENVS)/%/.environment $(BIN)/.built
 	echo "$(CURDIR)/python" > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/initializers.pth"
 	touch $@
