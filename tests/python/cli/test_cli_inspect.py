@@ -266,9 +266,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         initializers.RandomNormal(stddev=0.02, seed=row)((1 << 20,), out=out[row])
     del out
     code = (
-        "import sys\nfrom initializers import cli\n"
+        "import sys\nfrom pathlib import Path\nfrom initializers import cli\n"
         f"status = cli.run(['inspect', {str(path)!r}, '--json'])\n"
-        "lines = open('/proc/self/status').read().split('\\n')\n"
+        "lines = Path('/proc/self/status').read_text().split('\\n')\n"
         "print(*(line.split()[1] for line in lines if 'VmHWM' in line), file=sys.stderr)\n"
         "sys.exit(status)"
     )
