@@ -1,7 +1,7 @@
 """Other processors, for real: digests and golden tests of the crate under emulation, as a table.
 
 Needs Debian 12 on x86-64 and root, for its packages; `crossarch_toolchain.sh` fetches what it needs
-into target/crossarch, and pip the machine for WebAssembly.
+into target/crossarch, and pip the machine for WebAssembly. The targets stand in `_targets.py`.
 
     python tools/crossarch.py              every target, golden tests too; writes the table in docs/
     python tools/crossarch.py --short      this machine's vector widths against the table in docs/
@@ -16,68 +16,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
-TOOLS = ROOT / "target" / "crossarch"
+from _targets import ROOT, TARGETS, TOOLS, Target
+
 PAGE = ROOT / "docs" / "reproducibility.md"
 BEGIN, END = "<!-- crossarch -->\n", "<!-- /crossarch -->"
 
 
-class Target(NamedTuple):
-    """A target of the compiler, how its programs are linked and run, and what it is."""
-
-    triple: str
-    compiler: str
-    runner: str
-    builds_std: bool
-    sets_mode: bool
-    what: str
-
-
-TARGETS = {
-    "aarch64": Target(
-        "aarch64-unknown-linux-gnu",
-        "aarch64-linux-gnu-gcc",
-        "qemu-aarch64 -L /usr/aarch64-linux-gnu",
-        False,
-        True,
-        "ARM 64-bit, NEON",
-    ),
-    "s390x": Target(
-        "s390x-unknown-linux-gnu",
-        "s390x-linux-gnu-gcc",
-        "qemu-s390x -L /usr/s390x-linux-gnu",
-        True,
-        False,
-        "IBM Z, big-endian",
-    ),
-    "i686": Target(
-        "i686-unknown-linux-gnu",
-        "i686-linux-gnu-gcc",
-        "/usr/i686-linux-gnu/lib/ld-linux.so.2 --library-path /usr/i686-linux-gnu/lib",
-        True,
-        True,
-        "x86 32-bit",
-    ),
-    "wasm32": Target(
-        "wasm32-wasip1",
-        str(TOOLS / "wasm-ld"),
-        f"{sys.executable} tools/run_wasm.py",
-        True,
-        False,
-        "WebAssembly, one thread",
-    ),
-    "windows": Target(
-        "x86_64-pc-windows-gnu",
-        "x86_64-w64-mingw32-gcc",
-        "tools/run_wine.sh",
-        True,
-        True,
-        "x86-64 under wine",
-    ),
-}
+CRATE = TOOLS / "crate"
 WASMTIME = "wasmtime==50.*"
 WIDTHS = {"scalar": "SSE2 only", "128": "SSE4.2", "256": "AVX2", "512": "AVX-512"}
 
@@ -115,10 +61,28 @@ def count_tests(command: list[str], environment: Mapping[str, str]) -> str:
     return f"{counts[1]} passed" + (f", {counts[2]} failed" if counts[2] != "0" else "")
 
 
-def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
-    """Return the digests of a target and what the golden tests said."""
+def write_crate() -> None:
+    """Write a manifest beside links to the sources: of what tests need, only `sha2`, half the time.
+
+    Tests of the floating-point mode, inside of the crate, have the whole manifest.
+    """
+    CRATE.mkdir(parents=True, exist_ok=True)
+    text = (ROOT / "Cargo.toml").read_text()
+    sha2 = re.search(r"^\[dev-dependencies\]\n(?:.+\n)*?(sha2 = .+\n)", text, re.MULTILINE)
+    assert sha2 is not None
+    only = f"[dev-dependencies]\n{sha2[1]}"
+    (CRATE / "Cargo.toml").write_text(re.sub(r"\[dev-dependencies\]\n(?:.+\n)*", only, text))
+    # Not `--locked`: cargo takes the other crates out, and leaves versions as they are.
+    (CRATE / "Cargo.lock").write_bytes((ROOT / "Cargo.lock").read_bytes())
+    for name in ("README.md", "benches", "examples", "src", "tests"):
+        if not (CRATE / name).is_symlink():
+            (CRATE / name).symlink_to(ROOT / name)
+
+
+def list_environment(target: Target) -> dict[str, str]:
+    """Return the variables by which cargo builds and runs programs of a target."""
     name = target.triple.upper().replace("-", "_")
-    environment = {
+    return {
         "RUSTC": str(TOOLS / "rustc"),
         "RUSTC_BOOTSTRAP": "1",
         "CARGO_TARGET_DIR": str(TOOLS / "build"),
@@ -126,21 +90,27 @@ def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
         f"CARGO_TARGET_{name}_LINKER": target.compiler,
         f"CARGO_TARGET_{name}_RUNNER": target.runner,
     }
-    build = ["--quiet", "--locked", "--release", "--target", target.triple]
+
+
+def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
+    """Return the digests of a target and what the golden tests said."""
+    environment = list_environment(target)
+    build = ["--quiet", "--release", "--target", target.triple]
     if target.builds_std:
         build.append("-Zbuild-std=std,panic_abort")
-    digests = read_digests(run(["cargo", "run", *build, "--example", "digests"], environment))
-    tests = count_tests(["cargo", "test", *build, "--test", "value_stability"], environment)
+    light = [*build, "--manifest-path", str(CRATE / "Cargo.toml")]
+    digests = read_digests(run(["cargo", "run", *light, "--example", "digests"], environment))
+    tests = count_tests(["cargo", "test", *light, "--test", "value_stability"], environment)
     if target.sets_mode:
-        mode = count_tests(["cargo", "test", *build, "--lib", "float_mode"], environment)
-        tests += f"; of the mode {mode}"
+        whole = [*build, "--locked", "--lib", "float_mode"]
+        tests += f"; of the mode {count_tests(['cargo', 'test', *whole], environment)}"
     return digests, tests
 
 
-def describe(platform: str, digests: dict[str, str], tests: str) -> str:
+def describe(platform: str, how: str, digests: dict[str, str], tests: str) -> str:
     """Return a row of the table."""
     cells = [f"`{digest[:8]}`" for digest in digests.values()]
-    return f"| {' | '.join([platform, *cells, tests])} |"
+    return f"| {' | '.join([platform, how, *cells, tests])} |"
 
 
 def replace_rows(old: list[str], new: list[str], name: str) -> list[str]:
@@ -161,7 +131,7 @@ def write_rows(new: list[str], name: str, samplers: Iterable[str]) -> None:
     """Write the rows of one target into the page: a run of an hour that ends early leaves them."""
     before, rest = PAGE.read_text().split(BEGIN)
     old, after = rest.split(END)
-    columns = ["platform", *samplers, "golden tests"]
+    columns = ["platform", "run", *samplers, "golden tests"]
     heading = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     table = heading + replace_rows(old.splitlines()[2:], new, name)
     PAGE.write_text(before + BEGIN + "\n".join(table) + "\n" + END + after)
@@ -179,20 +149,20 @@ def main() -> int:
     expected = native["scalar"]
     differs = []
 
-    def show(name: str, found: dict[str, dict[str, str]], what: str, tests: str) -> None:
+    def show(name: str, found: dict[str, dict[str, str]], what: str, how: str, tests: str) -> None:
         """Print and write the rows of one target."""
         rows = []
         for width, digests in found.items():
             vectors = f", {WIDTHS[width]}" if len(found) > 1 else ""
             platform = f"{name}{what.format(vectors)}"
-            rows.append(describe(platform, digests, tests))
+            rows.append(describe(platform, how, digests, tests))
             if digests != expected or "failed" in tests or "not run" in tests:
                 differs.append(platform)
         print("\n".join(rows), flush=True)
         if not arguments.short:
             write_rows(rows, name, expected)
 
-    show("x86-64", native, "{}", "`make rust`")
+    show("x86-64", native, "{}", "real", "`make rust`")
     if arguments.short:
         if f"`{expected['normal'][:8]}`" not in PAGE.read_text():
             differs.append("docs/reproducibility.md")
@@ -201,10 +171,11 @@ def main() -> int:
         if not (TOOLS / "python").exists():
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target"]
             run([*pip, str(TOOLS / "python"), WASMTIME])
+        write_crate()
         for name, target in TARGETS.items():
             if arguments.only in (None, name):
                 found, tests = emulate(target)
-                show(name, found, f" ({target.what}{{}})", tests)
+                show(name, found, f" ({target.what}{{}})", target.how, tests)
     print("all the same" if not differs else f"DIFFERENT: {differs}")
     return bool(differs)
 

@@ -5,12 +5,14 @@ It may read the golden files. `tools/crossarch.py` calls this for cargo, and ins
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from wasmtime import Engine, ExitTrap, Linker, Module, Store, WasiConfig
 
-GOLDEN = str(Path(__file__).resolve().parent.parent / "tests" / "golden")
+# Where the program looks for it: in the folder of the manifest that cargo built.
+GOLDEN = str(Path(os.environ["CARGO_MANIFEST_DIR"]) / "tests" / "golden")
 
 
 def main(arguments: list[str]) -> int:
