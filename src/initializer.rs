@@ -16,7 +16,7 @@ pub(crate) struct Request<'a> {
     pub(crate) seed: Seed,
     /// The shape of the whole tensor.
     pub(crate) shape: &'a [u64],
-    /// Where the block begins. None: the whole tensor is filled.
+    /// Start of the block. None: the whole tensor is filled.
     pub(crate) start: Option<&'a [u64]>,
     pub(crate) execution: Execution,
     pub(crate) interrupted: &'a mut dyn FnMut() -> bool,

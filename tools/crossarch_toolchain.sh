@@ -41,12 +41,12 @@ apt-get download -qq "rustc-web=$version" "libstd-rust-web-$short:amd64=$version
 for package in *.deb; do dpkg -x "$package" "$root/files"; done
 rm -f *.deb
 
-# What `-Zbuild-std` looks for: the library's source inside the system root.
+# `-Zbuild-std` looks here for the library's source, inside the system root.
 files=$root/files
 source=$(echo "$files"/usr/src/rustc-*)
 mkdir -p "$files/usr/lib/rustlib/src"
 ln -sfn "$source" "$files/usr/lib/rustlib/src/rust"
-# Where a compiler looks for the C library of WebAssembly.
+# Compilers look here for the C library of WebAssembly.
 self=$files/usr/lib/rustlib/wasm32-wasip1/lib/self-contained
 mkdir -p "$self"
 ln -sf "$files"/usr/lib/wasm32-wasi/{crt1-command.o,crt1-reactor.o,libc.a} "$self"

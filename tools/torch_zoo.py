@@ -61,11 +61,11 @@ COLUMNS = {
 
 
 class Unlike(Exception):
-    """Says what is not as it should be."""
+    """Signals an unexpected result."""
 
 
 def expect(holds: bool, otherwise: str) -> None:
-    """Raise if something does not hold."""
+    """Raise Unlike if something does not hold."""
     if not holds:
         raise Unlike(otherwise)
 
@@ -138,7 +138,7 @@ def examine(model: Model) -> Result:
 
 
 def choose(name: str, shape: tuple[int, ...]) -> Any:
-    """Random values for every parameter, so that no difference of names can hide."""
+    """Draw random values for every parameter, so that no mix-up of names is hidden."""
     return "he_normal" if len(shape) > 1 else RandomNormal(stddev=0.02)
 
 
@@ -172,7 +172,7 @@ def compare(result: Result, stock: dict[str, tuple[str, Any]], patched: Any) -> 
 
 
 def judge(results: Iterable[Result]) -> int:
-    """Say of each model whether its statistics are the library's; return the number of tests."""
+    """Decide if each model's statistics are the library's; return the number of tests."""
     count = sum(len(result.p_values) for result in results)
     for result in results:
         if "patched" not in result.passed:
@@ -254,13 +254,13 @@ def examine_all(models: Iterable[Model]) -> list[Result]:
 
 
 def main() -> int:
-    """Run what was asked for; fail where a column has too few models."""
+    """Run the requested models; fail if a column has too few."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--short", action="store_true", help="some of the models")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these models")
     arguments = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
-    warnings.simplefilter("ignore")  # of the libraries; those of `patch` are caught
+    warnings.simplefilter("ignore")  # warnings of the libraries; warnings of `patch` are caught
     chosen = arguments.only or (SHORT.split() if arguments.short else None)
 
     start = time.perf_counter()

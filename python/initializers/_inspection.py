@@ -20,7 +20,7 @@ from ._charts.tensors import HEADINGS, Layout, Row, cells, total
 from ._charts.text import shape_text
 from ._frameworks import find_adapter, load_adapter
 
-# Where an adapter lists the names and values of a model's tensors.
+# Adapter → its module that lists names and values of a model's tensors.
 _LISTS = {"jax": "_tree", "keras": "_names", "torch": "_weights"}
 
 # The widest table where no terminal says how wide it is.

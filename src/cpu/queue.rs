@@ -14,7 +14,7 @@ use std::time::Instant;
 struct Chunks<'a, T> {
     /// Elements not yet taken.
     rest: &'a mut [T],
-    /// Where they begin.
+    /// Offset of its first element.
     offset: usize,
     /// Elements of a chunk.
     size: usize,

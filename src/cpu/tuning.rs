@@ -1,6 +1,6 @@
 //! Numbers that decide how fast a computation is, each with its reason. None of them changes a value.
 //!
-//! The numbers that define values stand elsewhere, where they are used: `GROUP` in `stream/words.rs`, `PANEL`, `SUM_BLOCK`
+//! The numbers that define values are where they are used: `GROUP` in `stream/words.rs`, `PANEL`, `SUM_BLOCK`
 //! and `SUM_LANES` in `matrix/reflectors.rs`, the coefficients in `float/coefficients.rs`. They are frozen.
 
 use std::time::Duration;

@@ -4,7 +4,7 @@ use crate::cpu::fused::Fused;
 
 /// The vectors of a computing type.
 pub(crate) trait Lanes: bytemuck::Pod {
-    /// As many elements as the instruction set S has lanes.
+    /// A vector with as many elements as the instruction set S has lanes.
     type Vector<S: Fused>: bytemuck::Pod + Send + Sync;
 
     /// x in every lane.

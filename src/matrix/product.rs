@@ -219,7 +219,7 @@ fn find_factors<S: Fused, T: Compute>(
 struct Computed<'a, T> {
     strip: &'a Strip,
     rows: Range<usize>,
-    /// As many values a row as a strip is wide.
+    /// A row has as many values as a strip is wide.
     values: &'a [T],
 }
 

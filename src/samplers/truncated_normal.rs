@@ -160,16 +160,16 @@ pub(crate) enum TruncatedKernel<C> {
     Unreached(NormalKernel<C>),
     /// Bounds −2 and 2.
     TwoSigma {
-        /// Of the normal before the cut.
+        /// Mean of the normal distribution before truncation.
         mean: C,
-        /// Of the normal before the cut.
+        /// Standard deviation of the normal distribution before truncation.
         stddev: C,
     },
     /// Any other bounds.
     Inverse {
-        /// Of the normal before the cut.
+        /// Mean of the normal distribution before truncation.
         mean: C,
-        /// Of the normal before the cut.
+        /// Standard deviation of the normal distribution before truncation.
         stddev: C,
         /// The quantile function between the bounds.
         inverse: Inverse,
@@ -208,8 +208,8 @@ impl<C: Compute> Kernel<C> for TruncatedKernel<C> {
 
 /// The quantile function of a standard normal between two bounds, in f64.
 ///
-/// It works in the tail where the bounds are, so that nothing cancels: `p` values are upper-tail
-/// probabilities of the bound's distance from the mean.
+/// It computes in the tail that holds the bounds, so that nothing cancels: `p` values are upper-tail probabilities of the
+/// bound's distance from the mean.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inverse {
     pub(crate) lower: f64,
@@ -217,13 +217,13 @@ pub(crate) struct Inverse {
     pub(crate) side: Side,
     /// Tail beyond the lower bound (`Below`, `Across`) or beyond the upper one (`Above`).
     pub(crate) start: f64,
-    /// How much probability lies between the bounds.
+    /// Probability between the bounds.
     pub(crate) mass: f64,
     /// Tail beyond the upper bound (`Across` only).
     pub(crate) end: f64,
 }
 
-/// Where the bounds are, seen from the mean.
+/// Position of the bounds relative to the mean.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Side {
     Above,
@@ -253,10 +253,10 @@ impl Inverse {
         })
     }
 
-    /// The values with the share u of the probability below them.
+    /// Returns the values below which the share u of the probability lies.
     #[inline(always)]
     fn quantiles(&self, width: Width, u: &[f64; GROUP]) -> [f64; GROUP] {
-        // Upper tails, and on which side of the mean they lie.
+        // Upper tails, and the side of the mean on which the values lie.
         let (mut p, mut sides) = ([0.0; GROUP], [1.0; GROUP]);
         match self.side {
             Side::Above => p.iter_mut().zip(u).for_each(|(p, u)| *p = self.start + (1.0 - u) * self.mass),
@@ -268,7 +268,7 @@ impl Inverse {
                 for ((p, side), u) in p.iter_mut().zip(&mut sides).zip(u) {
                     let below = self.start + u * self.mass;
                     let above = self.end + (1.0 - u) * self.mass;
-                    // Both can be above ½ by rounding alone: that is the mean.
+                    // Rounding alone can push both above ½: the value is the mean.
                     let other = if above <= 0.5 { above } else { 0.5 };
                     (*p, *side) = if below <= 0.5 { (below, -1.0) } else { (other, 1.0) };
                 }
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn quantiles_between_bounds() {
-        // By mpmath with 50 digits.
+        // Computed by mpmath with 50 digits.
         for (lower, upper, u, z) in [
             (8.0, 9.0, 0.5, 8.0848888990181664333),
             (f64::NEG_INFINITY, -5.0, 0.5, -5.1320183320442984583),

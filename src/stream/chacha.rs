@@ -219,7 +219,7 @@ mod tests {
                 blocks.fill(width, counter, &mut out);
                 prop_assert_eq!(&out, &expected, "{:?}", width);
             }
-            // What processors without vectors of their own run, in the part before a carry.
+            // Processors without vectors take this path in the part before a carry.
             let count = count.min(((1 << 32) - (counter & 0xffff_ffff)) as usize);
             let mut out = vec![[0; 16]; count];
             blocks.fill(Width::Baseline, counter, &mut out[..count.min(1)]); // sets the upper word

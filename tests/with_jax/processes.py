@@ -64,7 +64,7 @@ def run() -> dict[str, Any]:
 
             made = he_normal()(key, (24, 16), out_sharding=place)
             results["eager"][name] = digest_tree({"kernel": made})
-            # JAX places the result: each process makes the blocks of its devices all the same.
+            # JAX places the result; each process still makes the blocks of its devices.
             compiled = jax.jit(lambda key: he_normal()(key, (24, 16)), out_shardings=place)
             results["jit"][name] = digest_tree({"kernel": compiled(key)})
     return results

@@ -144,7 +144,7 @@ def test_block_built_in_a_compiled_function() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("names", [install, nullcontext])
 def test_torch_compile_cannot_make_layers(names: Any) -> None:
-    """It cannot with Keras's initializers either: it looks for attributes of a module."""
+    """The compiler looks for attributes of a module; with Keras's initializers it fails too."""
     with names(), pytest.raises(Exception, match="has no attribute '_buffers'"):
         compile_torch(lambda x: keras.layers.Dense(2)(x), False)(keras.ops.ones((2, 3)))
 

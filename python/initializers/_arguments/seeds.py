@@ -148,7 +148,7 @@ def serialize_seed(seed: int | SeedGenerator | None) -> int | dict[str, Any] | N
 
 
 def deserialize_seed(config: dict[str, Any]) -> SeedGenerator:
-    """Return a new generator, with the counter 0, from a configuration of ours or of Keras."""
+    """Return a new generator with counter 0, from this package's or Keras's configuration."""
     inner = config.get("config")
     known_names = (None, "SeedGenerator", "initializers>SeedGenerator")
     if (

@@ -14,7 +14,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 
 def choose_progress(progress: object) -> Progress | None:
-    """Return the function that is told of progress: the caller's, one that prints, or None.
+    """Return the progress function: the caller's, one that prints, or None.
 
     Raises:
         TypeError: If `progress` is neither a bool nor a function.

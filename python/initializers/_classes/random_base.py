@@ -28,7 +28,7 @@ from .writers import Draw, Law, Writer
 
 Self = TypeVar("Self", bound="RandomInitializer")
 
-# From so many elements on, parameters are checked before memory is allocated (microseconds).
+# Tensors with at least this many elements have parameters checked before allocation (microseconds).
 _MUCH = 2**16
 
 

@@ -65,7 +65,7 @@ _CODES = {name: code for code, (name, _) in _DTYPES.items()}
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where a tensor lies in a file.
+    """Position of a tensor in a file.
 
     Attributes:
         dtype: The name of its dtype in NumPy or `ml_dtypes`.

@@ -11,7 +11,7 @@ DIFFERS = 1
 WRONG = 2
 FAILED = 3
 INTERRUPTED = 130
-# As a shell reports a process that writes to a pipe which nobody reads: 128 + SIGPIPE.
+# Exit status that a shell reports for a process killed by SIGPIPE: 128 + SIGPIPE.
 PIPE_CLOSED = 141
 
 

@@ -138,7 +138,7 @@ def _try_in_stack(
             f"`inputs` must have the shape (batch, {widths[0]}), received: {show(batch)}"
         )
     back = make_normal((len(batch), widths[-1]), seed, "loss")
-    with np.errstate(all="ignore"):  # what overflows is told of
+    with np.errstate(all="ignore"):  # the verdict reports overflows
         return _summarize(pass_through(rules, convention, batch, widths, activation, back), loss)
 
 

@@ -19,7 +19,7 @@ STABLE = 10.0
 # A network of fewer layers than `DEEP` is judged by three times its layers, if it has a `FEW`.
 DEEP = 20
 FEW = 3
-# More than this fraction of dead units or saturated outputs is told of.
+# The verdict reports more than this fraction of dead units or saturated outputs.
 MANY = 0.5
 
 

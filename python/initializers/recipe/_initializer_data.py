@@ -93,7 +93,7 @@ def identify(initializer: Any) -> object:
 
 
 def refuse_jax(initializer: object) -> None:
-    """Raise TypeError for an initializer of JAX, or for a factory of ours that was not called."""
+    """Raise TypeError for an initializer of JAX, or for a factory that was not called."""
     module = getattr(initializer, "__module__", None) or ""
     if not callable(initializer) or not isinstance(module, str):
         return

@@ -107,7 +107,7 @@ def parse_rules(rules: object) -> tuple[Rule | Kept, ...]:
 
 
 def _hint_mapping(rules: object) -> str:
-    """Return the mapping that an initializer alone stands for, as a hint."""
+    """Return the mapping that is equivalent to a single initializer, as a hint."""
     if isinstance(rules, (str, Initializer)):
         return f" (for every weight: {{'*': {show(rules)}}})"
     return ""

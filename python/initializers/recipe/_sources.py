@@ -102,7 +102,7 @@ _LAYER = re.compile(r"(?<=\bh\.)\d+(?=\.)|(?<=\blayers\.)\d+(?=\.)")
 def _repeat_layers(
     name: str, specs: Mapping[str, Spec], layers: object
 ) -> Iterator[tuple[str, Spec]]:
-    """Yield the weights of a model of so many layers, all like its first."""
+    """Yield the weights of a model with this number of layers, all like its first."""
     count = check_count("layers", layers)
     if count > _MOST_LAYERS:  # a number mistyped would fill all memory with names
         raise ValueError(

@@ -239,7 +239,7 @@ def _make_inputs(model: Module, inputs: Any, seed: int, home: torch.device) -> A
         tensor = tensor.detach().to(home)
         if not tensor.is_floating_point():
             return tensor
-        # Not a leaf, so it may be changed in place. Not the caller's tensor either.
+        # Neither a leaf, so that it may be changed in place, nor the caller's tensor.
         return tensor.clone().requires_grad_().clone()
 
     if inputs is None:

@@ -127,7 +127,7 @@ def test_resume_compares_every_byte(tmp_path: Path, damage: str) -> None:
     data = bytearray(partial.read_bytes())
     if damage == "shorter":
         del data[-1]
-    elif damage == "zeros":  # as a crash leaves a file whose size came to the disk, and no more
+    elif damage == "zeros":  # a crash may save a file's size without its data
         data[5000:] = bytes(len(data) - 5000)
     elif damage == "bit":
         data[-1] ^= 1

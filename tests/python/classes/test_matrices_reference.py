@@ -233,7 +233,7 @@ def sum_of_squares(x: NDArray[Any]) -> float:
 
 
 def test_ties_of_sparse_rows_zero_the_first() -> None:
-    """Of two rows with one word only the first is zeroed if the share of zeros ends there."""
+    """If the share of zeros ends between two rows with one word, only the first row is zeroed."""
     rows, zeros, first, second = 2**14, 1330, 4911, 7849
     drawn = np.empty(rows, np.uint32)
     _core.fill_words(drawn, initializers.fold_in(99, "initializers", "mask", 0), 0, 0)

@@ -86,7 +86,7 @@ def make_case(draw: random.Random) -> dict[str, Any]:
 
 
 def test_random_requests(check: Path, tmp_path: Path) -> None:
-    """What the package draws at random places, with random parameters, C draws too."""
+    """C draws the same values as the package, at random places, with random parameters."""
     draw = random.Random(24)
     cases = [make_case(draw) for _ in range(200)]
     vectors = tmp_path / "vectors.json"

@@ -40,7 +40,7 @@ def test_the_harness_detects_wrong_errors() -> None:
 
 
 def test_every_public_function_is_called() -> None:
-    """A function that is new is called too; classes are those of `CLASSES` or results."""
+    """New functions are called too; classes are those in `CLASSES` or results."""
     names = {name.rpartition(".")[2] for name in fuzz_surface.PUBLIC}
     assert {"fold_in", "digest", "propagate", "Rule", "Spec", "write", "verify"} <= names
     initializers = {cls.__name__ for cls in CLASSES}
