@@ -17,14 +17,6 @@ from initializers import propagate
 
 DEPTH = 30
 
-# A gray readable on light and dark pages; text stays text; the file is the same every time.
-_GRAY = "#7d8590"
-STYLE: Any = {
-    **{f"{key}color": _GRAY for key in ("text.", "axes.edge", "axes.label", "xtick.", "ytick.")},
-    "grid.color": _GRAY,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "initializers",
-}
 # Activation → the picture's initializers, with their names in the legend.
 PICTURES: dict[str, dict[str, Any]] = {
     "relu": {
@@ -44,19 +36,17 @@ PICTURES: dict[str, dict[str, Any]] = {
 
 def draw(activation: Any, path: Path) -> None:
     """Draw the scales for one activation; print the verdicts."""
-    import matplotlib
     from matplotlib.figure import Figure
 
     print(f"{activation}, {DEPTH} layers")
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.6), layout="constrained")
-        axes = figure.subplots(1, 2)
-        for label, initializer in PICTURES[activation].items():
-            result = propagate(initializer, depth=DEPTH, activation=activation)
-            result.plot(axes=axes, label=label)
-            print(f"  {label:<15} {result.verdict}")
-        figure.suptitle(f"{activation}: measured (dots) and by theory (lines)")
-        figure.savefig(path, transparent=True, metadata={"Date": None})
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for label, initializer in PICTURES[activation].items():
+        result = propagate(initializer, depth=DEPTH, activation=activation)
+        result.plot(axes=axes, label=label)
+        print(f"  {label:<15} {result.verdict}")
+    figure.suptitle(f"{activation}: measured (dots) and by theory (lines)")
+    figure.savefig(path)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ for all layers each branch adds as much, so the stream grows with depth. GPT-2 d
 layer of each branch by √(2 · blocks). Prints the scale of the stream and draws the picture of the
 documentation:
 
-    python examples/torch_propagation.py [--plot docs/assets/propagation-gpt.png]
+    python examples/torch_propagation.py [--plot docs/assets/propagation-gpt.svg]
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main() -> None:
             figure = stream.plot(axes=None if figure is None else figure.axes, label=label)
     if path:
         figure.suptitle("The residual stream of 24 blocks: measured (dots) and by theory (lines)")
-        figure.savefig(path, dpi=80)
+        figure.savefig(path)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ _RAISES = re.compile(
 )
 _TAG = re.compile(r"<[^>]+>")
 # Narrower tables fit on a phone.
-_FEWEST = 4
+_FEWEST = 3
 
 
 def on_page_content(content: str, **_: Any) -> str:

@@ -5,16 +5,26 @@
 # the mean square of what passes through it by fan_in · Var(w) / 2. If that is not 1, fifty layers take it to the power of
 # fifty: signals die out or overflow, and so do gradients. He et al. (2015) choose Var(w) = 2 / fan_in for that reason.
 
-# %%
+# %% tags=["hidden"]
 import matplotlib.pyplot as plt
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+plt.style.use("docs/pictures.mplstyle")
+set_matplotlib_formats("svg")
+
+# %%
 import numpy as np
 
-from initializers import GlorotUniform, HeNormal, LecunNormal, Orthogonal, RandomNormal, fold_in
+from initializers import (
+    GlorotUniform,
+    HeNormal,
+    LecunNormal,
+    Orthogonal,
+    RandomNormal,
+    fold_in,
+)
 
 WIDTH, DEPTH, SEED = 512, 50, 2024
-plt.rcParams.update(
-    {"figure.facecolor": "white", "figure.figsize": (8, 3.6), "figure.constrained_layout.use": True}
-)
 
 kinds = {
     "HeNormal": HeNormal(),
@@ -49,7 +59,7 @@ for kind, initializer in kinds.items():
         back.append(np.sqrt(np.mean(gradient.astype("float64") ** 2)))
     signals[kind], gradients[kind] = sizes, back[::-1]
 
-# %%
+# %% tags=["hidden"]
 figure, axes = plt.subplots(1, 2, sharey=True)
 for axis, title, results in zip(
     axes, ("activations", "gradients"), (signals, gradients), strict=True

@@ -4,20 +4,25 @@
 # The same model on one device and sharded over eight, with the same seed: the same weights, bit for bit. Each device's
 # block is made on its own, and nobody ever holds a whole tensor.
 
+# %% tags=["hidden"]
+import matplotlib.pyplot as plt
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+plt.style.use("docs/pictures.mplstyle")
+set_matplotlib_formats("svg")
+
 # %%
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from initializers.jax import init_tree
 
-jax.config.update("jax_num_cpu_devices", 8)  # eight devices on this machine, to try it
+jax.config.update(
+    "jax_num_cpu_devices", 8
+)  # eight devices on this machine, to try it
 mesh = jax.make_mesh((4, 2), ("data", "model"))
-plt.rcParams.update(
-    {"figure.facecolor": "white", "figure.figsize": (8, 3), "figure.constrained_layout.use": True}
-)
 
 # %%
 shapes = {
@@ -39,13 +44,15 @@ sharded = init_tree(shapes, rules, seed=2024, shardings=places)
 for name, weight in sharded.items():
     equal = np.asarray(weight).tobytes() == np.asarray(whole[name]).tobytes()
     blocks = {shard.data.shape for shard in weight.addressable_shards}
-    print(f"{name:12} {len(weight.devices())} devices, blocks of {blocks}, equal bits: {equal}")
+    print(
+        f"{name:12} {len(weight.devices())} devices, blocks of {blocks}, equal bits: {equal}"
+    )
     assert equal
 
 # %% [markdown]
 # Where the blocks lie: `down/kernel`, each block in the color of its device.
 
-# %%
+# %% tags=["hidden"]
 weight = sharded["down/kernel"]
 owner = np.empty(weight.shape, int)
 for shard in weight.addressable_shards:

@@ -4,20 +4,22 @@
 # Ten million values of each sampler, and the density that its documentation promises. The histogram lies on the curve,
 # also where few samplers are right: in the far tail of a truncated normal.
 
+# %% tags=["hidden"]
+import matplotlib.pyplot as plt
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+plt.style.use("docs/pictures.mplstyle")
+set_matplotlib_formats("svg")
+
 # %%
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
 from initializers import HeNormal, RandomNormal, RandomUniform, TruncatedNormal
 
 SIZE = 10_000_000
-# Colors and a background that are readable in a light and in a dark page.
-plt.rcParams.update(
-    {"figure.facecolor": "white", "figure.figsize": (8, 3.2), "figure.constrained_layout.use": True}
-)
 
 # %% [markdown]
 # `HeNormal` is a truncated normal that is right *after* the truncation: its variance is 2 / fan_in, and no value lies
@@ -29,7 +31,10 @@ stddev = math.sqrt(2 / fan_in)
 samplers = {
     "RandomUniform(−1, 1)": (RandomUniform(-1, 1, seed=2), stats.uniform(-1, 2)),
     "RandomNormal(0, 1)": (RandomNormal(0, 1, seed=2), stats.norm()),
-    "TruncatedNormal(0, 1)": (TruncatedNormal(0, 1, seed=2), stats.truncnorm(-2, 2)),
+    "TruncatedNormal(0, 1)": (
+        TruncatedNormal(0, 1, seed=2),
+        stats.truncnorm(-2, 2),
+    ),
 }
 figure, axes = plt.subplots(1, 3, sharey=True)
 for axis, (name, (initializer, law)) in zip(axes, samplers.items(), strict=True):
@@ -65,7 +70,9 @@ print(f"largest |value| {np.abs(kernel).max() / stddev:.4f} standard deviations"
 # exact conditional density.
 
 # %%
-tail = TruncatedNormal(0.0, 1.0, bounds=(8.0, 12.0), seed=1)((1_000_000,), "float64")
+tail = TruncatedNormal(0.0, 1.0, bounds=(8.0, 12.0), seed=1)(
+    (1_000_000,), "float64"
+)
 law = stats.truncnorm(8, 12)
 x = np.linspace(8, 9.6, 300)
 plt.hist(tail, bins=150, range=(8, 9.6), density=True, log=True, color="#7986cb")

@@ -5,21 +5,26 @@
 # (Marchenko and Pastur), so a few directions grow and most shrink; those of an orthogonal one are all 1. That is why a
 # recurrent network, which applies one matrix at every step, starts from an orthogonal one.
 
-# %%
+# %% tags=["hidden"]
 import matplotlib.pyplot as plt
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+plt.style.use("docs/pictures.mplstyle")
+set_matplotlib_formats("svg")
+
+# %%
 import numpy as np
 
 from initializers import DeltaOrthogonal, LecunNormal, Orthogonal
 
 N = 512
-plt.rcParams.update(
-    {"figure.facecolor": "white", "figure.figsize": (8, 3.4), "figure.constrained_layout.use": True}
-)
 normal = LecunNormal(seed=1)((N, N), "float64")
 rotation = Orthogonal(seed=1)((N, N), "float64")
 
 figure, (values, powers) = plt.subplots(1, 2)
-values.hist(np.linalg.svd(normal, compute_uv=False), bins=40, density=True, color="#7986cb")
+values.hist(
+    np.linalg.svd(normal, compute_uv=False), bins=40, density=True, color="#7986cb"
+)
 s = np.linspace(0, 2, 400)
 values.plot(s, np.sqrt(4 - s**2) / np.pi, color="#d84315", label="quarter circle")
 values.axvline(1, color="#2e7d32", label="orthogonal")
@@ -60,7 +65,9 @@ angles = {"Orthogonal": [], "numpy.linalg.qr as it is": []}
 for seed in range(400):
     drawn = LecunNormal(seed=seed)((40, 40), "float64")
     for name, q in zip(
-        angles, (Orthogonal(seed=seed)((40, 40), "float64"), np.linalg.qr(drawn)[0]), strict=True
+        angles,
+        (Orthogonal(seed=seed)((40, 40), "float64"), np.linalg.qr(drawn)[0]),
+        strict=True,
     ):
         angles[name].extend(np.angle(np.linalg.eigvals(q)))
 for axis, (name, found) in zip(axes, angles.items(), strict=True):
@@ -77,6 +84,8 @@ plt.show()
 kernel = DeltaOrthogonal(seed=1)((3, 3, 32, 64), "float64")
 image = np.random.default_rng(1).normal(size=(16, 16, 32))
 result = sum(
-    np.roll(image, (1 - i, 1 - j), (0, 1)) @ kernel[i, j] for i in range(3) for j in range(3)
+    np.roll(image, (1 - i, 1 - j), (0, 1)) @ kernel[i, j]
+    for i in range(3)
+    for j in range(3)
 )
 print(f"{np.linalg.norm(result) / np.linalg.norm(image):.15f}")
