@@ -31,6 +31,7 @@ def run(name: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=280).stdout
 
 
+@once
 def test_the_example_by_name_prints_its_digest() -> None:
     output = run("keras_by_name.py")
     assert f"digest of the model, seed 2024: {BY_NAME}" in output
