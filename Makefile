@@ -15,7 +15,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 # Two processes; tests that measure time (`clock`) run alone.
 PYTEST := -m pytest -n 2
 
-.PHONY: help demo test quick lint audit rust python torch jax keras docs wheel wheel-arm wheel-musl wheels bench \
+.PHONY: help demo test quick lint audit rust python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short dependencies torch-zoo jax-peers format clean
 
@@ -48,7 +48,7 @@ lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(call timed,lint,\
 	cargo fmt --check && \
 	cargo clippy --locked --all-targets --features recipe -- -D warnings && \
-	cargo clippy --locked --all-targets --features python -- -D warnings && \
+	cargo clippy --locked --lib --features python -- -D warnings && \
 	$(BIN)/python tools/check_layers_rust.py && \
 	$(BIN)/python tools/public_api.py && \
 	$(BIN)/ruff format --check . && \
@@ -75,8 +75,11 @@ python: $(DEV) ## tests of the package
 torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment that has torch; a short torch-zoo
 	$(call timed,torch,\
 	$(PYRIGHT) $(ENVS)/torch/bin/python examples/torch_*.py && \
-	$(ENVS)/torch/bin/python $(PYTEST) tests/with_torch && \
+	$(ENVS)/torch/bin/python $(PYTEST) -m "not long" tests/with_torch && \
 	$(ENVS)/torch/bin/python tools/torch_zoo.py --short)
+
+torch-long: $(ENVS)/torch/.built ## the tests of the PyTorch adapter that make torch leaves out; minutes
+	$(ENVS)/torch/bin/python $(PYTEST) -m long tests/with_torch
 
 torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built and from meta; table into docs/torch.md; minutes
 	$(ENVS)/torch/bin/python tools/torch_zoo.py

@@ -13,6 +13,7 @@ import pytest
 from transformer import RULES, SEED, Tiny, digest_module
 
 from initializers.torch import init_module_
+from workers import run_once
 
 RANKS = Path(__file__).with_name("ranks.py")
 # Digest of the whole model: changes with every value, name and rule.
@@ -41,9 +42,12 @@ def run_ranks(size: int, directory: Path, environment: dict[str, str] | None = N
     return [json.loads((directory / f"{rank}.json").read_text()) for rank in range(size)]
 
 
-@pytest.fixture(scope="module", params=[1, 2, 4])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.long), 4])
 def reports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return run_ranks(request.param, tmp_path_factory.mktemp("ranks"))
+    size = request.param
+    return run_once(
+        tmp_path_factory, f"ranks-{size}", lambda: run_ranks(size, tmp_path_factory.mktemp("ranks"))
+    )
 
 
 def test_one_process_gives_the_digest() -> None:
