@@ -80,8 +80,9 @@ _COMPILED = (".so", ".pyd", ".json", "RECORD", "METADATA")
 
 def list_paths(folder: Path, *own: Path) -> list[str]:
     """Return the paths of machines in wheels and sdists: of `own` in all files, others in code."""
-    homes = {str(path).encode() for path in (Path.home(), Path(sys.prefix), *own)} - {b"/"}
-    homes |= {value.encode() for value in [os.environ.get("CARGO_HOME")] if value}
+    given = [Path.home(), os.environ.get("CARGO_HOME"), *own]
+    # With a separator: `src/roots.rs` is no path of /root.
+    homes = {f"{path}{os.sep}".encode() for path in given if path} - {os.sep.encode() * 2}
     problems = []
     for path in sorted(folder.iterdir()):
         for name, data in read_members(path):

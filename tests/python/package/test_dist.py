@@ -60,11 +60,11 @@ def test_paths_of_a_machine(tmp_path: Path) -> None:
     for path in ("/home/me/a.rs", "/root/.cargo/x", "C:\\Users\\me\\b.rs", "/Users/me/c.rs"):
         write_archive(wheel, b"\0" + path.encode() + b"\0")
         assert len(check_dist.list_paths(tmp_path)) > 0, path
-    write_archive(wheel, b"\0/rustc/5980/library/std/src/env.rs\0src/at_home.rs\0")
+    write_archive(wheel, b"\0/rustc/5980/library/std/src/env.rs\0src/roots.rs\0")
     write_archive(sdist, b"/srv/build/x.rs")
     assert check_dist.list_paths(tmp_path) == []
     assert check_dist.list_paths(tmp_path, Path("/srv/build")) == [
-        f"{sdist.name}, initializers/src/data: /srv/build"
+        f"{sdist.name}, initializers/src/data: /srv/build/"
     ]
 
 
