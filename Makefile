@@ -47,7 +47,7 @@ quick: $(DEV) ## the inner loop, two minutes: fast lints, unit tests of the crat
 lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(call timed,lint,\
 	cargo fmt --check && \
-	cargo clippy --locked --all-targets --features recipe -- -D warnings && \
+	cargo clippy --locked --all-targets --features recipe,serde -- -D warnings && \
 	cargo clippy --locked --lib --features python -- -D warnings && \
 	$(BIN)/python tools/check_layers_rust.py && \
 	$(BIN)/python tools/public_api.py && \
@@ -63,7 +63,7 @@ OPENBLAS = $(shell pkg-config --exists openblas && echo ,lapack)
 
 rust: ## tests of the crate, without Python; against LAPACK where OpenBLAS is installed
 	$(call timed,rust,\
-	cargo test --locked --features recipe$(OPENBLAS) && \
+	cargo test --locked --features recipe,serde$(OPENBLAS) && \
 	if test -z "$(OPENBLAS)"; then \
 	echo "left out: LAPACK needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
 
@@ -103,7 +103,7 @@ keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, Ten
 
 docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs the notebooks
 	$(call timed,docs,\
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features recipe && \
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features recipe,serde && \
 	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet && \
 	$(ENVS)/docs/bin/python tools/check_links.py)
 

@@ -56,6 +56,7 @@
 //! |---|---|
 //! | `ndarray` (default) | fills of views in any memory layout, [`Fill::sample`]; [`Orthogonal`] and the kernels made of it |
 //! | `recipe` | `Recipe`: the files of the Python package, which give the same bits; digests of weights |
+//! | `serde` | values read and written: seeds, initializers, fans, specs; reading checks as constructors do |
 //! | `lapack`, `python` | tests against LAPACK; the extension module of the Python package |
 //!
 //! # Where is what
@@ -76,6 +77,7 @@
 //! | `families` | [`VarianceScaling`], [`Sparse`], [`Dirac`], [`Identity`], convolution kernels |
 //! | `roots` | [`unit_roots`] |
 //! | `pattern`, `recipe` | regular expressions; recipes (feature `recipe`) |
+//! | `serialization` | values read and written with `serde` (feature `serde`) |
 //! | `python` | the extension module `initializers._core` (feature `python`) |
 
 #![cfg_attr(not(feature = "ndarray"), allow(dead_code, reason = "the vectors of matrices"))]
@@ -101,6 +103,8 @@ mod python;
 mod recipe;
 mod roots;
 mod samplers;
+#[cfg(feature = "serde")]
+mod serialization;
 mod stream;
 #[cfg(all(test, feature = "ndarray"))]
 mod tests;
@@ -129,9 +133,15 @@ pub use recipe::digest::Digest;
 #[cfg(feature = "recipe")]
 pub use recipe::dtype::Dtype;
 #[cfg(feature = "recipe")]
-pub use recipe::plan::{Plan, Spec, Weight};
+pub use recipe::element::WeightElement;
+#[cfg(feature = "recipe")]
+pub use recipe::plan::Plan;
 #[cfg(feature = "recipe")]
 pub use recipe::rule::Rule;
+#[cfg(feature = "recipe")]
+pub use recipe::spec::Spec;
+#[cfg(feature = "recipe")]
+pub use recipe::weight::Weight;
 pub use roots::unit_roots;
 pub use samplers::constant::{Constant, fill_constant};
 pub use samplers::normal::Normal;

@@ -29,6 +29,7 @@ LAYERS = (
     "roots",
     "pattern",
     "recipe",
+    "serialization",
     "python",
 )
 

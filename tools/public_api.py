@@ -29,8 +29,8 @@ Item = dict[str, Any]
 
 
 def read_rustdoc() -> dict[str, Any]:
-    """Return rustdoc's JSON of the crate with the feature `recipe`."""
-    command = ["cargo", "rustdoc", "--locked", "--quiet", "--lib", "--features", "recipe"]
+    """Return rustdoc's JSON of the crate with the features `recipe` and `serde`."""
+    command = ["cargo", "rustdoc", "--locked", "--quiet", "--lib", "--features", "recipe,serde"]
     command += ["--target-dir", str(TARGET)]
     options = ["--", "-Z", "unstable-options", "--output-format", "json"]
     subprocess.run(

@@ -190,6 +190,20 @@ impl VarianceScaling {
         self.distribution
     }
 
+    /// Returns the axes that are inputs and those that are outputs; None: those of Keras's convention.
+    ///
+    /// ```
+    /// use initializers::VarianceScaling;
+    ///
+    /// let heads = VarianceScaling::glorot_uniform().with_axes(&[0], &[1, 2]);
+    /// assert_eq!(heads.axes(), Some((&[0][..], &[1, 2][..])));
+    /// assert_eq!(VarianceScaling::glorot_uniform().axes(), None);
+    /// ```
+    #[must_use]
+    pub fn axes(&self) -> Option<(&[i64], &[i64])> {
+        self.axes.as_ref().map(|(inputs, outputs)| (&inputs[..], &outputs[..]))
+    }
+
     fn fans(&self, shape: &[u64]) -> Result<Fans, Error> {
         match &self.axes {
             None => Fans::of(shape),

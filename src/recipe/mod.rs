@@ -1,28 +1,43 @@
 //! Recipes: the initialization of a whole model as data, the same as in Python (feature `recipe`).
 
+pub(crate) mod arguments;
+pub(crate) mod coverage;
 pub(crate) mod data;
 pub(crate) mod digest;
 pub(crate) mod dtype;
+pub(crate) mod element;
+pub(crate) mod exact;
 pub(crate) mod glob;
 pub(crate) mod initializers;
+pub(crate) mod named;
+pub(crate) mod nearest;
+pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod rule;
+pub(crate) mod show;
+pub(crate) mod spec;
+pub(crate) mod stft;
+pub(crate) mod weight;
 
 use crate::error::Error;
 use crate::fans::Convention;
-use crate::float::element::Element;
-use crate::recipe::data::{Data, check_keys, read_json, read_toml, take, take_text};
+use crate::recipe::data::{
+    Data, check_comment, check_keys, find_headers, is_long_integer, read_json, read_toml, show_keys, take, take_given,
+};
 use crate::recipe::dtype::Dtype;
-use crate::recipe::plan::{Defaults, Plan, Spec, Weight, make_plan};
+use crate::recipe::element::WeightElement;
+use crate::recipe::plan::{Defaults, Plan, find_weight, make_plan};
 use crate::recipe::rule::{Rule, read_convention};
+use crate::recipe::show::show;
+use crate::recipe::spec::Spec;
+use crate::recipe::weight::Weight;
 use crate::stream::words::STREAM_VERSION;
 
 /// Rules by name, and one seed: everything that the initial weights of a model depend on.
 ///
 /// The first rule whose pattern matches a weight's whole name says how it is filled; its seed is `seed.fold_in(name)`. The
-/// files are those of the Python package (`docs/recipes.md` in its repository), and give the same bits. Not in Rust: STFT
-/// kernels, constants that are arrays, initializers that were registered in Python, dtypes other than floats. They are
-/// refused.
+/// files are those of the Python package (`docs/recipes.md` in its repository), and give the same bits. Not in Rust:
+/// initializers that were registered in Python, complex numbers, STFT windows from SciPy. They are refused.
 ///
 /// ```
 /// use initializers::{Recipe, Spec};
@@ -66,7 +81,7 @@ impl Recipe {
     /// # Errors
     /// [`Error::Recipe`] if the text is malformed or no recipe; the message names the place.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        Self::read(read_toml(text)?)
+        Self::read(read_toml(text)?, &find_headers(text))
     }
 
     /// Reads a recipe from JSON.
@@ -82,50 +97,55 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::from_toml`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        Self::read(read_json(text)?)
+        Self::read(read_json(text)?, &[])
     }
 
-    fn read(data: Data) -> Result<Self, Error> {
+    /// Reads a recipe; `lines` are those of the rules, if they are known.
+    fn read(data: Data, lines: &[usize]) -> Result<Self, Error> {
         let Data::Table(mut table) = data else {
-            return Err(Error::Recipe(format!("a recipe must be a table of keys, received: {data}")));
+            return Err(Error::Recipe(format!("a recipe must be a table of keys, received: {}", show(data))));
         };
         let keys = ["comment", "stream_version", "seed", "dtype", "convention", "rules"];
         check_keys("a recipe", &table, &keys)?;
-        let missing = |key: &str| Error::Recipe(format!("a recipe must have the key '{key}'"));
+        if let Some(key) = ["seed", "rules"].into_iter().find(|key| table.iter().all(|(known, _)| known != key)) {
+            let text = format!("a recipe must have the key '{key}', received: {}", show_keys(&table));
+            return Err(Error::Recipe(text));
+        }
         match take(&mut table, "stream_version") {
             None => {}
             Some(Data::Integer(version)) if version == STREAM_VERSION.into() => {}
             Some(other) => {
-                return Err(Error::Recipe(format!("`stream_version` must be {STREAM_VERSION}, received: {other}")));
+                let text = format!("`stream_version` must be {STREAM_VERSION}, received: {}", show(other));
+                return Err(Error::Recipe(text));
             }
         }
-        let seed = match take(&mut table, "seed").map(Data::with_numbers) {
-            Some(Data::Integer(seed)) => seed,
-            Some(other) => {
-                return Err(Error::Recipe(format!(
-                    "`seed` must be an integer in [-2**127, 2**127), received: {other}"
-                )));
-            }
-            None => return Err(missing("seed")),
-        };
         let entries = match take(&mut table, "rules") {
             Some(Data::List(entries)) => entries,
-            Some(other) => return Err(Error::Recipe(format!("`rules` must be a list of tables, received: {other}"))),
-            None => return Err(missing("rules")),
-        };
-        take_text(&mut table, "comment")?;
-        let mut rules: Vec<Rule> = Vec::new();
-        for (number, entry) in (1..).zip(entries) {
-            let rule = Rule::read(entry).map_err(|error| Error::Recipe(format!("rule {number}: {error}")))?;
-            if let Some(first) = rules.iter().position(|other| other.label() == rule.label()) {
-                let text = format!("received {} as rule {} and as rule {number}", rule.label(), first + 1);
-                return Err(Error::Recipe(format!("`rules` must have different patterns, {text}")));
+            other => {
+                let received = show(other.unwrap_or(Data::Null));
+                return Err(Error::Recipe(format!("`rules` must be a list of tables, received: {received}")));
             }
-            rules.push(rule);
+        };
+        let rules = read_rules(entries, lines)?;
+        let seed = match take(&mut table, "seed").map(Data::with_numbers) {
+            Some(Data::Integer(seed)) => seed,
+            other => {
+                let received = match other {
+                    Some(Data::Text(digits)) if is_long_integer(&digits) => digits,
+                    other => show(other.unwrap_or(Data::Null)),
+                };
+                let text = format!("`seed` must be an integer in [-2**127, 2**127), received: {received}");
+                return Err(Error::Recipe(text));
+            }
+        };
+        let dtype = take_given(&mut table, "dtype").map(Dtype::read).transpose()?;
+        let convention = read_convention(&mut table)?;
+        check_comment(&mut table)?;
+        if rules.is_empty() {
+            let text = "`rules` must have at least one rule, such as {'*': 'he_normal'}, received none";
+            return Err(Error::Recipe(text.into()));
         }
-        let dtype = take_text(&mut table, "dtype")?.as_deref().map(Dtype::from_name).transpose()?;
-        let defaults = Defaults { seed, dtype, convention: read_convention(&mut table)? };
-        Ok(Self { rules, defaults })
+        Ok(Self { rules, defaults: Defaults { seed, dtype, convention } })
     }
 
     /// Returns the same recipe with another seed.
@@ -133,7 +153,7 @@ impl Recipe {
     /// ```
     /// use initializers::Recipe;
     ///
-    /// let recipe = Recipe::from_toml("seed = 1\nrules = []")?;
+    /// let recipe = Recipe::from_toml("seed = 1\nrules = [{ glob = '*', initializer = 'zeros' }]")?;
     /// assert_eq!(recipe.with_seed(2).seed(), 2);
     /// # Ok::<(), initializers::Error>(())
     /// ```
@@ -143,12 +163,28 @@ impl Recipe {
     }
 
     /// Returns the seed.
+    ///
+    /// ```
+    /// use initializers::Recipe;
+    ///
+    /// let recipe = Recipe::from_toml("seed = 1\nrules = [{ glob = '*', initializer = 'zeros' }]")?;
+    /// assert_eq!(recipe.seed(), 1);
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
     #[must_use]
     pub fn seed(&self) -> i128 {
         self.defaults.seed
     }
 
     /// Returns the rules, in their order.
+    ///
+    /// ```
+    /// use initializers::Recipe;
+    ///
+    /// let recipe = Recipe::from_toml("seed = 1\nrules = [{ glob = '*', initializer = 'zeros' }]")?;
+    /// assert_eq!(recipe.rules()[0].pattern(), "*");
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -179,6 +215,25 @@ impl Recipe {
         make_plan(&self.rules, self.defaults, &specs, convention)
     }
 
+    /// Returns one weight of a model, for libraries that ask for weights one by one: candle's `VarBuilder`, burn's
+    /// `ModuleMapper`. Rules that match no weight go unnoticed; [`Recipe::plan`] finds them.
+    ///
+    /// ```
+    /// use initializers::{Convention, Recipe, Spec};
+    ///
+    /// let recipe = Recipe::from_toml("seed = 1\nrules = [{ glob = '*.weight', initializer = 'he_normal' }]")?;
+    /// let weight = recipe.weight("dense.weight", &Spec::new(&[10, 784]), Some(Convention::Torch))?;
+    /// assert_eq!(weight.sample_vec::<f32>()?.len(), 7840);
+    /// assert!(recipe.weight("dense.bias", &Spec::new(&[10]), None).is_err());
+    /// # Ok::<(), initializers::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Recipe::plan`].
+    pub fn weight(&self, name: &str, spec: &Spec, convention: Option<Convention>) -> Result<Weight, Error> {
+        find_weight(&self.rules, self.defaults, name, spec, convention)
+    }
+
     /// Returns the initial values of all weights of a model, by name, in its order: all of one element type.
     ///
     /// # Errors
@@ -191,7 +246,7 @@ impl Recipe {
     /// assert_eq!(recipe.init::<f32>([("gamma", Spec::new(&[2]))], None)?, [("gamma".to_string(), vec![1.0; 2])]);
     /// # Ok::<(), initializers::Error>(())
     /// ```
-    pub fn init<T: Element>(
+    pub fn init<T: WeightElement>(
         &self,
         specs: impl IntoIterator<Item = (impl Into<String>, Spec)>,
         convention: Option<Convention>,
@@ -199,6 +254,24 @@ impl Recipe {
         let plan = self.plan(specs, convention)?;
         plan.weights().iter().map(|weight: &Weight| Ok((weight.name().to_owned(), weight.sample_vec()?))).collect()
     }
+}
+
+/// Reads the rules, whose patterns must be different.
+fn read_rules(entries: Vec<Data>, lines: &[usize]) -> Result<Vec<Rule>, Error> {
+    let mut rules: Vec<Rule> = Vec::new();
+    // Rules in another form, such as a list in one line, have no headers of their own.
+    let lines = if lines.len() == entries.len() { lines } else { &[] };
+    for (place, entry) in entries.into_iter().enumerate() {
+        let line = lines.get(place).map_or_else(String::new, |line| format!(" (line {line})"));
+        rules.push(Rule::read(entry).map_err(|error| Error::Recipe(format!("rule {}{line}: {error}", place + 1)))?);
+    }
+    for (number, rule) in (1..).zip(&rules) {
+        if let Some(first) = rules[..number - 1].iter().position(|other| other.has_pattern_of(rule)) {
+            let text = format!("received {} as rule {} and as rule {number}", rule.label(), first + 1);
+            return Err(Error::Recipe(format!("`rules` must have different patterns, {text}")));
+        }
+    }
+    Ok(rules)
 }
 
 #[cfg(test)]

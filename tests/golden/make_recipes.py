@@ -69,6 +69,54 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "scalar": (),
 }
 
+# Initializers without randomness: transforms, arrays, integers.
+EXACT = Recipe(
+    [
+        Rule(initializers.STFT(), "stft.hann"),
+        Rule(
+            initializers.STFT("imag", "hamming", "spectrum", periodic=True),
+            "stft.imaginary",
+            dtype="float64",
+        ),
+        Rule(initializers.STFT(window=None, scaling=None), "stft.plain", dtype="bfloat16"),
+        Rule(
+            initializers.STFT("imag", [0.5, 1.25, -3e-5, 1 / 3], None), "stft.list", dtype="float16"
+        ),
+        Rule(
+            initializers.STFT(window=np.array([0.1, 0.7, 0.3], "float32")),
+            "stft.array",
+            convention="torch",
+        ),
+        Rule(initializers.Constant([[0.1], [-2.5]]), "array.rows", dtype="float8_e4m3fn"),
+        Rule(initializers.Constant(np.array([0.1, 0.2, 0.3], "float16")), "array.half"),
+        Rule(initializers.Constant([1, -2, 3]), "array.permuted", permute=(1, 0), dtype="int16"),
+        Rule(initializers.Constant(2**60 + 2**36 + 1), "long.f32"),
+        Rule(initializers.Constant(2**64 - 1), "long.u64", dtype="uint64"),
+        Rule(initializers.Constant([True, False, True]), "truth", dtype="bool"),
+        Rule(initializers.Identity(-3), "identity", dtype="int8"),
+        Rule("ones", "steps", stack=1, dtype="int64"),
+        Rule(initializers.Constant(float("-inf")), "mask", dtype="float16"),
+    ],
+    seed=0,
+    convention="keras",
+)
+EXACT_SHAPES: dict[str, tuple[int, ...]] = {
+    "stft.hann": (7, 1, 5),
+    "stft.imaginary": (8, 1, 4),
+    "stft.plain": (3, 1, 6),
+    "stft.list": (4, 1, 3),
+    "stft.array": (5, 1, 3),
+    "array.rows": (4, 2, 3),
+    "array.half": (2, 3),
+    "array.permuted": (3, 2),
+    "long.f32": (2,),
+    "long.u64": (),
+    "truth": (2, 3),
+    "identity": (3, 4),
+    "steps": (2, 3),
+    "mask": (3,),
+}
+
 
 def take_rows(recipe: Recipe, specs: dict[str, Spec], rows: int) -> dict[str, Any]:
     """Return the last rows of every weight of a model."""
@@ -89,6 +137,11 @@ def list_recipes() -> list[dict[str, Any]]:
     shapes = {name: [*shape] for name, shape in SHAPES.items()}
     every = initializers.digest(EVERY.init(SHAPES))
     text = {"toml": EVERY.to_toml(), "json": EVERY.to_json()}
+    exact = {
+        "json": EXACT.to_json(),  # TOML has no null, as for a window
+        "shapes": {name: [*shape] for name, shape in EXACT_SHAPES.items()},
+        "digest": initializers.digest(EXACT.init(EXACT_SHAPES)),
+    }
     llama = Recipe.for_model("llama-3.2-1b", seed=7)
     rows = initializers.digest(take_rows(llama, model_specs("llama-3.2-1b"), 8))
     return [
@@ -106,6 +159,7 @@ def list_recipes() -> list[dict[str, Any]]:
             "rows": 8,
             "digest": rows,
         },
+        {"name": "exact", **exact},
     ]
 
 
