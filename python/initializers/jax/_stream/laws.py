@@ -33,12 +33,16 @@ def make_values(law: str, words: Any, parameters: Sequence[Any]) -> Any:
         parameters: Those of the law as the core describes it, as float32 scalars.
     """
     if law == "normal":
-        radii, angles = words[:, :32], words[:, 32:]
+        # Each element computes the radius and the angle of its pair. So it would if the two halves
+        # were joined, as XLA fuses them, but in a loop that is not vectorized: a third as fast.
+        radii, angles = (
+            jnp.broadcast_to(part[:, None], (len(part), 2, 32))
+            for part in (words[:, :32], words[:, 32:])
+        )
         product = _make_product(radii)
-        r = _radius(radii, product)
-        cos, sin = _cos_sin(angles, product)
-        z = jnp.concatenate([r * cos, r * sin], axis=1)
-        return _place(z, _make_product(words), parameters)
+        quarters = lax.broadcasted_iota(np.uint32, radii.shape, 1)
+        z = _radius(radii, product) * _cosine(angles, quarters, product)
+        return _place(z, product, parameters).reshape(words.shape)
     product = _make_product(words)
     if law == "uniform":
         return _uniform(words, product, parameters)
@@ -108,8 +112,8 @@ def _ln(u: Any, product: Product) -> Any:
     return (f + (tail - np.float32(0.5) * z)) + e * HI
 
 
-def _cos_sin(words: Any, product: Product) -> tuple[Any, Any]:
-    """Cosine and sine of the angle of the word A."""
+def _cosine(words: Any, quarters: Any, product: Product) -> Any:
+    """Return the cosine of the angles of the words A, less `quarters` of a turn: of 1, the sine."""
     q = (words + np.uint32(1 << 29)) >> np.uint32(30)
     k = lax.bitcast_convert_type(words - (q << np.uint32(30)), jnp.int32)
     t = k.astype(jnp.float32) * np.float32(2**-32)
@@ -117,10 +121,9 @@ def _cos_sin(words: Any, product: Product) -> tuple[Any, Any]:
     # XLA would add up the constants of S0 + (S0LO + x): the inner sum is sealed too.
     s = t * (S0 + product(S0LO + product(z, _horner(S, z, product)), np.float32(1)))
     c = np.float32(1) + product(z, _horner(C, z, product))
-    odd = q & np.uint32(1) == 1
-    cos, sin = jnp.where(odd, s, c), jnp.where(odd, c, s)
-    # (c, s), (−s, c), (−c, −s), (s, −c)
-    return _negate(cos, (q + np.uint32(1)) >> np.uint32(1)), _negate(sin, q >> np.uint32(1))
+    # c, −s, −c, s
+    q = q - quarters
+    return _negate(jnp.where(q & np.uint32(1) == 1, s, c), (q + np.uint32(1)) >> np.uint32(1))
 
 
 def _negate(x: Any, where: Any) -> Any:
