@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 # Digest of GPT-2 with seed 2019: in README.md, the example and the published recipe.
 GPT2 = "c4031cb44022f27db52bfc32008f0a9f15714f87b290a3b3596695017e8f113c"
+# The digest of examples/scanned_transformer.toml, which JAX's example prints and torch's test has.
+SCANNED = "b30011dc50e02995df8a48c9d66637f68de2f059496261d193290c09f1dc95fa"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 # Pages that run as a whole in the environment of their framework.

@@ -9,6 +9,7 @@ import pytest
 import initializers.jax
 from pages import (
     ROOT,
+    SCANNED,
     find_without_example,
     run_docstrings,
     run_example,
@@ -44,3 +45,7 @@ def test_examples_train(name: str) -> None:
     assert all(float(percent) > 88 for percent in re.findall(r"([0-9.]+)%", output))
     if name == "linen":
         assert "70aee996513a928d" in output
+
+
+def test_scanned_transformer() -> None:
+    assert SCANNED in run_example("jax_scanned_transformer.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch.nn.utils import parametrizations
 from initializers import GlorotUniform, HeNormal, Orthogonal, RandomNormal, Recipe, digest, fold_in
 from initializers.recipe import Spec, read_specs
 from initializers.torch import Rule, init_module_
+from pages import ROOT, SCANNED
 from recipe_model import DIGEST, RECIPE, SHAPES
 
 Parameter = nn.Parameter
@@ -115,3 +117,48 @@ def test_a_missing_rule_changes_nothing() -> None:
     with pytest.raises(ValueError, match=r"matches the weight '0\.weight'"):
         init_module_(model, Recipe({"*.bias": "zeros"}, seed=1))
     assert digest(to_arrays(model)) == before
+
+
+def test_scanned_layers_of_jax() -> None:
+    """The weights of examples/jax_scanned_transformer.py: names and shapes, stacked or apart."""
+    layer = {
+        "attention.query.kernel": (32, 4, 8),
+        "attention.key.kernel": (32, 4, 8),
+        "attention.value.kernel": (32, 4, 8),
+        "attention.out.kernel": (4, 8, 32),
+        "mlp.up.kernel": (32, 128),
+        "mlp.down.kernel": (128, 32),
+        "norm1.scale": (32,),
+        "norm2.scale": (32,),
+    }
+    others = {"embed.embedding": (64, 32), "norm.scale": (32,), "head.kernel": (32, 64)}
+    recipe = Recipe.load(ROOT / "examples" / "scanned_transformer.toml")
+    model = nn.Module()
+    for name, shape in (*others.items(), *((f"layers.{n}", (4, *s)) for n, s in layer.items())):
+        add_parameter(model, name, shape)
+    init_module_(model, recipe)
+    weights = to_arrays(model)
+    assert digest({name: weights[name] for name in sorted(weights)}) == SCANNED
+    apart = nn.Module()
+    for i in range(4):
+        for name, shape in layer.items():
+            add_parameter(apart, f"layers.{i}.{name}", shape)
+    rules = [
+        replace(rule, stack=0, pattern=str(rule.pattern).replace("layers.", "layers.*."))
+        for rule in recipe.rules
+    ]
+    init_module_(apart, Recipe(rules, seed=recipe.seed, convention="keras"), partial=True)
+    for name, values in to_arrays(apart).items():
+        first, number, rest = name.split(".", 2)
+        assert values.tobytes() == weights[f"{first}.{rest}"][int(number)].tobytes()
+
+
+def add_parameter(module: nn.Module, name: str, shape: Any) -> None:
+    """Add a parameter below modules that are made as needed."""
+    first, dot, rest = name.partition(".")
+    if not dot:
+        module.register_parameter(first, Parameter(torch.empty(shape)))
+        return
+    if first not in dict(module.named_children()):
+        module.add_module(first, nn.Module())
+    add_parameter(getattr(module, first), rest, shape)
