@@ -62,6 +62,19 @@ def test_building_in_a_compiled_function(jit: bool, seed: Any, policy: str) -> N
     assert (to_numpy(layer.bias) == 1).all()
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+@pytest.mark.parametrize("seed", [1, "ours", "theirs"])
+def test_programs_of_jax_have_no_callback(seed: Any) -> None:
+    """Keras makes variables while a function is traced, outside of the program."""
+    import jax
+
+    layer = make_layer(seed)
+    program = jax.jit(layer).lower(X).as_text()
+    assert layer.built
+    assert "callback" not in program
+    assert "callback" not in jax.jit(lambda x: HeNormal(seed=1)((16, 16)) + x[0]).lower(X).as_text()
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_whole_model_is_built_in_a_compiled_step() -> None:
     if BACKEND not in RUNNERS:
