@@ -16,8 +16,8 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 PYTEST := -m pytest -n 2
 
 .PHONY: help demo test quick lint audit rust python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
-	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
-	crossarch crossarch-short dependencies torch-zoo jax-peers format clean
+	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
+	crossarch crossarch-short dependencies torch-zoo jax-peers jax-stream format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -84,10 +84,14 @@ torch-long: $(ENVS)/torch/.built ## the tests of the PyTorch adapter that make t
 torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built and from meta; table into docs/torch.md; minutes
 	$(ENVS)/torch/bin/python tools/torch_zoo.py
 
+# What JAX's own factories do with JAX's own cases is for `make jax-peers`.
 jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has JAX
 	$(call timed,jax,\
 	$(PYRIGHT) $(ENVS)/jax/bin/python examples/jax_*.py examples/keras_*.py tests/typing/frameworks.py && \
-	$(ENVS)/jax/bin/python $(PYTEST) tests/with_jax)
+	$(ENVS)/jax/bin/python $(PYTEST) -k "not (test_nn_initializer and stock)" tests/with_jax)
+
+jax-stream: $(ENVS)/jax/.built ## values inside compiled JAX programs against the core: every law, dtype and block; many minutes
+	JAX_STREAM=long $(ENVS)/jax/bin/python $(PYTEST) -o timeout=1800 tests/with_jax/test_jax_stream.py
 
 jax-peers: $(ENVS)/jax/.built ## JAX's and Flax's own cases for initializers, on theirs and ours; prints a table
 	$(ENVS)/jax/bin/python tools/jax_peers.py
@@ -162,6 +166,9 @@ bench-keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## time of initializers whi
 	TF_CPP_MIN_LOG_LEVEL=3 KERAS_BACKEND=jax $(ENVS)/jax/bin/python benches/keras_builds.py
 	TF_CPP_MIN_LOG_LEVEL=3 KERAS_BACKEND=tensorflow $(ENVS)/jax/bin/python benches/keras_builds.py
 	KERAS_BACKEND=torch $(ENVS)/torch/bin/python benches/keras_builds.py
+
+bench-jax: $(ENVS)/jax/.built ## trees of weights under jit: stock, callback, program; table into docs/jax-inside-jit.md; takes 12 GB
+	$(ENVS)/jax/bin/python benches/jax_trees.py
 
 gpu: $(ENVS)/torch/.built ## on a machine with a GPU: values against the CPU; speed against torch; tables into docs/gpu.md
 	$(ENVS)/torch/bin/python benches/gpu.py
