@@ -1,4 +1,4 @@
-"""One of two JAX processes: fills arrays and trees in every sharding; writes their digests.
+"""One of two JAX processes: compares arrays and trees in every sharding with those of one device.
 
 `test_jax_processes.py` starts it as `processes.py NUMBER PORT DIRECTORY`.
 """
@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -40,34 +39,48 @@ def make_tree() -> Any:
 
 
 def digest_tree(tree: Any) -> str:
-    """Return the digest of all leaves, gathered from all processes."""
+    """Return the digest of all leaves, which are whole in this process."""
     paths = jax.tree_util.tree_flatten_with_path(tree)[0]
-    named = {
-        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(
-            leaf if leaf.is_fully_addressable else process_allgather(leaf, tiled=True)
-        )
-        for path, leaf in paths
-    }
-    return digest(named)
+    return digest(
+        {
+            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
+            for path, leaf in paths
+        }
+    )
+
+
+def count_wrong(tree: Any, expected: Any) -> int:
+    """Return how many parts of arrays on this process's devices differ from the expected arrays."""
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(expected), strict=True)
+    return sum(
+        np.asarray(part.data).tobytes() != np.asarray(whole)[part.index].tobytes()
+        for array, whole in pairs
+        for part in array.addressable_shards
+    )
 
 
 def run() -> dict[str, Any]:
-    results: dict[str, Any] = {"trees": {}, "eager": {}, "jit": {}}
-    key = jax.random.key(42)
+    """Return digests of what every sharding must hold, and how many parts of each do not."""
+    tree, kernel = init_tree(make_tree(), {"*": "he_normal"}, 7), he_normal()(42, (24, 16))
+    results: dict[str, Any] = {"tree": digest_tree(tree), "kernel": digest_tree(kernel)}
+    wrong: dict[str, int] = {}
+    keys = jax.random.split(jax.random.key(42), len(SPECS))
+    each = [np.asarray(he_normal()(key, (24, 16))) for key in keys]
     for sizes in ((8, 1), (4, 2), (2, 4)):
         mesh = jax.make_mesh(sizes, ("x", "y"))
-        for spec in SPECS:
-            place, name = NamedSharding(mesh, spec), f"{sizes} {spec}"
-            results["trees"][name] = digest_tree(
-                init_tree(make_tree(), {"*": "he_normal"}, 7, place)
-            )
-
-            made = he_normal()(key, (24, 16), out_sharding=place)
-            results["eager"][name] = digest_tree({"kernel": made})
-            # JAX places the result; each process still makes the blocks of its devices.
-            compiled = jax.jit(lambda key: he_normal()(key, (24, 16)), out_shardings=place)
-            results["jit"][name] = digest_tree({"kernel": compiled(key)})
-    return results
+        places = [NamedSharding(mesh, spec) for spec in SPECS]
+        for place in places:
+            name = f"{sizes} {place.spec}"
+            made = init_tree(make_tree(), {"*": "he_normal"}, 7, place)
+            wrong[f"tree {name}"] = count_wrong(made, tree)
+            made = he_normal()(42, (24, 16), out_sharding=place)
+            wrong[f"eager {name}"] = count_wrong(made, kernel)
+        # JAX places the results: each process makes the blocks of its devices all the same.
+        compiled = jax.jit(
+            lambda keys: [he_normal()(key, (24, 16)) for key in keys], out_shardings=places
+        )
+        wrong[f"jit {sizes}"] = count_wrong(compiled(keys), each)
+    return {**results, "wrong": wrong}
 
 
 def main() -> None:

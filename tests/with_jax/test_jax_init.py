@@ -204,7 +204,9 @@ def test_scales_are_those_of_jax(shape: Any, axes: Any, mode: str) -> None:
         arguments: tuple[Any, ...] = (0.8, mode, distribution)
         here = ours.variance_scaling(*arguments, **axes)(1, shape)
         there = jax.nn.initializers.variance_scaling(*arguments, **axes)(jax.random.key(1), shape)
-        assert stats.ks_2samp(np.ravel(here), np.ravel(there)).pvalue > ALPHA
+        # The exact distribution of the test takes seconds.
+        found = stats.ks_2samp(np.ravel(here), np.ravel(there), method="asymp")
+        assert found.pvalue > ALPHA
         if distribution == "uniform":  # the limit shows the scale to three digits
             large = (*shape[:-1], shape[-1])
             ratio = float(jnp.abs(here).max() / jnp.abs(there).max())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import equinox
@@ -87,7 +88,8 @@ def test_against_jax() -> None:
 
 def test_all_kinds_of_linen() -> None:
     model = Convolutions()
-    variables = model.init(jax.random.key(0), jnp.ones((1, 8, 8, 3)), train=False)
+    init = jax.jit(partial(model.init, train=False))  # one program, which is compiled sooner
+    variables = init(jax.random.key(0), jnp.ones((1, 8, 8, 3)))
     before = jax.tree.map(np.array, variables)
     result = propagate(model.bind(variables), (32, 8, 8, 3), rules="orthogonal")
     names = [layer.name for layer in result]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,8 @@ from initializers.jax._stream.block import (
     pack_arguments,
 )
 
+# `make jax-stream` sets it: every case with every law and dtype, and more values.
+LONG = os.environ.get("JAX_STREAM") == "long"
 NARROW = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")
 LAWS: dict[str, Initializer] = {
     "uniform": RandomUniform(-0.05, 0.07),
@@ -69,13 +72,15 @@ def check(law: str, shape: Any, dtype: str, start: Any, extent: Any, seed: int =
 
 @pytest.mark.parametrize("law", LAWS)
 def test_values_in_float32(law: str) -> None:
-    check(law, (2**24,), "float32", (0,), (2**24,))
+    size = 2**28 if LONG else 2**24
+    check(law, (size,), "float32", (0,), (size,))
 
 
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("name", NARROW)
 def test_values_in_narrow_dtypes(law: str, name: str) -> None:
-    check(law, (2**22,), name, (0,), (2**22,))
+    size = 2**24 if LONG else 2**22
+    check(law, (size,), name, (0,), (size,))
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -106,22 +111,33 @@ BLOCKS = [
 
 @pytest.mark.parametrize(("shape", "start", "extent"), BLOCKS, ids=map(str, BLOCKS))
 def test_blocks(shape: Any, start: Any, extent: Any) -> None:
-    law, name = ("normal", "float32") if len(shape) == 2 else ("uniform", "bfloat16")
-    check(law, shape, name, start, extent)
+    cases = [("normal", "float32") if len(shape) == 2 else ("uniform", "bfloat16")]
+    if LONG:
+        cases = [(law, name) for law in LAWS for name in ("float32", *NARROW)]
+    for law, name in cases:
+        check(law, shape, name, start, extent)
 
 
 # The number of a word passes 2^32, that of a ChaCha block too, and that of an element nearly 2^63.
+BORDERS = [
+    ((2**34,), (2**32 - 200,)),
+    ((2**40,), (2**36 - 130,)),
+    ((3, 2**37 + 1), (2, 2**36 + 2**33 - 99)),
+    ((2**62 + 2**61,), (2**62 + 2**61 - 500,)),
+]
+
+
+# Numbers of elements do not depend on the law: the short form has each law at one border or two.
 @pytest.mark.parametrize(
-    ("shape", "start"),
+    ("law", "shape", "start"),
     [
-        ((2**34,), (2**32 - 200,)),
-        ((2**40,), (2**36 - 130,)),
-        ((3, 2**37 + 1), (2, 2**36 + 2**33 - 99)),
-        ((2**62 + 2**61,), (2**62 + 2**61 - 500,)),
+        (law, *border)
+        for i, law in enumerate(LAWS)
+        for j, border in enumerate(BORDERS)
+        if LONG or j % len(LAWS) == i
     ],
     ids=str,
 )
-@pytest.mark.parametrize("law", LAWS)
 def test_borders_of_32_bits(law: str, shape: Any, start: Any) -> None:
     check(law, shape, "float32", start, (*(1 for _ in shape[1:]), 400))
 
@@ -161,14 +177,15 @@ def test_batches(shape: Any) -> None:
         assert count_differences(one, fill, (0, 0)) == 0
 
 
-@pytest.mark.parametrize("off", [-4, -1, 1, 4])
+@pytest.mark.parametrize("off", range(-4, 5) if LONG else [-4, 1])
 def test_quotients_and_roots_by_remainder(off: int) -> None:
     def spoil(operation: Any) -> Any:
         return lambda *x: exact.to_float(exact.to_bits(operation(*x)) + np.uint32(off % 2**32))
 
     generator = np.random.Generator(np.random.PCG64(7))
+    count = 2**24 if LONG else 2**18
     # Exponents of 2^−29 to 2^30; many fractions at the ends, where a last place changes its size.
-    bits = generator.integers(98 << 23, 157 << 23, (2, 2**18), np.uint32)
+    bits = generator.integers(98 << 23, 157 << 23, (2, count), np.uint32)
     bits[:, ::16] &= np.uint32(0xFF80000F)
     bits[:, 1::16] |= np.uint32(0x007FFFF0)
     a, b = bits.view(np.float32)
@@ -180,8 +197,9 @@ def test_quotients_and_roots_by_remainder(off: int) -> None:
 
 
 def test_rounding_is_that_of_the_core() -> None:
-    # All float32 numbers that are normal or 0, one in 2^9, and the neighbors of every tie.
-    bits = np.arange(0, 2**32, 2**9 - 1, dtype=np.uint64).astype(np.uint32)
+    # Of all float32 numbers that are normal or 0, one in 2^12 or 2^5; the neighbors of every tie.
+    step = 2**5 - 1 if LONG else 2**12 - 1
+    bits = np.arange(0, 2**32, step, dtype=np.uint64).astype(np.uint32)
     ties = (np.arange(2**17, dtype=np.uint32) << np.uint32(15))[:, None]
     near = (ties + np.array([-1, 0, 1], np.int32).view(np.uint32)).ravel()
     x = np.concatenate([bits, near]).view(np.float32)
