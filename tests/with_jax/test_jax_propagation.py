@@ -17,6 +17,13 @@ from initializers import RandomNormal, Recipe, propagate
 from initializers.jax import he_normal
 
 
+@pytest.fixture(autouse=True)
+def cheap_keys() -> Any:
+    """Let JAX draw in another way than by threefry, which takes XLA seconds for each shape."""
+    with jax.default_prng_impl("rbg"):
+        yield
+
+
 class Linen(linen.Module):  # type: ignore[misc]
     depth: int = 4
 
