@@ -1,8 +1,9 @@
 """Trees of weights on a mesh: stock JAX, a callback, the compiled program, and the core.
 
 Each way makes each tree in a process of its own, on a mesh of eight devices: the first call with
-its compilation, then warm calls, of which the best counts, and the peak of the resident memory
-beyond that before the first call. Trees: a GPT-2 of 110 million weights in float32, and a Llama of
+its compilation, then warm calls, of which the best counts, in seconds of processor time, all
+threads together, which other work on the machine changes little; and the peak of the resident
+memory beyond that before the first call. Trees: a GPT-2 of 110 million weights in float32, and a Llama of
 1.0 billion in bfloat16, both with scanned layers. Writes the table into docs/jax-inside-jit.md.
 
     python benches/jax_trees.py [--tree gpt2] [--once]
@@ -104,10 +105,10 @@ def measure(name: str, way: str, warm: int) -> dict[str, Any]:
     times = []
     for _ in range(1 + warm):
         tree: Any = None  # the last call's memory is free before the next
-        start = time.perf_counter()
+        start = time.process_time()
         tree = call()
         jax.block_until_ready(tree)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     part = np.asarray(tree["layers/out"].addressable_shards[-1].data)
     return {
         "first": times[0],
