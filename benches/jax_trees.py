@@ -3,8 +3,9 @@
 Each way makes each tree in a process of its own, on a mesh of eight devices: the first call with
 its compilation, then warm calls, of which the best counts, in seconds of processor time, all
 threads together, which other work on the machine changes little; and the peak of the resident
-memory beyond that before the first call. Trees: a GPT-2 of 110 million weights in float32, and a Llama of
-1.0 billion in bfloat16, both with scanned layers. Writes the table into docs/jax-inside-jit.md.
+memory beyond that before the first call. The trees are a GPT-2 of 110 million weights in float32
+and a Llama of 1.0 billion in bfloat16, both with scanned layers. It writes the table into
+docs/jax-inside-jit.md.
 
     python benches/jax_trees.py [--tree gpt2] [--once]
 """

@@ -47,5 +47,5 @@ def test_examples_train(name: str) -> None:
         assert "70aee996513a928d" in output
 
 
-def test_scanned_transformer() -> None:
+def test_weights_of_the_scanned_transformer_have_their_digest() -> None:
     assert SCANNED in run_example("jax_scanned_transformer.py")

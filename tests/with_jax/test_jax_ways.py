@@ -1,4 +1,4 @@
-"""Who makes the values under `jit`, of every class: the compiled program, or the host."""
+"""Under `jit`, the compiled program or the host makes the values: which one, for every class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from initializers._classes.registry import CLASSES
 from initializers.jax import Rule, init_tree
 
 MATRIX, KERNEL = (12, 8), (3, 3, 4, 8)
-# Keyword arguments, and a shape; by the program, by the host.
+# Class → its arguments and a shape, where the program makes the values.
 PROGRAM: dict[str, tuple[dict[str, Any], Any]] = {
     "Constant": ({"value": 0.5}, MATRIX),
     "GlorotNormal": ({}, MATRIX),
@@ -29,6 +29,7 @@ PROGRAM: dict[str, tuple[dict[str, Any], Any]] = {
     "VarianceScaling": ({"distribution": "untruncated_normal"}, MATRIX),
     "Zeros": ({}, MATRIX),
 }
+# The same, where the host makes them.
 HOST: dict[str, tuple[dict[str, Any], Any]] = {
     "ConvolutionOrthogonal1D": ({}, (3, 4, 8)),
     "ConvolutionOrthogonal2D": ({}, KERNEL),
@@ -40,7 +41,7 @@ HOST: dict[str, tuple[dict[str, Any], Any]] = {
     "STFT": ({}, (16, 1, 9)),
     "Sparse": ({"sparsity": 0.5}, MATRIX),
 }
-# Of a class of the program, arguments or dtypes that only the host has.
+# Arguments and dtypes of classes of `PROGRAM` whose values the host makes.
 ALONE: dict[str, tuple[Any, str]] = {
     "float64": (initializers.HeNormal(), "float64"),
     "bounds": (initializers.TruncatedNormal(bounds=(-1.0, 3.0)), "float32"),
@@ -66,24 +67,24 @@ def make(name: str) -> tuple[Any, Any]:
     return getattr(initializers, name)(**arguments), shape
 
 
-def test_every_class_is_here() -> None:
+def test_every_class_is_tried() -> None:
     names = {each.__name__ for each in CLASSES if each is not Initializer}
     assert names == PROGRAM.keys() | HOST.keys()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float8_e4m3fn"])
 @pytest.mark.parametrize("name", PROGRAM)
-def test_the_program(name: str, dtype: str) -> None:
+def test_compiled_programs_make_these_values(name: str, dtype: str) -> None:
     assert not calls_back(*make(name), dtype)
 
 
 @pytest.mark.parametrize("name", HOST)
-def test_the_host(name: str) -> None:
+def test_the_host_makes_these_values(name: str) -> None:
     assert calls_back(*make(name), "float32")
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_the_host_for_some_arguments(name: str) -> None:
+def test_the_host_makes_float64_other_bounds_and_subnormal_values(name: str) -> None:
     initializer, dtype = ALONE[name]
     with jax.enable_x64(True):
         assert calls_back(initializer, MATRIX, dtype)

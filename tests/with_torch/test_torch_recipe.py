@@ -119,7 +119,7 @@ def test_a_missing_rule_changes_nothing() -> None:
     assert digest(to_arrays(model)) == before
 
 
-def test_scanned_layers_of_jax() -> None:
+def test_weights_of_the_scanned_transformer_equal_those_of_jax() -> None:
     """The weights of examples/jax_scanned_transformer.py: names and shapes, stacked or apart."""
     layer = {
         "attention.query.kernel": (32, 4, 8),

@@ -114,7 +114,7 @@ def _signed(bits: Any) -> Any:
     return lax.bitcast_convert_type(bits, jnp.int32)
 
 
-# 6 Low precision
+# 3 Low precision
 
 
 def round_to(x: Any, name: str) -> Any:

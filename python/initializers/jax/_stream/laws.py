@@ -73,7 +73,7 @@ def _horner(c: Any, x: Any, product: Product) -> Any:
     return value
 
 
-# 3 Uniform
+# 4 Uniform
 
 
 def _uniform(words: Any, product: Product, parameters: Sequence[Any]) -> Any:
@@ -89,7 +89,7 @@ def _to_float(number: Any) -> Any:
     return number.astype(jnp.int32).astype(jnp.float32)
 
 
-# 4 Normal
+# 5 Normal
 
 
 def _cell_middle(words: Any) -> Any:
@@ -131,7 +131,7 @@ def _negate(x: Any, where: Any) -> Any:
     return to_float(to_bits(x) ^ where << np.uint32(31))
 
 
-# 5 Truncated normal, ±2
+# 6 Truncated normal, ±2
 
 
 def _two_sigma(words: Any, product: Product) -> Any:
