@@ -2,7 +2,7 @@
 
 Each way makes each tree in a process of its own, on a mesh of eight devices: the first call with
 its compilation, then warm calls, of which the best counts, in seconds of processor time, all
-threads together, which other work on the machine changes little; and the peak of the resident
+threads together, which other work on the machine changes less; and the peak of the resident
 memory beyond that before the first call. The trees are a GPT-2 of 110 million weights in float32
 and a Llama of 1.0 billion in bfloat16, both with scanned layers. It writes the table into
 docs/jax-inside-jit.md.
@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -119,12 +120,15 @@ def measure(name: str, way: str, warm: int) -> dict[str, Any]:
     }
 
 
-def run(name: str, way: str, warm: int) -> dict[str, Any]:
-    """Return what `measure` returns in a process of its own."""
+def run(name: str, way: str, warm: int) -> dict[str, Any] | None:
+    """Return what `measure` returns in a process of its own; None if the system killed it."""
     command = [sys.executable, __file__, "--measure", name, way, str(warm)]
     environment = {**os.environ, "INITIALIZERS_JAX": WAYS[way][0]}
-    output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
-    result: dict[str, Any] = json.loads(output)
+    process = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
+    if process.returncode == -signal.SIGKILL:  # as Linux does for want of memory
+        return None
+    process.check_returncode()
+    result: dict[str, Any] = json.loads(process.stdout)
     return result
 
 
@@ -136,14 +140,16 @@ def compare(name: str, warm: int) -> list[str]:
     rows, digests = [], {}
     for way, (_, title) in WAYS.items():
         result = run(name, way, warm)
-        digests[way] = result["digest"]
-        rows.append(
-            f"| {count / 1e6:,.0f} M, {dtype}, {size / 1e9:.2f} GB | {title} "
-            f"| {result['first']:.1f} | {result['warm']:.2f} | {result['peak'] / 1e9:.2f} |"
-        )
+        cells = ["", "", "killed"]
+        if result is not None:
+            digests[way] = result["digest"]
+            times = [f"{result['first']:.1f}", f"{result['warm']:.2f}"]
+            cells = [*times, f"{result['peak'] / 1e9:.2f}"]
+        tree = f"{count / 1e6:,.0f} M, {dtype}, {size / 1e9:.2f} GB"
+        rows.append(f"| {tree} | {title} | {' | '.join(cells)} |")
         print(rows[-1], flush=True)
     for one, other in (("callback", "native"), ("tree in jit", "tree")):
-        if digests[one] != digests[other]:
+        if digests.get(one, digests[other]) != digests[other]:
             raise SystemExit(f"{name}: the values of {one!r} and {other!r} differ")
     return rows
 
