@@ -19,9 +19,8 @@ from jax.sharding import PartitionSpec as P
 
 from initializers.jax import init_tree
 
-jax.config.update(
-    "jax_num_cpu_devices", 8
-)  # eight devices on this machine, to try it
+# Eight devices on this machine, to try it.
+jax.config.update("jax_num_cpu_devices", 8)
 mesh = jax.make_mesh((4, 2), ("data", "model"))
 
 # %%
@@ -44,9 +43,8 @@ sharded = init_tree(shapes, rules, seed=2024, shardings=places)
 for name, weight in sharded.items():
     equal = np.asarray(weight).tobytes() == np.asarray(whole[name]).tobytes()
     blocks = {shard.data.shape for shard in weight.addressable_shards}
-    print(
-        f"{name:12} {len(weight.devices())} devices, blocks of {blocks}, equal bits: {equal}"
-    )
+    devices = len(weight.devices())
+    print(f"{name:12} {devices} devices, blocks of {blocks}, equal bits: {equal}")
     assert equal
 
 # %% [markdown]
