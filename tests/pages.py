@@ -22,7 +22,7 @@ SCANNED = "b30011dc50e02995df8a48c9d66637f68de2f059496261d193290c09f1dc95fa"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 # Pages that run as a whole in the environment of their framework.
-OWN_PAGES = ("jax", "jax-inside-jit", "keras", "torch", "sharded")
+OWN_PAGES = ("capture", "jax", "jax-inside-jit", "keras", "torch", "sharded")
 # Frameworks of which a block of any other page may import one; scikit-learn runs beside JAX.
 FRAMEWORKS = ("jax", "keras", "sklearn", "torch")
 

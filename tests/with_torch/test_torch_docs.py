@@ -12,6 +12,7 @@ import initializers.torch
 from pages import (
     ROOT,
     find_without_example,
+    read_blocks,
     run_docstrings,
     run_example,
     run_foreign_blocks,
@@ -19,9 +20,17 @@ from pages import (
 )
 
 
-@pytest.mark.parametrize("page", ["torch.md", "sharded.md"])
+@pytest.mark.parametrize("page", ["capture.md", "torch.md", "sharded.md"])
 def test_pages_run(page: str) -> None:
     run_page(ROOT / "docs" / page)
+
+
+def test_the_page_of_capture_shows_the_recipe() -> None:
+    page = ROOT / "docs" / "capture.md"
+    names: dict[str, object] = {"__name__": "capture"}
+    exec(read_blocks(page)[0].replace("print(", "text = ("), names)
+    (shown,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    assert names["text"] == shown
 
 
 def test_blocks_of_other_pages_run() -> None:
@@ -34,7 +43,7 @@ def test_docstring_examples_are_right() -> None:
 
 
 def test_every_name_is_on_the_page() -> None:
-    page = (ROOT / "docs" / "torch.md").read_text()
+    page = "".join((ROOT / "docs" / each).read_text() for each in ("capture.md", "torch.md"))
     for name in initializers.torch.__all__:
         assert re.search(rf"\b{name}\b", page) or name == "calculate_gain", name
 

@@ -11,6 +11,8 @@ require("torch")
 
 from .._public import publish
 from ..recipe import Rule
+from ._capture import capture
+from ._capture.report import CaptureReport, OpaqueWeight
 from ._fill import fill_
 from ._init import (
     calculate_gain,
@@ -33,8 +35,11 @@ from ._module import init_module_
 from ._patch import patch
 
 __all__ = [
+    "CaptureReport",
+    "OpaqueWeight",
     "Rule",
     "calculate_gain",
+    "capture",
     "constant_",
     "dirac_",
     "eye_",
