@@ -78,6 +78,12 @@ def build_halves() -> Any:
     return table
 
 
+def build_part() -> Any:
+    table = torch.empty(8, 4)
+    table[2:].normal_()
+    return table
+
+
 def build_columns() -> Any:
     table = torch.zeros(6, 4)
     angles = torch.arange(6).unsqueeze(1) / torch.tensor([1.0, 100.0])
@@ -143,7 +149,9 @@ CASES: dict[str, tuple[Callable[[], Any], Any]] = {
     "arange": (lambda: torch.arange(3.0).log1p(), Constant(np.log1p([0.0, 1.0, 2.0], dtype="f4"))),
     "outside": (lambda: torch.tensor([1.0, 2.0]), Constant(np.array([1, 2], "f4"))),
     "NumPy": (lambda: torch.from_numpy(np.array([1, 2], "f4")), Constant(np.array([1, 2], "f4"))),
+    "eye": (lambda: torch.empty(8, 4).copy_(0.5 * torch.eye(8, 4)), Identity(0.5)),
     "sines": (build_columns, Constant(build_columns().numpy())),
+    "in part": (build_part, "parts of several laws (empty, normal)"),
     "square, transposed": (
         lambda: torch.arange(4.0).view(2, 2).t().clone(),
         Constant(np.array([[0, 2], [1, 3]], "f4")),
@@ -239,6 +247,8 @@ def test_the_recipe_is_for_the_module() -> None:
     assert module.embed.weight[0].tolist() == [0.0] * 8
     assert module.head.weight is module.embed.weight
     assert len(whole.plan(Network()).weights) == len(module.state_dict()) - 1
+    assert recipe.plan(report.specs).weights.keys() == report.specs.keys()
+    assert {*report.specs} == {*module.state_dict()} - {"head.weight", "rate"}
 
 
 def test_few_rules_and_depth() -> None:
@@ -300,12 +310,15 @@ def test_values_that_the_constructor_reads() -> None:
     assert Rule(recipe.choose("w", (3,)).initializer) == Rule(Constant(3.5))
 
     def build_drawn() -> nn.Module:
-        return One(lambda: torch.randn(3) * (1.0 if torch.rand(()).item() < 2 else 0.0))
+        model = One(lambda: torch.randn(3) * (1.0 if torch.rand(()).item() < 2 else 0.0))
+        model.scale = nn.Parameter(torch.tensor(2.0))
+        return model
 
     before = torch.get_rng_state()
     recipe, report = capture(build_drawn, 1)
     assert torch.equal(before, torch.get_rng_state())
     assert Rule(recipe.choose("w", (3,)).initializer) == Rule(RandomNormal(0.0, 1.0))
+    assert Rule(recipe.choose("scale", ()).initializer) == Rule(Constant(2.0))
     assert report.fallback is not None
     assert report.fallback.startswith("DataDependentOutputException at test_capture:")
     assert report.reads == (f"{__name__}:{build_drawn.__code__.co_firstlineno + 1}",)

@@ -9,7 +9,7 @@ import sys
 import click
 
 from .. import __version__
-from . import completion, create, inspect, plan, propagate, recipe, selftest, show, verify
+from . import capture, completion, create, inspect, plan, propagate, recipe, selftest, show, verify
 from ._command import Group
 from ._errors import FAILED, INTERRUPTED, PIPE_CLOSED, WRONG, describe_os_error
 from ._output import print_error
@@ -34,7 +34,10 @@ def group() -> None:
     """
 
 
-for _module in (recipe, plan, create, verify, selftest, inspect, show, propagate, completion):
+for _module in (
+    *(recipe, capture, plan, create, verify, selftest),
+    *(inspect, show, propagate, completion),
+):
     group.add_command(_module.command)
 
 

@@ -9,7 +9,7 @@ from torch.nn import Module
 
 from ..._arguments.checks import check_bool, show
 from ..._arguments.seeds import check_seed_integer
-from ...recipe import Recipe
+from ...recipe import Recipe, read_specs
 from .build import Build, run
 from .formulas import explain, find_initializers
 from .laws import Law, Values
@@ -103,6 +103,11 @@ def _make_report(
         model=model,
         weights={
             each.name: place for each in weights if (place := recipe.find(each.name)) is not None
+        },
+        specs={
+            name: spec
+            for name, spec in read_specs(built.module).items()
+            if recipe.find(name) is not None
         },
         opaque={each.name: _describe(each) for each in missing},
         arrays={

@@ -67,7 +67,7 @@ class Follower(TorchDispatchMode):  # type: ignore[misc]  # Any where torch is n
         super().__init__()
         self.reads: list[str] = []
         self._memories: dict[int, Memory] = {}
-        self._storages: dict[int, torch.UntypedStorage] = {}
+        self._holders: dict[int, Tensor] = {}
         self._draws = itertools.count(1)
         self._is_quiet = False
 
@@ -86,22 +86,23 @@ class Follower(TorchDispatchMode):  # type: ignore[misc]  # Any where torch is n
         if memory is None:
             size = storage.nbytes() // max(1, tensor.element_size())
             memory = self._memories[key] = Memory(size, tensor.dtype)
-            # The key is an address: the reference keeps it from being used again.
-            self._storages[key] = storage
-            if len(self._storages) % _MOST_FORGOTTEN == 0:
+            # The key is an address: a tensor of ours keeps it from being used again.
+            with _disable_current_modes():
+                self._holders[key] = tensor.detach()
+            if len(self._holders) % _MOST_FORGOTTEN == 0:
                 self._forget()
         return memory
 
     def _forget(self) -> None:
         """Free storages that nobody else holds: temporary ones of a constructor on the CPU."""
-        for key in [key for key in self._storages if torch._C._storage_Use_Count(key) == 1]:
-            del self._storages[key], self._memories[key]
+        for key in [key for key in self._holders if torch._C._storage_Use_Count(key) == 1]:
+            del self._holders[key], self._memories[key]
 
     def read(self, tensor: Tensor) -> Law:
         """Return the law of a tensor's elements."""
+        if not self.knows(tensor):
+            return Empty() if is_fake(tensor) else self._read_foreign(tensor)
         memory = self.memory_of(tensor)
-        if not memory.parts and not is_fake(tensor):
-            return self._read_foreign(tensor)
         if tensor.element_size() != memory.dtype.itemsize:
             return Opaque(f"values of {memory.dtype} read as {tensor.dtype}")
         law = memory.read(Region.of(tensor))
@@ -132,7 +133,11 @@ class Follower(TorchDispatchMode):  # type: ignore[misc]  # Any where torch is n
 
     def write(self, tensor: Tensor, law: Law) -> None:
         """Note that a tensor was written."""
+        is_new = not self.knows(tensor)
         memory = self.memory_of(tensor)
+        if is_new and not is_fake(tensor):  # what was there before, if this is a part
+            whole = Region(0, ((memory.size, 1),))
+            memory.write(whole, Opaque("made before or outside of the constructor"))
         if tensor.element_size() != memory.dtype.itemsize:
             whole = Region(0, ((memory.size, 1),))
             memory.write(whole, Opaque(f"written as {tensor.dtype}", origin=law.origin))
@@ -182,6 +187,8 @@ class Follower(TorchDispatchMode):  # type: ignore[misc]  # Any where torch is n
     def _follow(
         self, name: str, func: Any, args: Any, kwargs: Any, result: Any, before: list[Law]
     ) -> None:
+        if name == "lift_fresh" and not self.knows(args[0]):
+            self.write(args[0], before[0])  # on the CPU the result is the tensor itself
         mutated = list_mutated(func, args, kwargs)
         fresh = [] if mutated else find_fresh(args, kwargs, result)
         written = mutated or [list_tensors(result)[place] for place in fresh]

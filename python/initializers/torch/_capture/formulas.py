@@ -61,7 +61,7 @@ def _why_not(weight: Found) -> str | None:
         if law.array.is_complex():
             return "known values of a complex dtype"
         count = law.array.numel()
-        if count > MOST_VALUES:
+        if _find_gain(law) is None and count > MOST_VALUES:
             return f"{count:,} known values: too many for a recipe, in `report.arrays`"
         return None
     if isinstance(law, Matrix):
@@ -76,6 +76,9 @@ def _make(law: Law) -> Any:
             return Ones() if value else Zeros()
         return Constant(value)
     if isinstance(law, Values):
+        gain = _find_gain(law)
+        if gain is not None:
+            return Identity(gain)
         array = law.array
         return Constant(
             (
@@ -103,6 +106,17 @@ def _make(law: Law) -> Any:
     if low < -_FAR and high > _FAR:
         return RandomNormal(law.mean, law.stddev)
     return TruncatedNormal(law.mean, law.stddev, bounds=(to_simple(low), to_simple(high)))
+
+
+def _find_gain(law: Values) -> float | None:
+    """Return the number on the diagonal of known values that are 0 beside it, or None."""
+    array = law.array
+    if array.dim() != 2 or not array.is_floating_point():
+        return None
+    diagonal = array.diagonal()
+    gain = float(diagonal[0])
+    same = bool((diagonal == gain).all())
+    return gain if gain and same and int(array.count_nonzero()) == len(diagonal) else None
 
 
 def _find_fans(weights: list[Found]) -> dict[str, VarianceScaling]:

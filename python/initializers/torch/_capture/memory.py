@@ -120,8 +120,8 @@ class Memory:
                 continue
             found.append((place, law))
             if place.covers(region):
-                break
-        return found[::-1]
+                return found[::-1]
+        return [(self._whole, Empty()), *found[::-1]]  # memory that nothing has written to
 
     def read(self, region: Region) -> Law:
         """Return the law of a region; `Mixed` if its parts have several."""
@@ -135,8 +135,6 @@ class Memory:
                 # Fans are those of the whole.
                 return replace(law, fans=None) if isinstance(law, (Normal, Uniform)) else law
             return law
-        if not laws:
-            return Empty()
         if all(type(law) is not Values and law == laws[0] for law in laws):
             return laws[-1]
         kinds = ", ".join(dict.fromkeys(type(law).__name__.lower() for law in laws))

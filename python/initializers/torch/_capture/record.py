@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from .._intercept import Handler
 from .follow import Follower
 from .laws import Const, Empty, Fans, Law, Matrix, Normal, Truncated, Uniform
+from .operations import is_fake
 from .places import find_origin
 
 # Arguments that say nothing of the law.
@@ -28,12 +29,15 @@ def make_recorder(follower: Follower) -> Handler:
     def record(
         name: str, theirs: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        with follower.quietly():  # also torch's own checks of the arguments
-            result = theirs(*args, **kwargs)
         bound = inspect.signature(theirs).bind(*args, **kwargs)
         given = {key: value for key, value in bound.arguments.items() if key not in _SILENT}
         bound.apply_defaults()
         tensor = bound.arguments["tensor"]
+        if name == "trunc_normal_" and isinstance(tensor, Tensor) and is_fake(tensor):
+            result = tensor  # torch rejects values, which are not there
+        else:
+            with follower.quietly():  # also torch's own checks of the arguments
+                result = theirs(*args, **kwargs)
         if isinstance(tensor, Tensor) and tensor.layout == torch.strided and tensor.numel():
             call = f"{name}({', '.join(f'{key}={_show(value)}' for key, value in given.items())})"
             law = _find_law(name, bound.arguments, tensor)

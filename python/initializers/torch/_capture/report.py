@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...recipe import Recipe
+from ...recipe import Recipe, Spec
 
 _MOST_NAMES = 3
 
@@ -42,6 +42,8 @@ class CaptureReport:
     Attributes:
         model: The name of the module's class.
         weights: The rule of each captured parameter, by name: its place in the recipe's `rules`.
+        specs: Shape and dtype of each weight and buffer with a rule, by name, for `Recipe.plan`,
+            `Recipe.init` and checkpoints.
         opaque: The parameters without a rule, by name. A recipe that lacks them is refused by
             `init_module_` and `Recipe.plan` until they have one.
         arrays: Known values that are too many for a recipe, by the names in `opaque`.
@@ -55,6 +57,7 @@ class CaptureReport:
 
     model: str
     weights: Mapping[str, int]
+    specs: Mapping[str, Spec]
     opaque: Mapping[str, OpaqueWeight]
     arrays: Mapping[str, NDArray[np.generic]]
     tied: Mapping[str, tuple[str, ...]]

@@ -1,0 +1,97 @@
+"""`initializers capture`: the initialization of a PyTorch model's constructor, as a recipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .._arguments.specs import Spec
+from .._frameworks import require
+from ._command import make_command
+from ._errors import Failure, Mistake, mistakes_of
+from ._output import clean, write_json
+from ._request import numbers_option, seed_option
+
+
+@make_command(
+    "capture",
+    "print a PyTorch model's own initialization as a recipe",
+    "initializers capture torchvision.models:resnet18 > resnet18.toml",
+    "initializers capture mypackage.model:Model --set layers=24 --seed 7 --strict",
+    "initializers capture mypackage.model:build --specs model.json > model.toml",
+    section="Write",
+)
+@click.argument("constructor", metavar="MODULE:FUNCTION")
+@numbers_option("An argument of the function, such as layers=24; repeatable.")
+@seed_option("The recipe's seed, by default 0.")
+@click.option("--strict", is_flag=True, help="Fail if a parameter has no rule.")
+@click.option(
+    "--specs",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write names, shapes and dtypes of the weights too, for --specs of other commands.",
+)
+def command(
+    constructor: str,
+    numbers: dict[str, Any],
+    seed: int | None,
+    strict: bool,
+    specs: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a model's constructor without memory for its weights, and print what it does as TOML.
+
+    MODULE:FUNCTION is a class or a function that returns a torch.nn.Module, such as
+    torchvision.models:resnet18. The module is imported, also from the current folder: name only
+    code that you trust. The report is written to standard error.
+    """
+    build = _find(constructor)
+    with mistakes_of():
+        from ..torch import capture
+
+        recipe, report = capture(lambda: build(**numbers), seed or 0, strict=strict)
+    click.echo("\n".join(map(clean, str(report).split("\n"))), err=True)
+    if specs is not None:
+        tensors = {name: _describe(spec) for name, spec in report.specs.items()}
+        text = json.dumps({"convention": "torch", "tensors": tensors}, indent=1)
+        specs.write_text(text + "\n", encoding="utf-8", newline="\n")
+    if as_json:
+        write_json(json.loads(recipe.to_json()))
+        return
+    click.echo("\n".join(map(clean, recipe.to_toml().rstrip("\n").split("\n"))))
+
+
+def _find(constructor: str) -> Callable[..., Any]:
+    """Return the function of a module."""
+    place, sign, name = constructor.partition(":")
+    if not sign or not place or not name:
+        raise click.BadParameter(
+            f"it must be MODULE:FUNCTION, such as torchvision.models:resnet18, received: "
+            f"{constructor!r}"
+        )
+    try:
+        require("torch")
+    except ImportError as error:
+        raise Failure(str(error)) from None
+    sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = import_module(place)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise Mistake(f"{constructor}: {error}") from None
+    if not callable(found):
+        raise Mistake(f"{constructor}: it must be a function or a class, received: {found!r}")
+    return found  # type: ignore[no-any-return]
+
+
+def _describe(spec: Spec) -> dict[str, Any]:
+    told = {"shape": [*spec.shape], "dtype": spec.dtype}
+    return {**told, "padding": [*spec.padding]} if spec.padding else told

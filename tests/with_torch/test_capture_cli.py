@@ -1,0 +1,70 @@
+"""`initializers capture`: the recipe of a constructor, for the other commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import Command
+from initializers import Recipe
+from initializers.recipe import read_specs
+
+CODE = """
+import torch
+
+class Model(torch.nn.Module):
+    def __init__(self, width=8, layers=1):
+        super().__init__()
+        self.embed = torch.nn.Embedding(20, width, padding_idx=0)
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(width, width) for _ in range(layers))
+        self.norm = torch.nn.BatchNorm1d(width)
+
+def with_rate():
+    model = Model()
+    model.rate = torch.nn.Parameter(torch.empty(3).exponential_())
+    return model
+
+number = 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"captured_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+def test_the_other_commands_take_the_recipe(command: Command, module: str) -> None:
+    arguments = [f"{module}:Model", "--set", "layers=3", "--seed", "7"]
+    result = command("capture", *arguments, "--specs", "model.json")
+    Path("model.toml").write_text(result.output)
+    recipe = Recipe.from_toml(result.output)
+    assert recipe.seed == 7
+    assert "Model: 9 of 9 parameters captured" in result.errors
+    specs = read_specs("model.json")
+    assert specs["layers.2.weight"].shape == (8, 8)
+    assert specs["embed.weight"].padding == (0,)
+    assert specs["norm.num_batches_tracked"].dtype == "int64"
+    assert json.loads(command("capture", *arguments, "--json").output) == json.loads(
+        recipe.to_json()
+    )
+    options = ["--specs", "model.json", "--recipe", "model.toml"]
+    assert command("plan", *options, "--json").document["elements"] == 20 * 8 + 3 * 72 + 4 * 8 + 1
+    command("create", *options, "--out", "checkpoint/")
+    command("verify", "checkpoint/", *options)
+
+
+def test_mistakes(command: Command, module: str) -> None:
+    assert "it must be MODULE:FUNCTION" in command.fails("capture", module)
+    assert "has no attribute 'Modle'" in command.fails("capture", f"{module}:Modle")
+    assert "No module named 'nowhere'" in command.fails("capture", "nowhere:Model")
+    assert "it must be a function or a class" in command.fails("capture", f"{module}:number")
+    assert "raised TypeError" in command.fails("capture", f"{module}:Model", "--set", "depth=3")
+    result = command("capture", f"{module}:with_rate")
+    assert "rate (3): drawn by exponential_" in result.errors
+    assert "rate (3): drawn by" in command.fails("capture", f"{module}:with_rate", "--strict")
