@@ -76,13 +76,15 @@ torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment t
 	$(call timed,torch,\
 	$(PYRIGHT) $(ENVS)/torch/bin/python examples/torch_*.py && \
 	$(ENVS)/torch/bin/python $(PYTEST) -m "not long" tests/with_torch && \
-	$(ENVS)/torch/bin/python tools/torch_zoo.py --short)
+	$(ENVS)/torch/bin/python tools/torch_zoo.py --short && \
+	$(ENVS)/torch/bin/python tools/capture_zoo.py --short)
 
 torch-long: $(ENVS)/torch/.built ## the tests of the PyTorch adapter that make torch leaves out; minutes
 	$(ENVS)/torch/bin/python $(PYTEST) -m long tests/with_torch
 
 torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built and from meta; table into docs/torch.md; minutes
 	$(ENVS)/torch/bin/python tools/torch_zoo.py
+	$(ENVS)/torch/bin/python tools/capture_zoo.py
 
 # What JAX's own factories do with JAX's own cases is for `make jax-peers`.
 jax: $(ENVS)/jax/.built ## tests of the JAX adapter, in an environment that has JAX
