@@ -251,6 +251,27 @@ def test_the_recipe_is_for_the_module() -> None:
     assert {*report.specs} == {*module.state_dict()} - {"head.weight", "rate"}
 
 
+def test_a_copy_has_the_mode_of_its_tensor() -> None:
+    """A copied mode would free storages that are in use."""
+    tensors: list[Any] = []
+
+    def build() -> nn.Module:
+        model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+        model[0].bias.purpose = ["shift"]
+        model.append(copy.deepcopy(model))
+        tensors.extend([*model.parameters(), *model.buffers()])
+        return model
+
+    _, report = capture(build, 1)
+    assert report.is_complete
+    assert report.fallback is None
+    assert {each.fake_mode for each in tensors} == {tensors[0].fake_mode}
+    assert sorted(report.copies) == ["2.0.bias", "2.0.weight"]
+    ours, theirs = (each.purpose for each in tensors if hasattr(each, "purpose"))
+    assert ours == theirs
+    assert ours is not theirs
+
+
 def test_few_rules_and_depth() -> None:
     def build() -> nn.Module:
         layers = [nn.TransformerEncoderLayer(16, 2, 64) for _ in range(4)]

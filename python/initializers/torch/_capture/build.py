@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn import Module, Parameter
+from torch.nn import Module
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes, is_traceable_wrapper_subclass
 
@@ -23,6 +23,7 @@ from .._intercept import intercept
 from .._names import named_modules
 from .._tensor import is_distributed
 from .follow import Follower
+from .operations import is_fake
 from .places import describe_place, find_place
 from .record import make_recorder
 
@@ -118,11 +119,26 @@ class _Reads(TorchFunctionMode):  # type: ignore[misc]  # Any where torch is not
                 values = self._follower.compute(args[0])
                 if values is not None:
                     return func(values, *args[1:], **kwargs)
-        if func in (Tensor.__deepcopy__, Parameter.__deepcopy__):
-            with warnings.catch_warnings():  # torch asks whether the tensor has memory
-                warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor")
-                return func(*args, **kwargs)
+        if func is Tensor.__deepcopy__ and is_fake(args[0]) and args[0].is_leaf:
+            return _copy(*args)
         return func(*args, **kwargs)
+
+
+def _copy(tensor: Tensor, memo: dict[int, Any]) -> Tensor:
+    """Return a copy of a tensor without memory, with its attributes.
+
+    `Tensor.__deepcopy__` would copy the mode too. A mode holds weak references to storages by their
+    addresses; each copy of such a reference releases it once more, which frees storages in use.
+    """
+    if id(tensor) in memo:
+        return memo[id(tensor)]
+    with torch.no_grad():
+        copied = tensor.clone().requires_grad_(tensor.requires_grad)
+    for name, value in tensor.__dict__.items():
+        if name == "_is_param" or name not in copied.__dict__:
+            copied.__dict__[name] = copy.deepcopy(value, memo)
+    memo[id(tensor)] = copied
+    return copied
 
 
 @contextmanager
