@@ -23,6 +23,14 @@ class OpaqueWeight:
         shape: Its shape.
         reason: The operation that no initializer has, or what else is missing.
         place: The line of the model's source that wrote the weight, as `"module:line"`, or `""`.
+
+    Examples:
+        >>> import torch
+        >>> from initializers.torch import capture
+        >>> rates = lambda: torch.nn.ParameterList([torch.ones(3), torch.empty(2).exponential_()])
+        >>> _, report = capture(rates, seed=1)
+        >>> print(report.opaque["1"].shape, report.opaque["1"].reason)
+        (2,) drawn by exponential_
     """
 
     name: str
@@ -53,6 +61,15 @@ class CaptureReport:
         buffers: Persistent buffers that no rule matches. They keep the module's own values.
         reads: Lines where the constructor read drawn values, so that a law may depend on them.
         fallback: Why the constructor ran on the CPU, in memory; None if it needed none.
+
+    Examples:
+        >>> import torch
+        >>> from initializers.torch import capture
+        >>> recipe, report = capture(lambda: torch.nn.Conv2d(3, 8, 3), seed=1)
+        >>> print(report)
+        Conv2d: 2 of 2 parameters captured, 2 rules
+              1 × bias → RandomUniform(minval=-0.19245, maxval=0.19245)
+              1 × * → VarianceScaling(scale=0.333333, distribution='uniform')
     """
 
     model: str
