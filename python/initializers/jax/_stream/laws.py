@@ -12,7 +12,7 @@ from jax import lax
 from ... import _core
 from .exact import divide, make_zero, root, seal, to_bits, to_float
 
-# The page's tables. f64 ones, of other files, are left out by their names.
+# The page's tables for float32; those for float64 have other names.
 _T = {name: np.array(values, np.float32) for name, values in _core.coefficients()}
 HI, LO, S0, S0LO = (_T[name][0] for name in ("HI", "LO", "S0", "S0LO"))
 P, S, C, P2, Q2 = (_T[name] for name in ("P", "S", "C", "P2", "Q2"))
@@ -33,8 +33,8 @@ def make_values(law: str, words: Any, parameters: Sequence[Any]) -> Any:
         parameters: Those of the law as the core describes it, as float32 scalars.
     """
     if law == "normal":
-        # Each element computes the radius and the angle of its pair. So it would if the two halves
-        # were joined, as XLA fuses them, but in a loop that is not vectorized: a third as fast.
+        # Every element computes the radius and the angle of its pair, so each pair is computed
+        # twice. XLA does so too where the halves are joined, but without vectors: a third as fast.
         radii, angles = (
             jnp.broadcast_to(part[:, None], (len(part), 2, 32))
             for part in (words[:, :32], words[:, 32:])
@@ -80,12 +80,12 @@ def _uniform(words: Any, product: Product, parameters: Sequence[Any]) -> Any:
     low, extent, last = parameters
     u = _to_float(words >> np.uint32(8)) * np.float32(2**-24)
     value = _unsign_zero(low + product(extent, u))
-    # Cut before the rounding to the dtype, which is monotone, as the page cuts after it.
+    # The page cuts after rounding to the dtype. Rounding is monotone, so the order does not matter.
     return jnp.where(value < last, value, last)
 
 
 def _to_float(number: Any) -> Any:
-    """Return integers below 2^31 as floats, rounded: of signed ones every processor has that."""
+    """Return integers below 2^31 as floats, by the rounded conversion of signed integers."""
     return number.astype(jnp.int32).astype(jnp.float32)
 
 
