@@ -6,6 +6,7 @@ import copy
 import math
 import random
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from initializers import (
     Zeros,
 )
 from initializers.torch import Rule, capture, init_module_
+from initializers.torch._capture.patterns import describe
 
 
 class One(nn.Module):  # type: ignore[misc]
@@ -270,6 +272,22 @@ def test_a_copy_has_the_mode_of_its_tensor() -> None:
     ours, theirs = (each.purpose for each in tensors if hasattr(each, "purpose"))
     assert ours == theirs
     assert ours is not theirs
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        # The pattern of `a.*.1` matches the names of another group too, whose rules come first.
+        {"a.0.0.1": 1, "a.0.0.0": 2, "a.0.1": 2, "a.1.0.1": 1, "a.1.0.0": 2, "a.1.1": 2},
+        # It matches names that no rule may match.
+        {"a.0.0.1": None, "a.0.1": 2, "a.1.0.1": None, "a.1.1": 2, "b": 1},
+    ],
+)
+def test_rules_match_names_of_their_group_only(groups: dict[str, int | None]) -> None:
+    sizes = {name: 9 if group == 1 else 1 for name, group in groups.items()}
+    found = describe(groups, sizes)
+    for name, group in groups.items():
+        assert next((own for glob, own in found if fnmatchcase(name, glob)), None) == group
 
 
 def test_few_rules_and_depth() -> None:

@@ -50,22 +50,34 @@ def describe(
             totals[each.group] += sum(sizes[name] for name in each.names)
     members.pop(None, None)
     most = sorted(members, key=lambda group: (-totals[group], -members[group].bit_count()))
-    every = (1 << len(classes)) - 1
     # A plain `*` can stand for the last group.
-    lists = [_cover(masks, members, last, every) for last in most[:_MOST_TRIED]]
+    lists = [_cover(classes, masks, members, last) for last in most[:_MOST_TRIED]]
     return min(lists, key=len, default=[])
 
 
 def _cover(
-    masks: dict[str, int], members: dict[Hashable | None, int], last: Hashable, left: int
+    classes: list[_Class],
+    masks: dict[str, int],
+    members: dict[Hashable | None, int],
+    last: Hashable,
 ) -> list[tuple[str, Hashable]]:
-    """Return patterns for all groups, those of one at the end."""
+    """Return patterns for all groups, those of one at the end if possible."""
     rules: list[tuple[str, Hashable]] = []
-    for wanted in ([group for group in members if group != last], [last]):
-        while (best := _choose(masks, members, wanted, left)) is not None:
-            rules.append(best)
-            left &= ~masks[best[0]]
-    return rules
+    left, before = (1 << len(classes)) - 1, 0
+    while left != before:  # patterns of other groups may need those of the last before them
+        before = left
+        for wanted in ([group for group in members if group != last], [last]):
+            while (best := _choose(masks, members, wanted, left)) is not None:
+                rules.append(best)
+                left &= ~masks[best[0]]
+    # No pattern tells these from other names: whole names, before everything else.
+    rest = [
+        (_escape(name), each.group)
+        for place, each in enumerate(classes)
+        if left >> place & 1 and each.group is not None
+        for name in each.names
+    ]
+    return rest + rules
 
 
 def _choose(
