@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax_arrays import same
 from scipy import stats  # type: ignore[import-untyped]
 
 import initializers.jax as ours
@@ -58,11 +59,6 @@ FACTORIES: list[tuple[Any, Initializer]] = [
 def callback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the host make the values under jit; `test_jax_native.py` has the other way."""
     monkeypatch.setenv("INITIALIZERS_JAX", "callback")
-
-
-def same(array: Any, expected: Any) -> bool:
-    values = np.asarray(array)
-    return bool(values.dtype == expected.dtype) and values.tobytes() == expected.tobytes()
 
 
 MESHES: list[tuple[tuple[int, ...], AxisType]] = [

@@ -17,6 +17,7 @@ import pytest
 from flax import linen, nnx
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax_arrays import same
 
 import initializers.jax as ours
 from initializers import HeNormal, RandomNormal, RandomUniform, TruncatedNormal
@@ -35,11 +36,6 @@ def native(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def init(key: Any) -> Any:
     return ours.he_normal()(key, SHAPE)
-
-
-def same(array: Any, expected: Any) -> bool:
-    values = np.asarray(array)
-    return bool(values.dtype == expected.dtype) and values.tobytes() == expected.tobytes()
 
 
 def expect(key: Any, shape: Any = SHAPE) -> Any:

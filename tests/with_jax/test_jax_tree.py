@@ -14,6 +14,7 @@ import pytest
 from flax import linen, nnx
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax_arrays import same
 
 from initializers import GlorotUniform, HeNormal, RandomNormal, fold_in
 from initializers.jax import Rule, init_tree
@@ -26,11 +27,6 @@ RULES = {
     "*kernel": "he_normal",
     "*": Rule(RandomNormal(), optional=True),
 }
-
-
-def same(array: Any, expected: Any) -> bool:
-    values = np.asarray(array)
-    return bool(values.dtype == expected.dtype) and values.tobytes() == expected.tobytes()
 
 
 def he(name: str, shape: Any, dtype: str = "float32") -> Any:
