@@ -15,7 +15,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 # Two processes; tests that measure time (`clock`) run alone.
 PYTEST := -m pytest -n 2
 
-.PHONY: help demo test quick lint audit rust python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
+.PHONY: help demo test quick lint audit rust rust-examples python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short dependencies torch-zoo jax-peers jax-stream format clean
 
@@ -66,6 +66,13 @@ rust: ## tests of the crate, without Python; against LAPACK where OpenBLAS is in
 	cargo test --locked --features recipe,serde$(OPENBLAS) && \
 	if test -z "$(OPENBLAS)"; then \
 	echo "left out: LAPACK needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
+
+# One folder of builds for both: they share a third of their crates.
+RUST_EXAMPLE = CARGO_TARGET_DIR="$(CURDIR)/target/rust-examples" cargo run --locked --quiet --manifest-path
+
+rust-examples: ## build and run the examples in candle and burn: recipes, digests of Python, training; minutes
+	$(RUST_EXAMPLE) examples/candle/Cargo.toml
+	$(RUST_EXAMPLE) examples/burn/Cargo.toml
 
 python: $(DEV) ## tests of the package
 	$(call timed,python,\
