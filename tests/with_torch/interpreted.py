@@ -121,7 +121,15 @@ def test_every_law_equals_the_core(law: str, dtype: str) -> None:
     assert_same(LAWS[law], dtype, (20_003,))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e4m3fn", "float64"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "float32",
+        "float64",
+        pytest.param("bfloat16", marks=pytest.mark.long),
+        pytest.param("float8_e4m3fn", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("edge", EDGES)
 def test_extreme_parameters_equal_the_core(edge: str, dtype: str) -> None:
     assert_same(EDGES[edge], dtype, (2000,))
