@@ -98,7 +98,12 @@ struct Attention {
 impl Attention {
     fn new(weights: VarBuilder) -> Result<Self> {
         let project = |name| linear(WIDTH, WIDTH, weights.pp(name));
-        Ok(Self { query: project("query")?, key: project("key")?, value: project("value")?, output: project("output")? })
+        Ok(Self {
+            query: project("query")?,
+            key: project("key")?,
+            value: project("value")?,
+            output: project("output")?,
+        })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
