@@ -64,7 +64,7 @@ def test_building_in_a_compiled_function(jit: bool, seed: Any, policy: str) -> N
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
 @pytest.mark.parametrize("seed", [1, "ours", "theirs"])
-def test_programs_of_jax_have_no_callback(seed: Any) -> None:
+def test_programs_of_layers_built_in_jit_have_no_callback(seed: Any) -> None:
     """Keras makes variables while a function is traced, outside of the program."""
     import jax
 
