@@ -47,7 +47,7 @@ quick: $(DEV) ## the inner loop, two minutes: fast lints, unit tests of the crat
 lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(call timed,lint,\
 	cargo fmt --check && \
-	cargo clippy --locked --all-targets --features recipe,serde -- -D warnings && \
+	cargo clippy --locked --all-targets --features "recipe serde" -- -D warnings && \
 	cargo clippy --locked --lib --features python -- -D warnings && \
 	$(BIN)/python tools/check_layers_rust.py && \
 	$(BIN)/python tools/public_api.py && \
