@@ -59,11 +59,11 @@ lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 	$(BIN)/python -m mypy.stubtest initializers._core --mypy-config-file pyproject.toml)
 
 # LAPACK, the oracle of orthogonal matrices, is a feature of the same build; without OpenBLAS its tests are left out.
-OPENBLAS = $(shell pkg-config --exists openblas && echo ,lapack)
+OPENBLAS = $(shell pkg-config --exists openblas && echo lapack)
 
 rust: ## tests of the crate, without Python; against LAPACK where OpenBLAS is installed
 	$(call timed,rust,\
-	cargo test --locked --features recipe,serde$(OPENBLAS) && \
+	cargo test --locked --features "recipe serde $(OPENBLAS)" && \
 	if test -z "$(OPENBLAS)"; then \
 	echo "left out: LAPACK needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
 
@@ -116,7 +116,7 @@ keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## tests inside Keras on JAX, Ten
 
 docs: $(ENVS)/docs/.built ## the documentation, into site/ and target/doc/; runs the notebooks
 	$(call timed,docs,\
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features recipe,serde && \
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features "recipe serde" && \
 	NO_MKDOCS_2_WARNING=1 $(ENVS)/docs/bin/mkdocs build --strict --quiet && \
 	$(ENVS)/docs/bin/python tools/check_links.py)
 
