@@ -28,9 +28,9 @@ demo: $(BIN)/.built ## initialize GPT-2's 124 million weights from one seed
 test: lint audit rust crossarch-short battery-short python torch jax keras docs wheel ## everything that must pass before a change lands
 
 # Prints how long each part took. Commands are joined by `&&`, because `set -e` does nothing on the left of `||`. A comma
-# would end the argument.
+# would end the argument and leave out the commands after it.
 define timed
-	@start=$$(date +%s); ($(2)) || exit 1; end=$$(date +%s); \
+	$(if $(3),$(error timed: commands must have no comma, received one before: $(3)))@start=$$(date +%s); ($(2)) || exit 1; end=$$(date +%s); \
 	echo "== $(1): $$(( (end - start) / 60 )) min $$(( (end - start) % 60 )) s"
 endef
 
