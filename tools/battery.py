@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import ml_dtypes  # noqa: F401  (gives NumPy the name bfloat16)
@@ -26,10 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats  # type: ignore[import-untyped]
 
+from _page import write_table
 from initializers import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, fold_in
 
-PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
-BEGIN, END = "<!-- battery -->\n", "<!-- /battery -->"
 ALPHA = 1e-6
 CELLS = 4096
 PIECE = 2**24
@@ -247,8 +245,7 @@ def main() -> int:
     if not options.short and options.seed is None:
         lines = ["| what | values | p |", "|---|---:|---:|"]
         lines += [f"| {name} | {n:,} | {p:.3f} |" for name, n, p in rows]
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + rest.split(END)[1])
+        write_table("reliability.md", "battery", lines)
     return bool(failed)
 
 

@@ -22,19 +22,17 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 
+from _page import write_table
 from _zoo import SHORT, Model, list_models
 from initializers.recipe._coverage import merge_names
 from initializers.torch import CaptureReport, capture, init_module_
 from torch_zoo import ALPHA, seed_generators, summarize
 
-PAGE = Path(__file__).parent.parent / "docs" / "capture.md"
-BEGIN, END = "<!-- capture-zoo -->\n", "<!-- /capture-zoo -->"
 # The least share of models that must be complete; all of `--short` must be, but for its Mamba.
 GOAL = 115 / 120
 _FEWEST = 8  # elements of a parameter that moments are tested of
@@ -157,9 +155,7 @@ def main() -> int:
     table = describe(results, tests)
     print(f"{table}\n{time.perf_counter() - start:.0f} s")
     if chosen is None:
-        before, rest = PAGE.read_text().split(BEGIN)
-        after = rest.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}{table}\n{END}{after}")
+        write_table("capture.md", "capture-zoo", table.splitlines())
     wrong = [
         f"{each.model.name}: {unlike[:3]}"
         for each in results

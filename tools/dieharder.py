@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from _page import write_table
+
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- dieharder -->\n", "<!-- /dieharder -->"
 ALPHA = 1e-6
 # Name of each stream of words → number of seeds that alternate.
 STREAMS = {"one seed": 1, "1024 neighboring seeds, a word of each in turn": 1024}
@@ -59,8 +59,7 @@ def main() -> int:
         cells = (f"{p:.5f} ({what.split(' ')[0]})" for what, p in (lowest, highest))
         table.append(f"| {name} | {len(TESTS)} | {len(found)} | {' | '.join(cells)} |")
         everything += found
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(before + BEGIN + "\n".join(table) + "\n" + END + rest.split(END)[1])
+    write_table("reliability.md", "dieharder", table)
     limit = ALPHA / len(everything)
     failed = [what for what, p in everything if not limit <= p <= 1 - limit]
     print(f"{len(everything)} p-values, limit {limit:.1g}: {failed or 'passed'}")

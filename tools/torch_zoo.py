@@ -32,7 +32,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,12 +39,11 @@ import torch
 from accelerate import init_empty_weights
 from scipy import stats  # type: ignore[import-untyped]
 
+from _page import write_table
 from _zoo import SHORT, Model, list_constructions, list_models
 from initializers import RandomNormal
 from initializers.torch import init_module_, patch
 
-PAGE = Path(__file__).parent.parent / "docs" / "torch.md"
-BEGIN, END = "<!-- torch-zoo -->\n", "<!-- /torch-zoo -->"
 ALPHA = 1e-6
 SAMPLES = 20_000  # of a parameter, at most, for its test
 # From meta, of all models: constructors that read values cannot run there. Elsewhere all must pass.
@@ -277,9 +275,7 @@ def main() -> int:
     table = describe(groups, tests)
     print(f"{table}\n{time.perf_counter() - start:.0f} s")
     if chosen is None:
-        before, rest = PAGE.read_text().split(BEGIN)
-        after = rest.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}{table}\n{END}{after}")
+        write_table("torch.md", "torch-zoo", table.splitlines())
     few = [
         f"{group}, {title}"
         for group, rows in groups.items()

@@ -18,11 +18,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from _page import write_table
+
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / "target" / "wheels"
 CROSS = ROOT / "target" / "crossarch" / "dist"
-PAGE = ROOT / "docs" / "reproducibility.md"
-BEGIN, END = "<!-- wheels -->\n", "<!-- /wheels -->"
 BIN = Path(sys.executable).parent
 TESTS = ["tests/python/classes/test_golden.py", "tests/python/memory/test_float_mode.py"]
 # Prints where the package is, so that another copy on the path is not tested instead.
@@ -152,10 +152,9 @@ def main() -> None:
     if arm:
         tries.append(f"| aarch64 wheel, emulated {try_on_arm()}")
 
-    table = "\n".join([*checks, "", *tries])
-    print(table)
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(before + BEGIN + table + "\n" + END + rest.split(END)[1])
+    table = [*checks, "", *tries]
+    print("\n".join(table))
+    write_table("reproducibility.md", "wheels", table)
 
 
 if __name__ == "__main__":
