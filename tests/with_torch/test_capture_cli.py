@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,10 +63,39 @@ def test_the_other_commands_take_the_recipe(command: Command, module: str) -> No
 
 def test_mistakes(command: Command, module: str) -> None:
     assert "it must be MODULE:FUNCTION" in command.fails("capture", module)
-    assert "has no attribute 'Modle'" in command.fails("capture", f"{module}:Modle")
+    errors = command.fails("capture", f"{module}:Modle")
+    assert "has no attribute 'Modle'\ndid you mean 'Model'?" in errors
     assert "No module named 'nowhere'" in command.fails("capture", "nowhere:Model")
+    for constructor in (
+        ".nowhere:Model",
+        "nowhere..model:Model",
+        f"{module}:",
+        f"{module}:Model.",
+        ":",
+    ):
+        assert "it must be MODULE:FUNCTION" in command.fails("capture", constructor)
     assert "it must be a function or a class" in command.fails("capture", f"{module}:number")
     assert "raised TypeError" in command.fails("capture", f"{module}:Model", "--set", "depth=3")
     result = command("capture", f"{module}:with_rate")
     assert "rate (3): drawn by exponential_" in result.errors
     assert "rate (3): drawn by" in command.fails("capture", f"{module}:with_rate", "--strict")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", "raised ZeroDivisionError: division by zero (at "),
+        ("def f(:", "raised SyntaxError: "),
+        ("raise SystemExit(3)", "raised SystemExit: 3 (at "),
+        ("import nowhere", "No module named 'nowhere'"),
+    ],
+)
+def test_a_module_that_fails_is_a_mistake(
+    command: Command, module: str, code: str, message: str
+) -> None:
+    Path("failing.py").write_text(code)
+    sys.modules.pop("failing", None)
+    importlib.invalidate_caches()
+    errors = command.fails("capture", "failing:Model")
+    assert message in errors
+    assert "Traceback" not in errors

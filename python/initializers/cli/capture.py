@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from .._arguments.checks import hint
 from .._arguments.specs import Spec
 from .._frameworks import require
 from ._command import make_command
@@ -70,8 +72,8 @@ def command(
 
 def _find(constructor: str) -> Callable[..., Any]:
     """Return the function of a module."""
-    place, sign, name = constructor.partition(":")
-    if not sign or not place or not name:
+    place, _, name = constructor.partition(":")
+    if not all(part.isidentifier() for part in (*place.split("."), *name.split("."))):
         raise click.BadParameter(
             f"it must be MODULE:FUNCTION, such as torchvision.models:resnet18, received: "
             f"{constructor!r}"
@@ -81,12 +83,22 @@ def _find(constructor: str) -> Callable[..., Any]:
     except ImportError as error:
         raise Failure(str(error)) from None
     sys.path.insert(0, os.getcwd())
+    found: Any = None
     try:
-        found: Any = import_module(place)
+        found = import_module(place)
         for part in name.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise Mistake(f"{constructor}: {error}") from None
+    except ImportError as error:
+        raise Mistake(f"{constructor}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever the module's own code raises
+        if isinstance(error, AttributeError) and found is not None and not hasattr(found, part):
+            near = hint(part, dir(found))
+            raise Mistake(f"{constructor}: {error}{near}") from error
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        at = "" if isinstance(error, SyntaxError) else f" (at {frame.f_code.co_filename}:{line})"
+        raise Mistake(
+            f"{constructor}: it must be importable, but raised {type(error).__name__}: {error}{at}"
+        ) from error
     if not callable(found):
         raise Mistake(f"{constructor}: it must be a function or a class, received: {found!r}")
     return found  # type: ignore[no-any-return]
