@@ -147,7 +147,7 @@ pub(crate) fn kernel_shape<'a>(
 }
 
 /// Fills `out` with zeros, and with `value` at each place for which it is not None.
-fn fill_places<T: Element>(
+pub(crate) fn fill_places<T: Copy + Default + Send + Sync>(
     request: &mut Request<'_>,
     out: TensorMut<'_, T>,
     value: impl Fn(&[u64]) -> Option<T>,

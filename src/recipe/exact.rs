@@ -1,6 +1,7 @@
 //! Values of initializers without randomness, which also fill integers.
 
 use crate::error::Error;
+use crate::families::places::fill_places;
 use crate::float::tensor::TensorMut;
 use crate::initializer::Request;
 use crate::recipe::numbers::{FromNumber, Number, Numbers, to_integer};
@@ -21,20 +22,11 @@ impl Exact {
             Self::Numbers(numbers) => return numbers.fill(&mut request, out),
             Self::Diagonal(gain) => Number::Float(*gain).represent("gain")?,
         };
-        request.block(&out.shape)?;
-        let (&[_, _], start) = (request.shape, request.start.unwrap_or(&[0, 0])) else {
+        let &[_, _] = request.shape else {
             let shape = show_shape(request.shape);
             return Err(Error::Recipe(format!("`shape` must have 2 dimensions for Identity, received: {shape}")));
         };
-        let mut out = out.into_view()?;
-        out.fill(T::default());
-        for row in 0..out.shape()[0] {
-            let column = (start[0] + row as u64).checked_sub(start[1]);
-            if let Some(element) = column.and_then(|column| out.get_mut([row, column as usize].as_slice())) {
-                *element = gain;
-            }
-        }
-        Ok(())
+        fill_places(&mut request, out, |place| if place[0] == place[1] { Some(gain) } else { None })
     }
 
     /// Refuses numbers other than 0 and 1.

@@ -22,7 +22,7 @@ pub(crate) fn find_nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a s
         for &other in &known {
             let folded = fold(other);
             let likeness = likeness(&folded.chars().collect::<Vec<_>>(), &name);
-            // Of equally near names the last in the alphabet; of names that fold to one, the last listed.
+            // Ties as in difflib: the last in the alphabet, and the last listed of names that fold to one.
             let is_nearer = best.as_ref().is_none_or(|(most, text, _)| (*most, text) <= (likeness, &folded));
             if likeness >= CUTOFF && is_nearer {
                 best = Some((likeness, folded, other));

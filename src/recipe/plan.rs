@@ -63,7 +63,7 @@ impl Plan {
     }
 }
 
-/// What a recipe says beside its rules.
+/// The settings of a recipe beside its rules.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Defaults {
     pub(crate) seed: i128,

@@ -48,7 +48,7 @@ impl<'a> FromRecipe<'a> {
         // burn's `Linear` keeps a matrix as (inputs, outputs).
         let weight = self.recipe.weight(&name, &Spec::new(&sizes), Some(Convention::Keras))?;
         let tensor = Tensor::from_data(TensorData::new(weight.sample_vec::<f32>()?, shape), &param.lazy_device());
-        // Of the tensor itself, so that the digest is that of what the module holds.
+        // The values are read back from the tensor, so the digest is of what the module holds.
         let data = tensor.to_data();
         self.digest.add(&name, "float32", &sizes, [data.as_bytes()]);
         Ok(tensor)

@@ -157,7 +157,7 @@ def _watched(build: Callable[[], Any]) -> Iterator[None]:
             )
 
 
-# What tells whether a generator was drawn from.
+# Generator → a function that reads its state, which changes with each draw.
 _GENERATORS: dict[str, Callable[[], Any]] = {
     "NumPy": lambda: repr(np.random.get_state(legacy=True)),
     "Python": random.getstate,

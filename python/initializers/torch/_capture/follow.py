@@ -71,7 +71,7 @@ class Follower(TorchDispatchMode):  # type: ignore[misc]  # Any where torch is n
         self._draws = itertools.count(1)
         self._is_quiet = False
 
-    # What is known of a tensor.
+    # Reading laws.
 
     def knows(self, tensor: Tensor) -> bool:
         """Return whether an operation that was followed made the storage."""
@@ -129,7 +129,7 @@ class Follower(TorchDispatchMode):  # type: ignore[misc]  # Any where torch is n
         values = tensor.detach().cpu().clone()
         return describe(values, find_origin("values from outside of torch"))
 
-    # What is written.
+    # Writing laws.
 
     def write(self, tensor: Tensor, law: Law) -> None:
         """Note that a tensor was written."""
