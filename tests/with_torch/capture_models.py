@@ -1,0 +1,19 @@
+"""A module that the tests of `capture` construct."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class One(nn.Module):  # type: ignore[misc]
+    """A module with a parameter that a function makes, and one of ones."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        super().__init__()
+        made = make()
+        self.w = made if isinstance(made, nn.Parameter) else nn.Parameter(made)
+        self.other = nn.Parameter(torch.ones(2))
