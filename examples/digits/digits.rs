@@ -1,9 +1,18 @@
-//! Images of handwritten digits, and the digests of `digests.txt`.
+//! Images of handwritten digits, the sizes of the model that learns them, and the digests of `digests.txt`.
 
 /// Pixels of a row, and rows of an image.
 pub const SIDE: usize = 8;
 /// Images to learn from; the others test.
 pub const TRAIN: usize = 1500;
+
+pub const WIDTH: usize = 32;
+pub const HIDDEN: usize = 64;
+pub const HEADS: usize = 4;
+pub const LAYERS: usize = 2;
+pub const BATCH: usize = 50;
+pub const EPOCHS: usize = 12;
+/// Mean loss of the last epoch that the training must reach.
+pub const LOSS: f64 = 0.1;
 
 const BYTES: &[u8] = include_bytes!("digits.bin");
 const DIGESTS: &str = include_str!("digests.txt");

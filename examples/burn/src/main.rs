@@ -13,17 +13,8 @@ use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig, Transf
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use digits::{SIDE, TRAIN};
+use digits::{BATCH, EPOCHS, HEADS, HIDDEN, LAYERS, LOSS, SIDE, TRAIN, WIDTH};
 use initializers::{Convention, Digest, Error, Recipe, Spec};
-
-const WIDTH: usize = 32;
-const HIDDEN: usize = 64;
-const HEADS: usize = 4;
-const LAYERS: usize = 2;
-const BATCH: usize = 50;
-const EPOCHS: usize = 12;
-/// Mean loss of the last epoch that the training must reach.
-const LOSS: f64 = 0.1;
 
 /// Initializes the parameters of a module by a recipe. Their names are their paths, such as `encoder.layers.0.norm_1.gamma`.
 struct FromRecipe<'a> {

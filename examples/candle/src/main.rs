@@ -10,19 +10,10 @@ use candle_core::{D, DType, Device, Error, Result, Shape, Tensor, Var, WithDType
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{AdamW, LayerNorm, Linear, Module, Optimizer, ParamsAdamW, VarBuilder};
 use candle_nn::{Init, layer_norm, linear, loss, ops};
-use digits::{SIDE, TRAIN};
+use digits::{BATCH, EPOCHS, HEADS, HIDDEN, LAYERS, LOSS, SIDE, TRAIN, WIDTH};
 use half::{bf16, f16};
 use initializers::{Convention, Digest, Dtype, Element, Recipe, Spec};
 use std::sync::{Arc, Mutex};
-
-const WIDTH: usize = 32;
-const HIDDEN: usize = 64;
-const HEADS: usize = 4;
-const LAYERS: usize = 2;
-const BATCH: usize = 50;
-const EPOCHS: usize = 12;
-/// Mean loss of the last epoch that the training must reach.
-const LOSS: f64 = 0.1;
 
 /// Weights of a recipe, made when a layer asks for them.
 #[derive(Clone)]
