@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from initializers import HeNormal, RandomNormal, Recipe, propagate
 from initializers.torch import init_module_
@@ -281,6 +282,15 @@ def test_bad_input_is_refused() -> None:
 
     with pytest.raises(TypeError, match="`model` must return a tensor"):
         propagate(Nothing(), torch.ones(2, 3))
+
+
+def test_a_model_without_memory_is_refused_before_it_is_copied() -> None:
+    with FakeTensorMode():
+        model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    for rules in (None, Recipe({"*": "ones"}, seed=1)):
+        with pytest.raises(ValueError, match=r"outside of FakeTensorMode, received: 0\.weight, an"):
+            propagate(model, torch.ones(2, 4), rules=rules)
+    assert model[0].weight.fake_mode is model[1].bias.fake_mode
 
 
 def test_generators_are_restored_around_the_models_call_only() -> None:

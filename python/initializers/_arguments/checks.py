@@ -158,13 +158,15 @@ def check_nonnegative(argument: str, value: object) -> float:
 
 
 def check_count(argument: str, value: object) -> int:
-    """Return `value` as a Python integer >= 1."""
+    """Return `value` as a Python integer in [1, 2**63)."""
     number = to_integer(value)
     wanted = f"`{argument}` must be an integer >= 1, received: {show(value)}"
     if number is None:
         raise TypeError(wanted)
     if number < 1:
         raise ValueError(wanted)
+    if number >= 1 << 63:
+        raise ValueError(f"`{argument}` must be an integer < 2**63, received: {show(value)}")
     return number
 
 

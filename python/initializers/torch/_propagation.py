@@ -24,6 +24,7 @@ from ..propagation._theory import Call, Effect
 from ..recipe._resolve import ResolvedRules
 from ._module import init_module_
 from ._names import named_modules
+from ._tensor import is_abstract
 
 _NORMS = (
     nn.modules.batchnorm._BatchNorm,
@@ -60,6 +61,13 @@ def measure_model(
 
 
 def _copy(model: Module) -> Module:
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_abstract(tensor) and not tensor.is_meta:
+            # A copy would have a copy of its mode, which frees storages in use: see `_capture`.
+            raise ValueError(
+                f"`model` must be constructed outside of FakeTensorMode, received: {name}, an "
+                f"instance of {type(tensor).__name__}"
+            )
     try:
         return copy.deepcopy(model)
     except Exception as error:  # any type: the contents of the module decide

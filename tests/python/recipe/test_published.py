@@ -192,6 +192,7 @@ def test_bad_names_and_numbers_are_refused() -> None:
         ("gpt3", {}, ValueError, r"`name` must be one of .*'gpt3' \(did you mean 'gpt2'\?\)"),
         ("gpt2", {"layers": 0}, ValueError, "`layers` must be an integer >= 1, received: 0"),
         ("gpt2", {"layers": 1.5}, TypeError, "`layers` must be an integer >= 1"),
+        ("gpt2", {"layers": 10**400}, ValueError, r"`layers` must be an integer < 2\*\*63"),
         (
             "gpt2",
             {"width": 3},
@@ -207,6 +208,7 @@ def test_bad_names_and_numbers_are_refused() -> None:
         ("megatron", {}, TypeError, "recipe 'megatron' needs the number `layers`"),
         ("resnet", {"names": "flax"}, ValueError, "`names` must be one of 'keras', 'torchvision'"),
         ("t5", {"width": -1}, ValueError, "`width` must be an integer >= 1"),
+        ("t5", {"width": 10**400}, ValueError, r"`width` must be an integer < 2\*\*63"),
         ("gpt2", {"seed": "1"}, TypeError, "`seed` must be an integer"),
     ]
     make: Any = Recipe.for_model
