@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for crate::Dtype {
     }
 }
 
-/// As in a configuration of the Python package; without axes, those of Keras's convention.
+/// The fields of a configuration of the Python package; without axes, those of Keras's convention.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "VarianceScaling", deny_unknown_fields)]
 struct Scaling {

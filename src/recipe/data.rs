@@ -144,7 +144,7 @@ pub(crate) fn is_long_integer(text: &str) -> bool {
     (19..=40).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// As Python's `repr` shows a value.
+/// Shows a value as Python's `repr`.
 impl fmt::Display for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

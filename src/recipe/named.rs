@@ -13,7 +13,7 @@ pub(crate) struct Named {
     pub(crate) initializer: Arc<dyn Initializer>,
     /// Whether its values depend on which axes of a weight are inputs.
     pub(crate) has_layout: bool,
-    /// As Python shows it, such as `RandomNormal(stddev=0.02)`.
+    /// The text that Python shows, such as `RandomNormal(stddev=0.02)`.
     pub(crate) text: String,
     pub(crate) has_seed: bool,
     /// The same values, for integers; None: random values, which are floats.

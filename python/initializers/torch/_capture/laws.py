@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 
 class Origin(NamedTuple):
-    """Where a law was written.
+    """The call that wrote a law.
 
     Attributes:
         call: The function that wrote it, with its arguments, such as `"normal_(std=0.02)"`.
@@ -145,7 +145,7 @@ class Truncated(Law):
 
 @dataclass(frozen=True)
 class Matrix(Law):
-    """What `orthogonal_`, `eye_`, `dirac_` and `sparse_` write: not one law for every element.
+    """Values of `orthogonal_`, `eye_`, `dirac_` and `sparse_`: elements have no common law.
 
     Attributes:
         name: The function's name.

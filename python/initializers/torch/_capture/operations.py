@@ -1,4 +1,4 @@
-"""What operations read and write, and the laws that some of them draw by."""
+"""The tensors that operations read and write, and the laws of those that draw."""
 
 from __future__ import annotations
 

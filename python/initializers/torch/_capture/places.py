@@ -1,4 +1,4 @@
-"""Where in the model's source an operation was called."""
+"""Lines of the model's source that call operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was captured, and what was not."""
+"""The report of `capture`: parameters with a rule, and without."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class OpaqueWeight:
 
 @dataclass(frozen=True, eq=False)
 class CaptureReport:
-    """What `capture` found.
+    """The result of `capture`, beside the recipe.
 
     Attributes:
         model: The name of the module's class.
