@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wasmtime import Engine, ExitTrap, Linker, Module, Store, WasiConfig
 
-# Where the program looks for it: in the folder of the manifest that cargo built.
+# The program looks for it in the folder of the manifest that cargo built.
 GOLDEN = str(Path(os.environ["CARGO_MANIFEST_DIR"]) / "tests" / "golden")
 
 
