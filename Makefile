@@ -89,7 +89,7 @@ torch: $(ENVS)/torch/.built ## tests of the PyTorch adapter, in an environment t
 torch-long: $(ENVS)/torch/.built ## the tests of the PyTorch adapter that make torch leaves out; minutes
 	$(ENVS)/torch/bin/python $(PYTEST) -m long tests/with_torch
 
-torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built and from meta; table into docs/torch.md; minutes
+torch-zoo: $(ENVS)/torch/.built ## real models under patch and by name, built, from meta and from their captured recipes; tables into docs/; minutes
 	$(ENVS)/torch/bin/python tools/torch_zoo.py
 	$(ENVS)/torch/bin/python tools/capture_zoo.py
 
