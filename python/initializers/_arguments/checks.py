@@ -157,16 +157,17 @@ def check_nonnegative(argument: str, value: object) -> float:
     return check_real_where(argument, value, ">= 0", lambda number: number >= 0)
 
 
-def check_count(argument: str, value: object) -> int:
-    """Return `value` as a Python integer in [1, 2**63)."""
+def check_count(argument: str, value: object, most: int | None = None) -> int:
+    """Return `value` as a Python integer in [1, `most`], in [1, 2**63) without it."""
     number = to_integer(value)
     wanted = f"`{argument}` must be an integer >= 1, received: {show(value)}"
     if number is None:
         raise TypeError(wanted)
     if number < 1:
         raise ValueError(wanted)
-    if number >= 1 << 63:
-        raise ValueError(f"`{argument}` must be an integer < 2**63, received: {show(value)}")
+    if number >= 1 << 63 if most is None else number > most:
+        limit = "< 2**63" if most is None else f"<= {most:,}"
+        raise ValueError(f"`{argument}` must be an integer {limit}, received: {show(value)}")
     return number
 
 

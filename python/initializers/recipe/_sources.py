@@ -93,7 +93,7 @@ def model_specs(name: ModelName, *, layers: int | None = None) -> dict[str, Spec
     return found if layers is None else dict(_repeat_layers(name, found, layers))
 
 
-_MOST_LAYERS = 100_000
+_MOST_LAYERS = 100_000  # a number mistyped would fill all memory with names
 
 # The number of a layer in the names of a transformer.
 _LAYER = re.compile(r"(?<=\bh\.)\d+(?=\.)|(?<=\blayers\.)\d+(?=\.)")
@@ -103,11 +103,7 @@ def _repeat_layers(
     name: str, specs: Mapping[str, Spec], layers: object
 ) -> Iterator[tuple[str, Spec]]:
     """Yield the weights of a model with this number of layers, all like its first."""
-    count = check_count("layers", layers)
-    if count > _MOST_LAYERS:  # a number mistyped would fill all memory with names
-        raise ValueError(
-            f"`layers` must be an integer <= {_MOST_LAYERS:,}, received: {show(layers)}"
-        )
+    count = check_count("layers", layers, _MOST_LAYERS)
     first = {each: spec for each, spec in specs.items() if _number_of(each) == "0"}
     if not first:
         raise ValueError(
