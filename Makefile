@@ -176,7 +176,7 @@ bench-keras: $(ENVS)/jax/.built $(ENVS)/torch/.built ## time of initializers whi
 	TF_CPP_MIN_LOG_LEVEL=3 KERAS_BACKEND=tensorflow $(ENVS)/jax/bin/python benches/keras_builds.py
 	KERAS_BACKEND=torch $(ENVS)/torch/bin/python benches/keras_builds.py
 
-bench-jax: $(ENVS)/jax/.built ## trees of weights under jit: stock, callback, program; table into docs/jax-inside-jit.md; the callback takes over 20 GB
+bench-jax: $(ENVS)/jax/.built ## trees of weights under jit: stock, callback, program; table into docs/jax-inside-jit.md
 	$(ENVS)/jax/bin/python benches/jax_trees.py
 
 gpu: $(ENVS)/torch/.built ## on a machine with a GPU: values against the CPU; speed against torch; tables into docs/gpu.md

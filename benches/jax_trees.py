@@ -3,8 +3,9 @@
 Each way makes each tree in a process of its own, on a mesh of eight devices: the first call with
 its compilation, then warm calls, of which the best counts, in seconds of processor time, all
 threads together, which other work on the machine changes less; and the peak of the resident
-memory beyond that before the first call. The trees are a GPT-2 of 110 million weights in float32
-and a Llama of 1.0 billion in bfloat16, both with scanned layers. It writes the table into
+memory beyond that before the first call. A way that takes more than 60 % of the memory free at its
+start is stopped, and its row says at how much. The trees are a GPT-2 of 110 million weights in
+float32 and a Llama of 1.0 billion in bfloat16, both with scanned layers. It writes the table into
 docs/jax-inside-jit.md.
 
     python benches/jax_trees.py [--tree gpt2] [--once]
@@ -17,7 +18,6 @@ import hashlib
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -90,10 +90,10 @@ def build(name: str, way: str) -> Callable[[], Any]:
     return lambda: compiled(jax.random.key(7))
 
 
-def read_memory(field: str) -> int:
-    """Return a field of this process's memory in bytes."""
-    with open("/proc/self/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
+def read_memory(field: str, file: str = "/proc/self/status") -> int:
+    """Return a field of a file that Linux keeps about memory, in bytes; 0 if it has none."""
+    lines = Path(file).read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), 0)
 
 
 def measure(name: str, way: str, warm: int) -> dict[str, Any]:
@@ -120,15 +120,22 @@ def measure(name: str, way: str, warm: int) -> dict[str, Any]:
     }
 
 
-def run(name: str, way: str, warm: int) -> dict[str, Any] | None:
-    """Return what `measure` returns in a process of its own; None if the system killed it."""
+def run(name: str, way: str, warm: int) -> dict[str, Any] | int:
+    """Return what `measure` returns in a process of its own; its memory if it took too much."""
     command = [sys.executable, __file__, "--measure", name, way, str(warm)]
     environment = {**os.environ, "INITIALIZERS_JAX": WAYS[way][0]}
-    process = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
-    if process.returncode == -signal.SIGKILL:  # as Linux does for want of memory
-        return None
-    process.check_returncode()
-    result: dict[str, Any] = json.loads(process.stdout)
+    most = read_memory("MemAvailable", "/proc/meminfo") * 6 // 10
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        while process.poll() is None:
+            resident = read_memory("VmRSS", f"/proc/{process.pid}/status")
+            if resident > most:
+                process.kill()
+                return resident
+            time.sleep(0.05)
+        output = process.communicate()[0]
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+    result: dict[str, Any] = json.loads(output)
     return result
 
 
@@ -140,8 +147,9 @@ def compare(name: str, warm: int) -> list[str]:
     rows, digests = [], {}
     for way, (_, title) in WAYS.items():
         result = run(name, way, warm)
-        cells = ["", "", "killed"]
-        if result is not None:
+        if isinstance(result, int):
+            cells = ["", "", f"stopped at {result / 1e9:.1f}"]
+        else:
             digests[way] = result["digest"]
             times = [f"{result['first']:.1f}", f"{result['warm']:.2f}"]
             cells = [*times, f"{result['peak'] / 1e9:.2f}"]
