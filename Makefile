@@ -207,9 +207,9 @@ dieharder: $(BIN)/.environment ## Dieharder's and NIST's tests of the words into
 
 # FUZZ_SEED draws other cases.
 fuzz: $(DEV) ## random requests, right and wrong: 10^8 of the crate, 10^6 of the package; about an hour
-	FUZZ_CASES=5000000 FUZZ_SEED=10 cargo test --locked --profile fuzz --test fuzz -- --nocapture
+	FUZZ_CASES=5000000 FUZZ_SEED=10 cargo test --locked --profile fuzz --features "recipe serde" --test fuzz -- --nocapture
 	$(BIN)/python -W error tests/fuzz_python.py
-	FUZZ_CASES=100000000 cargo test --locked --release --test fuzz -- --nocapture
+	FUZZ_CASES=100000000 cargo test --locked --release --features "recipe serde" --test fuzz -- --nocapture
 
 hostile: $(DEV) ## forks, threads, signals, little memory, odd memory, hostile files; then make fuzz
 	$(BIN)/python -m pytest tests/python/hostile/test_hostile.py tests/python/hostile/test_concurrency.py tests/python/hostile/test_security.py
@@ -219,7 +219,7 @@ mutants: $(DEV) ## break the code in each way of tests/mutants, and see that a t
 	$(BIN)/python tools/mutants.py
 
 valgrind: ## the crate's random requests under valgrind, which must be installed
-	binary=$$(cargo test --locked --profile fuzz --test fuzz --no-run --message-format json \
+	binary=$$(cargo test --locked --profile fuzz --features "recipe serde" --test fuzz --no-run --message-format json \
 		| sed -n 's/.*"executable":"\([^"]*\/fuzz-[^"]*\)".*/\1/p') && \
 	FUZZ_CASES=3000 valgrind --quiet --error-exitcode=1 "$$binary" --nocapture
 

@@ -1,18 +1,25 @@
 //! Random requests, valid and invalid: each returns the right values or an error, and nothing panics.
 //!
-//! A case depends only on the seed and its number. Environment variables: `FUZZ_CASES` (number of cases), `FUZZ_SEED`,
-//! `FUZZ_FIRST` (number of the first case; with `FUZZ_CASES=1` it repeats one case). `make fuzz` runs many more cases, some of
-//! them with overflow checks and debug assertions.
+//! A case depends only on the seed, its number, and whether recipes are compiled (features `recipe` and `serde`). Environment
+//! variables: `FUZZ_CASES` (number of cases), `FUZZ_SEED`, `FUZZ_FIRST` (number of the first case; with `FUZZ_CASES=1` it
+//! repeats one case). `make fuzz` runs many more cases, some of them with overflow checks and debug assertions.
 
+#[path = "families.rs"]
+mod families;
 #[path = "matrices.rs"]
 mod matrices;
 #[path = "random.rs"]
 mod random;
+#[cfg(all(feature = "recipe", feature = "serde"))]
+#[path = "recipes.rs"]
+mod recipes;
 #[path = "samplers.rs"]
 mod samplers;
 
 use chacha20::ChaCha8Rng;
-use initializers::{Error, Fill, Orthogonal, Stream, Uniform, Width, fill_constant, set_num_threads, unit_roots};
+use initializers::{
+    Error, Fill, Orthogonal, Stream, Uniform, Width, fill_constant, num_threads, set_num_threads, unit_roots,
+};
 use ndarray::Array2;
 use rand_core::{Rng, SeedableRng};
 use random::Random;
@@ -20,7 +27,7 @@ use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Number of cases in `make test`: some seconds on one core.
-const CASES: u64 = 1_000_000;
+const CASES: u64 = 500_000;
 
 fn variable(name: &str, otherwise: u64) -> u64 {
     env::var(name).map_or(otherwise, |text| text.parse().expect("an integer"))
@@ -60,6 +67,7 @@ fn others(random: &mut Random) {
     let threads = random.size() as usize >> random.below(60);
     assert_eq!(set_num_threads(threads).is_ok(), (1..=1024).contains(&threads), "{threads} threads");
     set_num_threads(2).unwrap();
+    assert_eq!(num_threads(), Ok(2));
     let n = random.below(40);
     let (cos, sin) = unit_roots(n).expect("memory for a few numbers");
     assert!(cos.len() == n as usize && sin.len() == n as usize);
@@ -85,6 +93,9 @@ fn case(random: &mut Random, widths: &[Width]) {
         0..=3 => words(random, widths),
         4 => matrices::case(random, widths), // they take longest
         5 => others(random),
+        6 => families::case(random, widths),
+        #[cfg(all(feature = "recipe", feature = "serde"))]
+        7 => recipes::case(random, widths),
         _ => samplers::case(random, widths),
     }
 }

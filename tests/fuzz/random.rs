@@ -1,6 +1,6 @@
 //! Random choices that prefer edge cases.
 
-use initializers::{Compute, Element, Seed, Width, set_width_limit};
+use initializers::{Compute, Element, Seed, Width, set_width_limit, width_limit};
 use std::ops::RangeInclusive;
 
 /// SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, 2014), one generator for each case.
@@ -109,7 +109,9 @@ impl Random {
 
     /// Sets a random vector width.
     pub(crate) fn set_width(&mut self, widths: &[Width]) {
-        set_width_limit(self.pick(widths));
+        let width = self.pick(widths);
+        set_width_limit(width);
+        assert_eq!(width_limit(), width);
     }
 }
 

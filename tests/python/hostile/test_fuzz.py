@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,21 @@ def test_every_public_function_is_called() -> None:
         public = {name for name in module.__all__ if callable(getattr(module, name))}
         made = {name for name in public if getattr(module, name).__name__ in initializers}
         assert public - names - made <= fuzz_surface.LEFT_OUT
+
+
+def test_every_public_item_of_the_crate_is_called() -> None:
+    """Getters are called by `serde`, which writes all fields; plans and rules are results."""
+    tests = Path(__file__).parents[2]
+    text = "".join(path.read_text() for path in (tests / "fuzz").glob("*.rs"))
+    listed = (tests / "public_api.txt").read_text()
+    functions = set(re.findall(r"\bfn (\w+)", listed))
+    getters = set(re.findall(r"\bfn (\w+)\(&?self\)", listed))
+    items = set(re.findall(r"pub (?:struct|enum|trait) (\w+)", listed)) - {"Plan", "Rule"}
+    assert {"fill_until", "fold_in_path"} <= functions - getters
+    assert {"Digest", "Stream"} <= items
+    called = {name for name in functions if re.search(rf"\b{name}(::<.*>)?\(|::{name}\b", text)}
+    assert functions - called <= getters
+    assert not {name for name in items if not re.search(rf"\b{name}\b", text)}
 
 
 def test_paths_that_no_file_system_has() -> None:
