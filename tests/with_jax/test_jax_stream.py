@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from functools import partial
 from typing import Any
 
@@ -149,6 +150,35 @@ def test_places_in_a_grid_of_blocks() -> None:
     assert (int(found.number.low), int(found.number.high)) == (number & 0xFFFFFFFF, number >> 32)
     assert found.alignment == 64
     assert locate((6, 5), (2, 5), [jnp.uint32(1), None]).alignment == 2
+
+
+@pytest.mark.parametrize("number", [7, 2**16, 2**31 - 1, 0xFFFF_FFFF_FFFF, 2**64 - 1])
+def test_arithmetic_of_64_bits_is_that_of_integers(number: int) -> None:
+    words = np.random.default_rng(1).integers(0, 2**32, 1000, np.uint32)
+    words[:4] = 0, 0xFFFF, 0x10000, 0xFFFFFFFF
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, where `number` wraps around
+        product = wide.multiply(words, number)
+        total = wide.add(product, wide.widen(number))
+    for made, offset in ((product, 0), (total, number)):
+        expected = [(int(word) * number + offset) % 2**64 for word in words]
+        halves = zip(np.asarray(made.low), np.asarray(made.high), strict=True)
+        assert [int(low) | int(high) << 32 for low, high in halves] == expected
+
+
+@pytest.mark.parametrize("zero", [64230466, 110491987, 133126103])
+def test_zeros_are_positive(zero: int) -> None:
+    # Radii of 0 times a cosine, some of them −0: the mean of 0 makes +0, unless a compiler drops it.
+    shape, start, extent = (2**27,), zero & -64, (64,)
+    fill = plan_fill(RandomNormal(0.0, 1.0, 42), shape, look_up("float32"))
+    words = [42, 0, 0, 0]
+    parameters = fill.write.describe()[1]  # type: ignore[attr-defined]
+    target = Target("normal", "float32", shape)
+    arguments = pack_arguments(target, words, 0, parameters)
+    place = Place(wide.widen(start), 64)
+    made = jax.jit(lambda: make_block(target, extent, place, arguments))()
+    assert made[zero - start] == 0
+    assert count_differences(made, fill, (start,)) == 0
 
 
 def test_streams_of_generators() -> None:

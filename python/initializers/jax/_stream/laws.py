@@ -61,7 +61,7 @@ def _place(z: Any, product: Product, parameters: Sequence[Any]) -> Any:
 
 
 def _unsign_zero(x: Any) -> Any:
-    """Return x with +0 for −0, which the page's sum gives: XLA drops the addition of a 0."""
+    """Return x with +0 for −0, as the page's sum does; a compiler may drop a sum with 0."""
     bits = to_bits(x)
     return to_float(jnp.where(bits == np.uint32(1 << 31), np.uint32(0), bits))
 
