@@ -168,7 +168,7 @@ def test_arithmetic_of_64_bits_is_that_of_integers(number: int) -> None:
 
 @pytest.mark.parametrize("zero", [64230466, 110491987, 133126103])
 def test_zeros_are_positive(zero: int) -> None:
-    # Radii of 0 times a cosine, some of them −0: the mean of 0 makes +0, unless a compiler drops it.
+    # Radii of 0 times a cosine, some of them −0, which the mean of 0 makes +0.
     shape, start, extent = (2**27,), zero & -64, (64,)
     fill = plan_fill(RandomNormal(0.0, 1.0, 42), shape, look_up("float32"))
     words = [42, 0, 0, 0]
