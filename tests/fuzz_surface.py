@@ -24,7 +24,7 @@ Pick = random.Random
 MODULES = (initializers, recipe, checkpoint, propagation)
 # Results, which the package makes; bases; the classes that the target `initializers` constructs.
 LEFT_OUT = {"Initializer", "ArrayInitializer", "Inspection", "Preview", "Plan", "Weight"}
-LEFT_OUT |= {"Difference", "Report", "Layer", "Propagation"}
+LEFT_OUT |= {"Difference", "Report", "Layer", "Propagation", "CaptureReport", "OpaqueWeight"}
 
 LONG = ("n" * 10_000, "a.b/" * 500, "\u00e9" * 5000, "*" * 300, "\n", "layers.*.weight")
 PATHS = ("w.safetensors", "w", "a/b/c", "", ".", "..", "\0", "x" * 300, "w.safetensors.index.json")

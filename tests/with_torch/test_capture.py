@@ -26,8 +26,8 @@ from initializers import (
     VarianceScaling,
     Zeros,
 )
+from initializers.recipe._capture.patterns import describe
 from initializers.torch import Rule, capture, init_module_
-from initializers.torch._capture.patterns import describe
 
 
 class Network(nn.Module):  # type: ignore[misc]

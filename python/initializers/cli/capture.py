@@ -1,4 +1,4 @@
-"""`initializers capture`: the initialization of a PyTorch model's constructor, as a recipe."""
+"""`initializers capture`: the initialization that a model's constructor does, as a recipe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import click
 
 from .._arguments.checks import hint
 from .._arguments.specs import Spec
-from .._frameworks import require
+from .._frameworks import find_adapter, require
+from ..recipe import CaptureReport, Recipe
 from ._command import make_command
 from ._errors import Failure, Mistake, mistakes_of
 from ._output import clean, write_json
@@ -24,7 +26,7 @@ from ._request import numbers_option, seed_option
 
 @make_command(
     "capture",
-    "print a PyTorch model's own initialization as a recipe",
+    "print a PyTorch or Keras model's own initialization as a recipe",
     "initializers capture torchvision.models:resnet18 > resnet18.toml",
     "initializers capture mypackage.model:Model --set layers=24 --seed 7 --strict",
     "initializers capture mypackage.model:build --specs model.json > model.toml",
@@ -48,26 +50,70 @@ def command(
     specs: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a model's constructor without memory for its weights, and print what it does as TOML.
+    """Run a model's constructor, and print what it does as TOML.
 
     MODULE:FUNCTION is a class or a function that returns a torch.nn.Module, such as
-    torchvision.models:resnet18. The module is imported, also from the current folder: name only
-    code that you trust. The report is written to standard error.
+    torchvision.models:resnet18, or a Keras model that is built. Weights of PyTorch take no memory.
+    The module is imported, also from the current folder: name only code that you trust. The report
+    is written to standard error.
     """
-    build = _find(constructor)
+    build = partial(_find(constructor), **numbers)
     with mistakes_of():
-        from ..torch import capture
+        found = _capture_keras(constructor, build, seed or 0, strict)
+        if found is None:
+            from ..torch import capture
 
-        recipe, report = capture(lambda: build(**numbers), seed or 0, strict=strict)
+            found = capture(build, seed or 0, strict=strict)
+    recipe, report = found
     click.echo("\n".join(map(clean, str(report).split("\n"))), err=True)
     if specs is not None:
         tensors = {name: _describe(spec) for name, spec in report.specs.items()}
-        text = json.dumps({"convention": "torch", "tensors": tensors}, indent=1)
+        text = json.dumps({"convention": recipe.convention, "tensors": tensors}, indent=1)
         specs.write_text(text + "\n", encoding="utf-8", newline="\n")
     if as_json:
         write_json(json.loads(recipe.to_json()))
         return
     click.echo("\n".join(map(clean, recipe.to_toml().rstrip("\n").split("\n"))))
+
+
+def _capture_keras(
+    constructor: str, build: Callable[[], Any], seed: int, strict: bool
+) -> tuple[Recipe, CaptureReport] | None:
+    """Capture a Keras model; return None if the function returns something else.
+
+    No Keras model exists if the function's module has not imported Keras.
+    """
+    if "keras" not in sys.modules:
+        _require_torch()
+        return None
+    from ..keras import capture
+
+    made: list[Any] = []
+
+    def construct() -> Any:
+        try:
+            made.append(build())
+        except Exception as error:
+            raise Mistake(
+                f"{constructor}: it must construct a model, but raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return made[0]
+
+    try:
+        return capture(construct, seed, strict=strict)
+    except TypeError:
+        if not made or find_adapter(made[0]) == "keras":
+            raise
+    _require_torch()
+    return None
+
+
+def _require_torch() -> None:
+    try:
+        require("torch")
+    except ImportError as error:
+        raise Failure(str(error)) from None
 
 
 def _find(constructor: str) -> Callable[..., Any]:
@@ -78,10 +124,6 @@ def _find(constructor: str) -> Callable[..., Any]:
             f"it must be MODULE:FUNCTION, such as torchvision.models:resnet18, received: "
             f"{constructor!r}"
         )
-    try:
-        require("torch")
-    except ImportError as error:
-        raise Failure(str(error)) from None
     sys.path.insert(0, os.getcwd())
     found: Any = None
     try:

@@ -20,7 +20,8 @@ from keras import Initializer
 
 from .._arguments.seeds import SeedGenerator
 from .._public import publish
-from ..recipe import Rule
+from ..recipe import CaptureReport, OpaqueWeight, Rule
+from ._capture import capture
 from ._classes import (
     STFT,
     Constant,
@@ -80,6 +81,7 @@ zero = Zeros
 
 __all__ = [
     "STFT",
+    "CaptureReport",
     "Constant",
     "ConvolutionOrthogonal1D",
     "ConvolutionOrthogonal2D",
@@ -95,6 +97,7 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "OpaqueWeight",
     "Orthogonal",
     "RandomNormal",
     "RandomUniform",
@@ -104,6 +107,7 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "capture",
     "deserialize",
     "get",
     "init_model",

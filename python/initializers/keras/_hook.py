@@ -82,7 +82,7 @@ def _record(original: Callable[..., None]) -> Callable[..., None]:
         # Ours accept a layout, so not even the zeros are made whole.
         blank = _now(initializer) if _is_plain_function(initializer) else as_ours(initializer)
         original(self, blank, *arguments, **keywords)
-        building.note(self, initializer)
+        building.note(self, initializer, building.locate())
 
     return initialize
 

@@ -73,7 +73,7 @@ def walk_layers(layer: Any) -> Iterator[tuple[str, Any]]:
 
 def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     yield path, layer
-    for label, child in _number((_label_layer(each), each) for each in layer._layers):
+    for label, child in _number((label_layer(each), each) for each in layer._layers):
         if id(child) not in seen:
             seen.add(id(child))
             yield from _walk(child, f"{path}/{label}" if path else label, seen)
@@ -88,7 +88,7 @@ def _number(labeled: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
         yield (f"{label}#{count}" if count else label), thing
 
 
-def _label_layer(layer: Any) -> str:
+def label_layer(layer: Any) -> str:
     """Return a layer's name without the number that counts the process's layers."""
     name, automatic = layer.name, to_snake_case(type(layer).__name__)
     # `Bidirectional` derives two names from one automatic name.

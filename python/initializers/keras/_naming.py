@@ -34,16 +34,28 @@ class Building:
 
     Attributes:
         keeps_initializers: Whether configurations hold initializers themselves instead of dicts.
+        locate: Returns the place of the model's code that is running, for variables; or None.
     """
 
-    def __init__(self, keeps_initializers: bool = False) -> None:
+    def __init__(
+        self,
+        keeps_initializers: bool = False,
+        locate: Callable[[], tuple[str, str] | None] = lambda: None,
+    ) -> None:
         self.keeps_initializers = keeps_initializers
+        self.locate = locate
         # The variable is kept too: otherwise its id could be reused.
         self._made: dict[int, tuple[Any, Callable[..., Any] | None]] = {}
+        self._places: dict[int, tuple[str, str] | None] = {}
 
-    def note(self, variable: Any, initializer: Any) -> None:
+    def note(self, variable: Any, initializer: Any, place: tuple[str, str] | None = None) -> None:
         """Record a variable and its initializer; None if it was created from a value."""
         self._made[id(variable)] = variable, initializer if callable(initializer) else None
+        self._places[id(variable)] = place
+
+    def find_place(self, variable: Any) -> tuple[str, str] | None:
+        """Return the function of the model that created a variable, and its line, if known."""
+        return self._places[id(variable)]
 
     def __contains__(self, variable: Any) -> bool:
         return id(variable) in self._made

@@ -73,7 +73,7 @@ def seed_model(
     check_bool("report", report)
     built, building = build(model)
     variables = name_variables(built)
-    _add_missing(building, built)
+    add_missing(building, built)
     unseeded = [
         name
         for name, variable in variables.items()
@@ -82,12 +82,14 @@ def seed_model(
     return (built, unseeded) if report else built
 
 
-def build(model: keras.Layer | Callable[[], keras.Layer]) -> tuple[keras.Layer, Building]:
+def build(
+    model: keras.Layer | Callable[[], keras.Layer], building: Building | None = None
+) -> tuple[keras.Layer, Building]:
     """Return the model, or the one that a function builds, and the variables created meanwhile.
 
     Variables created by the function hold zeros if an initializer makes their values.
     """
-    building = Building()
+    building = building or Building()
     if isinstance(model, keras.Layer):
         return model, building
     if not callable(model):
@@ -100,29 +102,30 @@ def build(model: keras.Layer | Callable[[], keras.Layer]) -> tuple[keras.Layer, 
         return model(), building
 
 
-def _add_missing(building: Building, model: keras.Layer) -> None:
+def add_missing(building: Building, model: keras.Layer) -> None:
     """Find the initializers of variables that were created before the call."""
     owned = [(layer, label_variables(layer)) for _, layer in walk_layers(model)]
     missing = {id(v): v for _, own in owned for v in own.values() if v not in building}
     for layer, own in owned:
         if not any(id(variable) in missing for variable in own.values()):
             continue
-        again, twin = _make_again(layer)
+        again, twin = _make_again(layer, building)
         made = label_variables(twin)
         for label, variable in own.items():
             if variable in building or label not in made or made[label] not in again:
                 continue
             if made[label].shape == variable.shape:
-                building.note(variable, again[made[label]])
+                twin_variable = made[label]
+                building.note(variable, again[twin_variable], again.find_place(twin_variable))
     for variable in missing.values():
         if variable not in building:
             building.note(variable, None)
 
 
-def _make_again(layer: keras.Layer) -> tuple[Building, Any]:
+def _make_again(layer: keras.Layer, building: Building) -> tuple[Building, Any]:
     """Return a second layer like this one, and its variables' initializers."""
     put_hook()
-    again = Building(keeps_initializers=True)
+    again = Building(keeps_initializers=True, locate=building.locate)
     try:
         with within(again):
             twin = type(layer).from_config(_read_config(layer))

@@ -10,9 +10,8 @@ from .._frameworks import require
 require("torch")
 
 from .._public import publish
-from ..recipe import Rule
+from ..recipe import CaptureReport, OpaqueWeight, Rule
 from ._capture import capture
-from ._capture.report import CaptureReport, OpaqueWeight
 from ._fill import fill_
 from ._init import (
     calculate_gain,

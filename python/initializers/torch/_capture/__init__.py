@@ -10,11 +10,11 @@ from torch.nn import Module
 from ..._arguments.checks import check_bool, show
 from ..._arguments.seeds import check_seed_integer
 from ...recipe import Recipe, read_specs
+from ...recipe._capture.report import CaptureReport, OpaqueWeight
+from ...recipe._capture.rules import make_recipe
 from .build import Build, run
 from .formulas import explain, find_initializers
 from .laws import Law, Values
-from .report import CaptureReport, OpaqueWeight
-from .rules import make_recipe
 from .weights import Found, find_all
 
 
@@ -82,6 +82,7 @@ def capture(
         found,
         initializers,
         seed,
+        "torch",
         f"{model}, captured from its constructor by initializers.torch.capture.",
     )
     report = _make_report(model, built, found, initializers, recipe)
@@ -101,6 +102,7 @@ def _make_report(
     missing = [each for each in weights if each.name not in initializers]
     return CaptureReport(
         model=model,
+        recipe=recipe,
         weights={
             each.name: place for each in weights if (place := recipe.find(each.name)) is not None
         },
@@ -122,7 +124,6 @@ def _make_report(
         ),
         reads=tuple(dict.fromkeys(built.follower.reads)),
         fallback=built.reason,
-        _recipe=recipe,
     )
 
 

@@ -22,12 +22,11 @@ from ..._classes.variance_scaling import (
     LecunUniform,
     VarianceScaling,
 )
+from ...recipe._capture.rules import MOST_VALUES
 from .laws import Const, Fans, Law, Matrix, Normal, Truncated, Uniform, Values
 from .record import to_simple
 from .weights import Found
 
-# Known values of more elements are no text for a recipe.
-MOST_VALUES = 4096
 # A cut that many standard deviations away changes no value: the chance is below 1e-23.
 _FAR = 10.0
 _MODES = ("fan_in", "fan_out", "fan_avg")

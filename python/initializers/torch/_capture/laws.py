@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-
-class Origin(NamedTuple):
-    """The call that wrote a law.
-
-    Attributes:
-        call: The function that wrote it, with its arguments, such as `"normal_(std=0.02)"`.
-        function: The function of the model that called it.
-        place: The line of the model's source, as `"module:line"`.
-    """
-
-    call: str
-    function: str
-    place: str
+from ...recipe._capture.rules import Origin
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from .laws import Origin
+from ...recipe._capture.rules import Origin
 
 # Libraries' own helpers, which write for a function of the model: ends of file names.
 _HELPERS = (

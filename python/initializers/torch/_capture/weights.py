@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...recipe._capture.rules import Origin
 from .._weights import Buffer, Weight, list_buffers, list_weights
 from .build import Build
 from .follow import Follower
@@ -34,6 +35,11 @@ class Found:
     law: Law
     is_buffer: bool = False
     tied: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> Origin | None:
+        """The call that wrote it, if it is known."""
+        return self.law.origin
 
 
 def find_all(build: Build) -> list[Found]:

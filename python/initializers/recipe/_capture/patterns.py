@@ -35,6 +35,8 @@ def describe(
 ) -> list[tuple[str, Hashable]]:
     """Return globs with groups: the first glob that matches a name has the name's group.
 
+    Parts of names are separated by dots.
+
     Args:
         groups: The group of each name; None for a name that no glob may match.
         sizes: The number of elements of each name. Of lists that are equally short, the one is

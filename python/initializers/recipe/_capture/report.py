@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...recipe import Recipe, Spec
+from ..._arguments.specs import Spec
+from .._recipe import Recipe
 
 _MOST_NAMES = 3
 
@@ -22,15 +23,12 @@ class OpaqueWeight:
         name: Its name.
         shape: Its shape.
         reason: The operation that no initializer has, or what else is missing.
-        place: The line of the model's source that wrote the weight, as `"module:line"`, or `""`.
+        place: The line of the model's source that wrote or created the weight, as
+            `"module:line"`, or `""`.
 
     Examples:
-        >>> import torch
-        >>> from initializers.torch import capture
-        >>> rates = lambda: torch.nn.ParameterList([torch.ones(3), torch.empty(2).exponential_()])
-        >>> _, report = capture(rates, seed=1)
-        >>> print(report.opaque["1"].shape, report.opaque["1"].reason)
-        (2,) drawn by exponential_
+        >>> print(OpaqueWeight("rate", (3, 4), "drawn by exponential_", "mypackage.model:12"))
+        rate (3 × 4): drawn by exponential_, mypackage.model:12
     """
 
     name: str
@@ -45,10 +43,11 @@ class OpaqueWeight:
 
 @dataclass(frozen=True, eq=False)
 class CaptureReport:
-    """The result of `capture`, beside the recipe.
+    """The result of `capture`: the recipe, and the weights with a rule and without.
 
     Attributes:
-        model: The name of the module's class.
+        model: The name of the module's class, or of a Keras model.
+        recipe: The recipe.
         weights: The rule of each captured parameter, by name: its place in the recipe's `rules`.
         specs: Shape and dtype of each weight and buffer with a rule, by name, for `Recipe.plan`,
             `Recipe.init` and checkpoints.
@@ -63,26 +62,26 @@ class CaptureReport:
         fallback: Why the constructor ran on the CPU, in memory; None if it needed none.
 
     Examples:
-        >>> import torch
-        >>> from initializers.torch import capture
-        >>> recipe, report = capture(lambda: torch.nn.Conv2d(3, 8, 3), seed=1)
-        >>> print(report)
-        Conv2d: 2 of 2 parameters captured, 2 rules
-              1 × bias → RandomUniform(minval=-0.19245, maxval=0.19245)
-              1 × * → VarianceScaling(scale=0.333333, distribution='uniform')
+        >>> from initializers import Recipe
+        >>> recipe = Recipe({"*.bias": "zeros", "*": "he_normal"}, seed=1)
+        >>> weights = {"dense.bias": 0, "dense.weight": 1}
+        >>> print(CaptureReport("Network", recipe, weights, specs={}, opaque={}))
+        Network: 2 of 2 parameters captured, 2 rules
+              1 × *.bias → Zeros()
+              1 × * → HeNormal()
     """
 
     model: str
+    recipe: Recipe
     weights: Mapping[str, int]
     specs: Mapping[str, Spec]
     opaque: Mapping[str, OpaqueWeight]
-    arrays: Mapping[str, NDArray[np.generic]]
-    tied: Mapping[str, tuple[str, ...]]
-    copies: Mapping[str, str]
-    buffers: tuple[str, ...]
-    reads: tuple[str, ...]
-    fallback: str | None
-    _recipe: Recipe
+    arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    tied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    buffers: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    fallback: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -94,10 +93,10 @@ class CaptureReport:
 
     def _list_lines(self) -> Iterator[str]:
         total = len(self.weights) + len(self.opaque)
-        rules = len(self._recipe.rules)
+        rules = len(self.recipe.rules)
         yield f"{self.model}: {len(self.weights)} of {total} parameters captured, {rules} rules"
         for place, count in sorted(Counter(self.weights.values()).items()):
-            rule = self._recipe.rules[place]
+            rule = self.recipe.rules[place]
             yield f"  {count:5} × {rule.label} → {rule.summary}"
         if self.opaque:
             yield f"{len(self.opaque)} without a rule:"

@@ -1,0 +1,1 @@
+"""Captured models: few rules for many names, and the report. The adapters find the laws."""
