@@ -17,7 +17,13 @@ PYTEST := -m pytest -n 2
 
 .PHONY: help demo test quick lint audit rust rust-examples python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
-	crossarch crossarch-short dependencies torch-zoo jax-peers jax-stream format clean
+	crossarch crossarch-short reproducible dependencies torch-zoo jax-peers jax-stream format clean
+
+# Paths of this machine stay out of the release's code. The short commands share its build.
+SYSROOT := $(shell rustc --print sysroot 2>/dev/null)
+REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/initializers \
+	$(SYSROOT:%=--remap-path-prefix=%=/rust)
+$(BIN)/.built wheel wheel-arm wheel-musl crossarch-short reproducible: export RUSTFLAGS := $(RUSTFLAGS) $(REMAP)
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -126,7 +132,11 @@ wheel: $(DEV) ## an abi3 manylinux2014 wheel and an sdist in dist/, each tried i
 	rm -rf dist && \
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 --out dist && \
 	$(BIN)/maturin sdist --out dist && \
+	$(BIN)/python tools/reproducible.py --short && \
 	$(BIN)/python -m pytest -m wheel)
+
+reproducible: $(BIN)/.environment ## the wheel and the sdist, built twice in two folders: the same bytes; minutes
+	$(BIN)/python tools/reproducible.py
 
 # RUSTC is a compiler with a standard library for ARM, and with its source for musl.
 CROSSARCH := $(CURDIR)/target/crossarch
