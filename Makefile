@@ -200,7 +200,7 @@ accuracy: $(DEV) ## every promise on accuracy, over every input where that is po
 	$(BIN)/python tools/check_accuracy.py --exhaustive
 	$(BIN)/python tools/check_orthogonal.py
 
-crossarch: $(BIN)/.environment ## digests and golden tests on ARM, RISC-V, IBM Z, 32-bit x86, WebAssembly and Windows; Debian 12 and root
+crossarch: $(BIN)/.environment ## digests and golden tests on other processors and systems, WebAssembly and Windows; an hour; Debian 12 and root
 	$(BIN)/python tools/crossarch.py
 
 crossarch-short: $(BIN)/.environment ## digests of this processor against the table of make crossarch

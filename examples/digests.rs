@@ -64,29 +64,37 @@ fn matrices() -> Result<Sha256, Error> {
     Ok(hash)
 }
 
+/// Returns the digests of all kinds of values, with the vectors that are set.
+///
+/// # Errors
+/// [`Error::Memory`] if there is no memory for them.
+pub fn digests() -> Result<[(&'static str, u64); 7], Error> {
+    let (mut words, mut roots) = (Sha256::new(), Sha256::new());
+    let mut stream = Stream::new(-7);
+    (0..100_000).for_each(|_| words.update(stream.next_u32().to_le_bytes()));
+    let (cos, sin) = unit_roots(4097)?;
+    add(&mut roots, cos.iter().chain(&sin));
+    let hashes = [
+        ("words", words),
+        ("uniform", samples(&Uniform::new(-0.3, 0.7)?)?),
+        ("normal", samples(&Normal::new(0.1, 0.5)?)?),
+        ("truncated", samples(&TruncatedNormal::new(0.1, 0.5)?)?),
+        ("bounds", samples(&TruncatedNormal::with_bounds(0.1, 0.5, -0.7, 3.5)?)?),
+        ("orthogonal", matrices()?),
+        ("roots", roots),
+    ];
+    Ok(hashes.map(|(name, hash)| (name, hash.finalize()[..8].iter().fold(0, |all, &byte| all << 8 | u64::from(byte)))))
+}
+
 #[allow(clippy::print_stdout, reason = "its purpose")]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+#[allow(dead_code, reason = "tools/wasm calls `digests` alone")]
+fn main() -> Result<(), Error> {
     initializers::set_num_threads(3)?;
     for width in Width::available() {
         set_width_limit(width);
-        let (mut words, mut roots) = (Sha256::new(), Sha256::new());
-        let mut stream = Stream::new(-7);
-        (0..100_000).for_each(|_| words.update(stream.next_u32().to_le_bytes()));
-        let (cos, sin) = unit_roots(4097)?;
-        add(&mut roots, cos.iter().chain(&sin));
-        let hashes = [
-            ("words", words),
-            ("uniform", samples(&Uniform::new(-0.3, 0.7)?)?),
-            ("normal", samples(&Normal::new(0.1, 0.5)?)?),
-            ("truncated", samples(&TruncatedNormal::new(0.1, 0.5)?)?),
-            ("bounds", samples(&TruncatedNormal::with_bounds(0.1, 0.5, -0.7, 3.5)?)?),
-            ("orthogonal", matrices()?),
-            ("roots", roots),
-        ];
         print!("{}", width.name());
-        for (name, hash) in hashes {
-            let digest = hash.finalize();
-            print!(" {name}={:016x}", u64::from_be_bytes(digest[..8].try_into()?));
+        for (name, digest) in digests()? {
+            print!(" {name}={digest:016x}");
         }
         println!();
     }

@@ -52,6 +52,7 @@ TARGETS = {
         "/usr/i686-linux-gnu/lib/ld-linux.so.2 --library-path /usr/i686-linux-gnu/lib",
         sets_mode=True,
     ),
+    "musl": Target("x86_64-unknown-linux-musl", "x86-64 without glibc", "musl-gcc", "env"),
     "wasm32": Target(
         "wasm32-wasip1",
         "WebAssembly, one thread",

@@ -6,11 +6,15 @@ into target/crossarch, and pip the machine for WebAssembly. The targets stand in
     python tools/crossarch.py              every target, golden tests too; writes the table in docs/
     python tools/crossarch.py --short      this machine's vector widths against the table in docs/
     python tools/crossarch.py --only s390x  one target; the other rows of the table stay
+    python tools/crossarch.py --digests     every target, without the golden tests
+
+Digests must be those of the first row in docs/: values never change.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import re
 import subprocess
@@ -45,12 +49,20 @@ def run(
 
 
 def read_digests(output: str) -> dict[str, dict[str, str]]:
-    """Return the digests by vector width and sampler."""
+    """Return the first digits of the digests by vector width and sampler."""
     rows = {}
     for line in output.splitlines():
         width, *pairs = line.split()
-        rows[width] = dict(pair.split("=") for pair in pairs)
+        rows[width] = {name: digest[:8] for name, digest in (pair.split("=") for pair in pairs)}
     return rows
+
+
+def read_expected() -> dict[str, str]:
+    """Return the digests of the first row in the table."""
+    heading, _, first, *_ = read_table(PAGE, "crossarch")
+    pairs = zip(heading.split("|"), first.split("|"), strict=True)
+    found = {name.strip(): re.fullmatch(" `([0-9a-f]{8})` ", cell) for name, cell in pairs}
+    return {name: match[1] for name, match in found.items() if match}
 
 
 def count_tests(command: list[str], environment: Mapping[str, str]) -> str:
@@ -59,6 +71,15 @@ def count_tests(command: list[str], environment: Mapping[str, str]) -> str:
     if counts is None or counts[1] == counts[2] == "0":
         return "not run"
     return f"{counts[1]} passed" + (f", {counts[2]} failed" if counts[2] != "0" else "")
+
+
+def prepare() -> None:
+    """Fetch compilers and emulators, where they are missing; write the crate's manifest."""
+    run(["tools/crossarch_toolchain.sh", str(TOOLS)])
+    if not (TOOLS / "python").exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target"]
+        run([*pip, str(TOOLS / "python"), WASMTIME])
+    write_crate()
 
 
 def write_crate() -> None:
@@ -82,24 +103,32 @@ def write_crate() -> None:
 def list_environment(target: Target) -> dict[str, str]:
     """Return the variables by which cargo builds and runs programs of a target."""
     name = target.triple.upper().replace("-", "_")
-    return {
+    environment = {
         "RUSTC": str(TOOLS / "rustc"),
         "RUSTC_BOOTSTRAP": "1",
         "CARGO_TARGET_DIR": str(TOOLS / "build"),
         "PYTHONPATH": str(TOOLS / "python"),
+        # Link-time optimization takes longer than everything else here.
+        "CARGO_PROFILE_RELEASE_LTO": "off",
+        "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
         f"CARGO_TARGET_{name}_LINKER": target.compiler,
         f"CARGO_TARGET_{name}_RUNNER": target.runner,
     }
+    if target.compiler == "musl-gcc":  # its objects, and the unwinder of the compiler
+        environment["RUSTFLAGS"] = f"-Clink-self-contained=no -L{TOOLS / 'musl'}"
+    return environment
 
 
-def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
-    """Return the digests of a target and what the golden tests said."""
+def emulate(target: Target, only_digests: bool) -> tuple[dict[str, dict[str, str]], str]:
+    """Return the digests of a target and what the golden tests said, which may be left out."""
     environment = list_environment(target)
     build = ["--quiet", "--release", "--target", target.triple]
     if target.builds_std:
         build.append("-Zbuild-std=std,panic_abort")
     light = [*build, "--manifest-path", str(CRATE / "Cargo.toml")]
     digests = read_digests(run(["cargo", "run", *light, "--example", "digests"], environment))
+    if only_digests:
+        return digests, "left out"
     tests = count_tests(["cargo", "test", *light, "--test", "value_stability"], environment)
     if target.sets_mode:
         whole = [*build, "--locked", "--lib", "float_mode"]
@@ -107,10 +136,29 @@ def emulate(target: Target) -> tuple[dict[str, dict[str, str]], str]:
     return digests, tests
 
 
+def run_bare_wasm() -> dict[str, dict[str, str]]:
+    """Return the digests of the crate in WebAssembly without a system: `tools/wasm`."""
+    triple = "wasm32-unknown-unknown"
+    [linker] = (TOOLS / "files" / "usr" / "lib").glob("llvm-*/bin/wasm-ld")
+    environment = {
+        "RUSTC": str(TOOLS / "rustc"),
+        "RUSTC_BOOTSTRAP": "1",
+        "CARGO_TARGET_DIR": str(TOOLS / "build"),
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER": str(linker),
+        "PYTHONPATH": str(TOOLS / "python"),
+    }
+    command = ["cargo", "build", "--quiet", "--locked", "--release", "--target", triple]
+    command += ["-Zbuild-std=std,panic_abort", "--manifest-path", "tools/wasm/Cargo.toml"]
+    run(command, environment)
+    module = TOOLS / "build" / triple / "release" / "initializers_wasm.wasm"
+    return read_digests(run([sys.executable, "tools/run_bare_wasm.py", str(module)], environment))
+
+
 def describe(platform: str, how: str, digests: dict[str, str], tests: str) -> str:
     """Return a row of the table."""
-    cells = [f"`{digest[:8]}`" for digest in digests.values()]
-    return f"| {' | '.join([platform, how, *cells, tests])} |"
+    cells = [f"`{digest}`" for digest in digests.values()]
+    today = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}"
+    return f"| {' | '.join([platform, how, today, *cells, tests])} |"
 
 
 def replace_rows(old: list[str], new: list[str], name: str) -> list[str]:
@@ -130,7 +178,7 @@ def replace_rows(old: list[str], new: list[str], name: str) -> list[str]:
 def write_rows(new: list[str], name: str, samplers: Iterable[str]) -> None:
     """Write the rows of one target into the page: a run of an hour that ends early leaves them."""
     old = read_table(PAGE, "crossarch")
-    columns = ["platform", "run", *samplers, "golden tests"]
+    columns = ["platform", "run", "on", *samplers, "golden tests"]
     heading = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     write_table(PAGE, "crossarch", heading + replace_rows(old[2:], new, name))
 
@@ -139,12 +187,13 @@ def main() -> int:
     """Run what was asked for, and say whether all digests agree."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--short", action="store_true", help="this machine only, against the page")
-    parser.add_argument("--only", choices=TARGETS, help="one target; the other rows stay")
+    parser.add_argument(
+        "--only", choices=[*TARGETS, "bare"], help="one target; the other rows stay"
+    )
+    parser.add_argument("--digests", action="store_true", help="leave the golden tests out")
     arguments = parser.parse_args()
 
-    command = ["cargo", "run", "--quiet", "--locked", "--release", "--example", "digests"]
-    native = read_digests(run(command))
-    expected = native["scalar"]
+    expected = read_expected()
     differs = []
 
     def show(name: str, found: dict[str, dict[str, str]], what: str, how: str, tests: str) -> None:
@@ -160,21 +209,18 @@ def main() -> int:
         if not arguments.short:
             write_rows(rows, name, expected)
 
-    show("x86-64", native, "{}", "real", "`make rust`")
-    if arguments.short:
-        table = "\n".join(read_table(PAGE, "crossarch"))
-        if not all(f"`{digest[:8]}`" in table for digest in expected.values()):
-            differs.append(f"docs/{PAGE}")
-    else:
-        run(["tools/crossarch_toolchain.sh", str(TOOLS)])
-        if not (TOOLS / "python").exists():
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target"]
-            run([*pip, str(TOOLS / "python"), WASMTIME])
-        write_crate()
+    if arguments.only is None:
+        command = ["cargo", "run", "--quiet", "--locked", "--release", "--example", "digests"]
+        show("x86-64", read_digests(run(command)), "{}", "real", "`make rust`")
+    if not arguments.short:
+        prepare()
         for name, target in TARGETS.items():
             if arguments.only in (None, name):
-                found, tests = emulate(target)
+                found, tests = emulate(target, arguments.digests)
                 show(name, found, f" ({target.what}{{}})", target.how, tests)
+        if arguments.only in (None, "bare"):
+            what = " (WebAssembly without a system)"
+            show("bare wasm32", run_bare_wasm(), what, "emulated, wasmtime", "imports nothing")
     print("all the same" if not differs else f"DIFFERENT: {differs}")
     return bool(differs)
 

@@ -4,11 +4,17 @@
 set -euo pipefail
 root=$1
 packages=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross
-    gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64 gcc-riscv64-linux-gnu libc6-dev-riscv64-cross)
+    gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64 gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+    musl-tools)
 if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 fi
+# With musl, Rust asks for LLVM's unwinder; gcc's has the same functions, and asks for one of glibc.
+mkdir -p "$root/musl"
+musl-gcc -Wall -Wextra -O2 -c -o "$root/musl/dl_find_object.o" "$(dirname "$0")/dl_find_object.c"
+cp "$(gcc -print-file-name=libgcc_eh.a)" "$root/musl/libunwind.a"
+ar r "$root/musl/libunwind.a" "$root/musl/dl_find_object.o"
 [ -e "$root/rustc" ] && exit
 
 # An apt of its own: with both architectures, no installed package, and only Debian 12 and its security suite.
