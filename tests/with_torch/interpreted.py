@@ -125,7 +125,7 @@ def test_every_law_equals_the_core(law: str, dtype: str) -> None:
     "dtype",
     [
         "float32",
-        "float64",
+        pytest.param("float64", marks=pytest.mark.long),
         pytest.param("bfloat16", marks=pytest.mark.long),
         pytest.param("float8_e4m3fn", marks=pytest.mark.long),
     ],
@@ -136,7 +136,12 @@ def test_extreme_parameters_equal_the_core(edge: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "dtype"), [("normal", "float32"), ("uniform", "bfloat16"), ("two_sigma", "float64")]
+    ("law", "dtype"),
+    [
+        ("normal", "float32"),
+        pytest.param("uniform", "bfloat16", marks=pytest.mark.long),
+        pytest.param("two_sigma", "float64", marks=pytest.mark.long),
+    ],
 )
 @pytest.mark.parametrize(
     ("shape", "start", "extent"),
