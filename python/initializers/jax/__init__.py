@@ -12,7 +12,8 @@ require("jax")
 from jax.nn.initializers import Initializer
 
 from .._public import publish
-from ..recipe import Rule
+from ..recipe import CaptureReport, OpaqueWeight, Rule
+from ._capture import capture
 from ._init import (
     constant,
     delta_orthogonal,
@@ -37,8 +38,11 @@ from ._init import (
 from ._tree import init_tree
 
 __all__ = [
+    "CaptureReport",
     "Initializer",
+    "OpaqueWeight",
     "Rule",
+    "capture",
     "constant",
     "delta_orthogonal",
     "glorot_normal",

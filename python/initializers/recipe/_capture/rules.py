@@ -9,6 +9,15 @@ from typing import Any, NamedTuple, Protocol
 
 from ..._arguments.types import Convention
 from ..._classes.distributions import RandomNormal
+from ..._classes.variance_scaling import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+)
 from .._initializer_data import identify
 from .._recipe import Recipe
 from .._rule import Rule
@@ -51,6 +60,15 @@ class CapturedWeight(Protocol):
     @property
     def origin(self) -> Origin | None:
         """The call that wrote it, if it is known."""
+
+
+def make_scaling(scale: float, mode: str, distribution: str) -> VarianceScaling:
+    """Return the class of that name, where there is one."""
+    for named in (GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform):
+        known = named()
+        if (known.scale, known.mode, known.distribution) == (scale, mode, distribution):
+            return known
+    return VarianceScaling(scale, mode, distribution)  # type: ignore[arg-type]
 
 
 def make_recipe(

@@ -12,17 +12,8 @@ from ..._classes.convolution_kernels import Dirac
 from ..._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from ..._classes.orthogonal import Orthogonal
 from ..._classes.sparse import Sparse
-from ..._classes.variance_scaling import (
-    TRUNCATED_STDDEV,
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    LecunNormal,
-    LecunUniform,
-    VarianceScaling,
-)
-from ...recipe._capture.rules import MOST_VALUES
+from ..._classes.variance_scaling import TRUNCATED_STDDEV, VarianceScaling
+from ...recipe._capture.rules import MOST_VALUES, make_scaling
 from .laws import Const, Fans, Law, Matrix, Normal, Truncated, Uniform, Values
 from .record import to_simple
 from .weights import Found
@@ -129,7 +120,7 @@ def _find_fans(weights: list[Found]) -> dict[str, VarianceScaling]:
         distribution, value = variance
         fans: Fans | None = getattr(each.law, "fans", None)
         if fans is not None and _agree(fans, each.shape, value):
-            found[each.name] = _scale(fans, distribution)
+            found[each.name] = make_scaling(fans.scale, fans.mode, distribution)
         else:
             open_.append((each, distribution, value))
     while True:
@@ -139,17 +130,8 @@ def _find_fans(weights: list[Found]) -> dict[str, VarianceScaling]:
         distribution, fans = best
         for each, kind, value in open_:
             if kind == distribution and _agree(fans, each.shape, value):
-                found[each.name] = _scale(fans, kind)
+                found[each.name] = make_scaling(fans.scale, fans.mode, kind)
         open_ = [entry for entry in open_ if entry[0].name not in found]
-
-
-def _scale(fans: Fans, distribution: str) -> VarianceScaling:
-    """Return the class of that name, where there is one."""
-    for named in (GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform):
-        known = named()
-        if (known.scale, known.mode, known.distribution) == (fans.scale, fans.mode, distribution):
-            return known
-    return VarianceScaling(fans.scale, fans.mode, distribution)  # type: ignore[arg-type]
 
 
 def _find_common(entries: list[tuple[Found, str, float]]) -> tuple[str, Fans] | None:
