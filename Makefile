@@ -16,7 +16,7 @@ PLAIN_EXAMPLES := $(filter-out $(wildcard examples/jax_* examples/keras_* exampl
 PYTEST := -m pytest -n 2
 
 .PHONY: help demo test quick lint audit rust rust-examples python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
-	bench-quick bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
+	bench-quick bench-calls bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short reproducible dependencies torch-zoo jax-peers jax-stream format clean
 
 # Paths of this machine stay out of the release's code. The short commands share its build.
@@ -171,6 +171,9 @@ bench: $(DEV) $(BIN)/.bench ## time and memory against NumPy, mkl_random, torch,
 
 bench-quick: $(DEV) $(BIN)/.bench ## the main cases of it, in a minute
 	$(BIN)/python benches/compare.py --quick
+
+bench-calls: $(DEV) $(ENVS)/torch/.built $(ENVS)/jax/.built ## small calls, the import and the command against named peers; a minute
+	$(BIN)/python benches/calls.py
 
 bench-kernels: ## elements per second of every sampler, element type and vector width, by criterion
 	cargo bench --locked

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from goals import print_goals
 from pictures import draw
-from process import measure_process
+from process import describe_machine, measure_process
 
 ROOT = Path(__file__).parents[1]
 LARGE = 1 << 24
@@ -167,6 +167,7 @@ def main() -> None:
     options = parser.parse_args()
     quick, peers = options.quick, {OURS, *options.peers}
     most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    print(describe_machine())
     target = ROOT / "target" / "bench"
     target.mkdir(parents=True, exist_ok=True)
     path = target / ("quick.json" if quick else "compare.json")

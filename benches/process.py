@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import statistics
 import subprocess
 import sys
+from contextlib import suppress
 
 _CALL = """
 import timeit, {module}
@@ -59,6 +61,17 @@ for _ in range(30):
         for n in (1, {threads}): times.setdefault((call, n), []).append(call(n))
 gain = lambda call: statistics.median(times[call, 1]) / statistics.median(times[call, {threads}])
 print(gain(tensor), gain(loops))"""
+
+
+def describe_machine() -> str:
+    """Return the processor, its processors in number and the width of the vectors that are used."""
+    from initializers import _core
+
+    name = platform.processor() or platform.machine()
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+        name = names[0] if names else name
+    return f"{name}, {os.cpu_count()} processors, vectors of {_core.get_simd()} bits"
 
 
 def _run(code: str) -> list[float]:
