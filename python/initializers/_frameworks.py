@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -36,6 +36,8 @@ def require(framework: str) -> None:
     install = how_to_install(framework)
     if sys.modules.get(framework) is None and find_spec(framework) is None:
         raise ModuleNotFoundError(f"{needs}, which is not installed: {install}", name=framework)
+    from importlib import metadata  # takes milliseconds, and only adapters need it
+
     try:
         version = metadata.version(framework)
     except metadata.PackageNotFoundError:  # built from source, or vendored

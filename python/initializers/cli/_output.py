@@ -18,17 +18,6 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.text import Text
 
 # Called with the number that is done and the number in all.
@@ -121,19 +110,21 @@ def progress_bar(
     if not wanted or console is None or not console.is_terminal:
         yield None
         return
-    columns: tuple[ProgressColumn, ...] = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        TaskProgressColumn(),
+    from rich import progress  # takes milliseconds: most commands show no bar
+
+    columns: tuple[progress.ProgressColumn, ...] = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=None),
+        progress.TaskProgressColumn(),
     )
     if unit == "bytes":
-        columns += (DownloadColumn(), TransferSpeedColumn())
+        columns += (progress.DownloadColumn(), progress.TransferSpeedColumn())
     else:
-        columns += (MofNCompleteColumn(), TextColumn(unit, markup=False))
-    progress = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
-    with progress:
-        bar = progress.add_task(task, total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
+        columns += (progress.MofNCompleteColumn(), progress.TextColumn(unit, markup=False))
+    columns += (progress.TimeRemainingColumn(),)
+    with progress.Progress(*columns, console=console, transient=True) as shown:
+        bar = shown.add_task(task, total=None)
+        yield lambda done, total: shown.update(bar, completed=done, total=total)
 
 
 def _find_console(output: Console) -> Console | None:
