@@ -22,7 +22,7 @@ use crate::stream::words::Stream;
 use numpy::{PyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyInt, PyTuple};
 use rand_core::Rng;
 
 impl From<Error> for PyErr {
@@ -144,6 +144,26 @@ mod _core {
     #[pyfunction]
     fn multiply<'py>(a: &Bound<'py, PyUntypedArray>, b: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyAny>> {
         super::multiply::multiply(a, b)
+    }
+
+    /// Returns the seed of a path under a seed; `path` has its parts in the bytes that `docs/stream.md` says.
+    #[pyfunction]
+    fn fold_in(seed: i128, path: &Bound<'_, PyBytes>) -> u64 {
+        Seed::from(seed).fold_in_bytes(path.as_bytes())
+    }
+
+    /// Returns whether an object is a tuple of Python's own integers, a shape of fewer than 2^63 elements. False also for rare
+    /// shapes, such as those of size 0 with a product of the other sizes that is too large.
+    #[pyfunction]
+    fn is_shape(shape: &Bound<'_, PyAny>) -> bool {
+        let Ok(sizes) = shape.cast_exact::<PyTuple>() else { return false };
+        let mut elements = 1_i64;
+        sizes.iter().all(|size| {
+            let size = size.cast_exact::<PyInt>().ok().and_then(|size| size.extract::<i64>().ok());
+            let product = size.filter(|&size| size >= 0).and_then(|size| elements.checked_mul(size));
+            elements = product.unwrap_or_default();
+            product.is_some()
+        })
     }
 
     /// Fills `out` with the words of a stream from number `first` on.

@@ -99,6 +99,14 @@ impl Seed {
         Self { value: digest.finish().into(), ..self }
     }
 
+    /// Returns the seed of a path, whose parts are encoded as in [`fold_in_path`](Self::fold_in_path).
+    #[cfg(feature = "python")]
+    pub(crate) fn fold_in_bytes(self, path: &[u8]) -> u64 {
+        let mut digest = Blake2b::new(&self.value.to_le_bytes(), KEY_SUFFIX);
+        digest.update(path);
+        digest.finish()
+    }
+
     /// Returns the keystream blocks of this seed.
     pub(crate) fn blocks(self) -> ChaCha8 {
         let mut key = [0; 32];

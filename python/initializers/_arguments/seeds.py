@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .checks import construct, show, to_integer
 
 _LOW, _HIGH = -(2**127), 2**127
@@ -111,6 +112,8 @@ class ShortSeed(int):
 
 def check_seed_integer(seed: object, wanted: str = _WANTED) -> int:
     """Return an integer or bool of any type as a Python int in [-2**127, 2**127)."""
+    if type(seed) is int and _LOW <= seed < _HIGH:
+        return seed
     if isinstance(seed, ShortSeed):
         return seed.seed
     number = _to_seed(seed)
@@ -187,15 +190,9 @@ def fold_in(seed: int, *path: str | int) -> int:
         >>> fold_in(42, "encoder", 0, "kernel")
         5956133714258006256
     """
-    import hashlib  # takes milliseconds: imported on first use
-
     if not path:
         raise TypeError("`path` must have at least one part, received: ()")
-    key = check_seed_integer(seed).to_bytes(16, "little", signed=True)
-    digest = hashlib.blake2b(digest_size=8, key=key, person=_PERSON)
-    for part in path:
-        digest.update(_encode_part(part))
-    return int.from_bytes(digest.digest(), "little")
+    return _core.fold_in(check_seed_integer(seed), b"".join(map(_encode_part, path)))
 
 
 def _encode_part(part: object) -> bytes:

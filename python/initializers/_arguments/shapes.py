@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from .. import _core
 from .checks import show, to_integer
 from .dtypes import DType, look_up
 from .types import ShapeLike
@@ -29,13 +30,8 @@ def check_shape(shape: ShapeLike) -> Shape:
     """
     if type(shape) is list:
         shape = tuple(shape)
-    if type(shape) is tuple:
-        for size in shape:
-            if type(size) is not int or not 0 <= size < MOST_ELEMENTS:
-                break
-        else:
-            if math.prod(shape) < MOST_ELEMENTS:
-                return shape
+    if _core.is_shape(shape):
+        return cast(Shape, shape)
     return _check_any_shape(shape)
 
 

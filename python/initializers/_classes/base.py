@@ -18,6 +18,7 @@ from .._arguments.shapes import Array, Shape, check_index, check_out, check_shap
 from .._arguments.types import ShapeLike
 from .._memory.allocation import allocate, fill_pattern
 from .._memory.float_mode import standard_float_mode
+from .ready import makers, remember
 from .writers import Writer
 
 if TYPE_CHECKING:
@@ -135,14 +136,16 @@ class ArrayInitializer(Initializer):
     _costly_blocks: ClassVar[bool] = False
     # Whether the writer also accepts matrices in Fortran order.
     _transposes: ClassVar[bool] = False
+    # Whether the class is one of this package, whose instances have no state but `__dict__`.
+    _is_ours: ClassVar[bool] = True
 
     def __setattr__(self, name: str, value: object) -> None:
-        if _is_of_this_package(type(self)):
+        if self._is_ours:
             raise AttributeError(self._say_frozen(name, f"received: {show(value)}"))
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        if _is_of_this_package(type(self)):
+        if self._is_ours:
             raise AttributeError(self._say_frozen(name, "received: its deletion"))
         object.__delattr__(self, name)
 
@@ -158,6 +161,7 @@ class ArrayInitializer(Initializer):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        cls._is_ours = _is_of_this_package(cls)
         if "__init__" in vars(cls) and cls.__module__.startswith(f"{_PACKAGE}."):
             cls.__init__ = explain_arguments(cls.__init__)  # type: ignore[method-assign]
 
@@ -237,6 +241,10 @@ class ArrayInitializer(Initializer):
         start, extent = (None, shape) if index is None else check_index(index, shape)
         if out is None:
             kind = look_up(dtype)
+            if index is None and (known := makers.get(id(self))) is not None:
+                maker = known.get((shape, kind))
+                if maker is not None:
+                    return maker()
             self._demand_floats("`dtype` must be", kind, kind)
         else:
             kind = check_out(out, dtype, extent)
@@ -287,17 +295,20 @@ class ArrayInitializer(Initializer):
         if not _core.has_standard_float_mode():  # another library changed it
             with standard_float_mode():
                 return self._make_block(shape, dtype, start, extent, out, allocator)
-        if out is None:
-            # Allocation can fail: draw from a generator only after it.
-            write = self._plan_without_draw(shape, dtype)
-            out = (allocator or allocate)(extent, dtype, zeros=self._on_zeros)
-            write = write or self._plan(shape, dtype)
-        else:
+        if out is not None:
             write = self._plan(shape, dtype)
             if self._on_zeros:
                 fill_pattern(out, bytes(1))
-        write(out, start)
-        return out
+            write(out, start)
+            return out
+        # Allocation can fail: draw from a generator only after it.
+        planned = self._plan_without_draw(shape, dtype)
+        made = (allocator or allocate)(extent, dtype, zeros=self._on_zeros)
+        write = planned or self._plan(shape, dtype)
+        write(made, start)
+        if start is None and allocator is None and self._is_ours:
+            remember(self, shape, dtype, write)
+        return made
 
     def _plan_without_draw(self, shape: Shape, dtype: DType) -> Writer | None:
         """Raise the errors of `_plan`; return its writer if that needs no draw, else None."""

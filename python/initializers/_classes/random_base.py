@@ -58,9 +58,13 @@ class RandomInitializer(ArrayInitializer):
 
     def with_seed(self: Self, seed: int | SeedGenerator) -> Self:
         """Return a copy with another seed, an integer or a `SeedGenerator`."""
-        result = copy.copy(self)
         checked = self._check_seed(seed)
-        result._keep(_init_seed=checked, seed=checked)
+        if not self._is_ours:
+            result = copy.copy(self)
+            result._keep(_init_seed=checked, seed=checked)
+            return result
+        result = object.__new__(type(self))
+        result.__dict__.update(self.__dict__, _init_seed=checked, seed=checked)
         return result
 
     def _identity(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .. import _core
 from .._arguments.dtypes import DType
@@ -25,6 +26,11 @@ _DESCRIPTIONS: dict[Callable[..., None], Callable[..., tuple[str, list[float]]]]
     _core.fill_normal: _core.describe_normal,
     _core.fill_truncated_normal: _core.describe_truncated_normal,
 }
+
+
+@lru_cache(maxsize=1024)  # models have many weights of few laws
+def _check_law(fill: Callable[..., None], dtype: DType, parameters: tuple[float, ...]) -> None:
+    _DESCRIPTIONS[fill](dtype.name, *parameters)
 
 
 class Draw:
@@ -51,6 +57,10 @@ class Draw:
         self._initializer, self._law = initializer, law
         self.shape, self.dtype, self.seed, self.stream = shape, dtype, seed, stream
 
+    def with_seed(self, seed: int) -> Draw:
+        """Return the draw of another tensor of the shape and dtype, from its own seed."""
+        return Draw(self._initializer, self._law, self.shape, self.dtype, seed, 0)
+
     def __call__(self, out: Array, start: Shape | None) -> None:
         """Fill `out`, the block that begins at `start`."""
         fill, parameters = self._law
@@ -60,6 +70,26 @@ class Draw:
         self._initializer._call(
             fill, out, self.dtype.name, self.seed, self.stream, block, *parameters
         )
+
+    def as_call(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
+        """Return the function that fills a whole array, and its arguments after the array."""
+        fill, parameters = self._law
+        return fill, (self.dtype.name, self.seed, self.stream, None, *parameters)
+
+    def check(self) -> bool:
+        """Check the parameters without filling memory; return False if only a fill can.
+
+        Raises:
+            ValueError: If values could overflow the dtype.
+        """
+        fill, parameters = self._law
+        if fill not in _DESCRIPTIONS:
+            return False
+        try:
+            _check_law(fill, self.dtype, parameters)
+        except ValueError as error:
+            raise self._initializer._refusal(self.dtype.name, error) from None
+        return True
 
     def describe(self) -> tuple[str, list[float]] | None:
         """Return the formula's name and parameters; None if elements depend on each other.
