@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import _core
 from ._arguments.checks import show
 from ._arguments.dtypes import FLOATS, DType
 from ._arguments.shapes import Array, Shape
 from ._classes.base import ArrayInitializer
-from ._classes.writers import Repeat, Writer, leave
+from ._classes.writers import Draw, Repeat, Writer, leave
 from ._memory.allocation import fill_pattern
 from ._memory.float_mode import standard_float_mode
 
@@ -66,11 +67,29 @@ class Fill(_Padded):
         self.transposes = transposes
         self.padding, self.is_foreign = padding, is_foreign
 
+    def with_seed(self, seed: int) -> Fill | None:
+        """Return the fill of another tensor of the shape and dtype, from its own seed.
+
+        None if the plan does not tell: it must be made again.
+        """
+        if isinstance(self.write, Repeat):
+            return self
+        if type(self.write) is not Draw or self.write.stream:
+            return None
+        return Fill(
+            self.write.with_seed(seed),
+            *(self.shape, self.order, self.most, self.padding, self.is_foreign, self.transposes),
+        )
+
     def __call__(self, out: Array, start: Shape) -> None:
         """Fill `out`, memory of any strides, with the block that begins at `start`."""
-        with standard_float_mode():
+        if _core.has_standard_float_mode() and not self.is_foreign:
             self._fill(out, start)
-        self.clear_padding(out, start)
+        else:  # another library changed it, or may change it now
+            with standard_float_mode():
+                self._fill(out, start)
+        if self.padding:
+            self.clear_padding(out, start)
 
     def _fill(self, out: Array, start: Shape) -> None:
         if self.order is not None:
@@ -153,8 +172,11 @@ def plan_fill(
     if order is not None:
         shape = tuple(shape[axis] for axis in order)
     built_in = isinstance(initializer, ArrayInitializer)
-    with standard_float_mode():
-        write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
+    if built_in and _core.has_standard_float_mode():
+        write = _plan_built_in(initializer, shape, dtype)
+    else:  # another library changed it, or may change it now
+        with standard_float_mode():
+            write = (_plan_built_in if built_in else _plan_foreign)(initializer, shape, dtype)
     most = math.prod(shape) if built_in and initializer._costly_blocks else _PIECE
     transposes = built_in and initializer._transposes
     return Fill(write, shape, order, most, padding, not built_in, transposes)
@@ -169,8 +191,9 @@ def _plan_built_in(initializer: ArrayInitializer, shape: Shape, dtype: DType) ->
     write = initializer._plan(shape, dtype)
     if write is leave:
         return Repeat(bytes(1))
-    # Filling an empty block finds wrong parameters before anything is written.
-    write(np.empty((0,) * len(shape), dtype.numpy), (0,) * len(shape))
+    # Wrong parameters are found before anything is written: by a check, or by filling nothing.
+    if not (type(write) is Draw and write.check()):
+        write(np.empty((0,) * len(shape), dtype.numpy), (0,) * len(shape))
     if not initializer._on_zeros:
         return write
 

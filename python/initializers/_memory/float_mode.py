@@ -5,17 +5,16 @@ The core sets the mode for its own work. Python computes scales and rounds const
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from .. import _core
 
 
-@contextmanager
-def standard_float_mode() -> Iterator[None]:
+class standard_float_mode:
     """Round to nearest and keep subnormal numbers inside the block; restore the mode after it."""
-    before = _core.replace_float_mode(None)
-    try:
-        yield
-    finally:
-        _core.replace_float_mode(before)
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _core.replace_float_mode(None)
+
+    def __exit__(self, *_: object) -> None:
+        _core.replace_float_mode(self._before)

@@ -16,6 +16,7 @@ from .._arguments.conventions import KERAS, TORCH
 from .._arguments.dtypes import look_up
 from .._arguments.shapes import Shape
 from ..recipe import Rule
+from ..recipe._planner import Planner
 from ..recipe._resolve import ResolvedRules, RulesLike
 from ._places import check_sharding, is_compiling, make_blocks, place_whole
 from ._traced import trace_fill
@@ -86,8 +87,9 @@ def init_tree(
                 f"received {count} of the name {name!r}"
             )
     found = iter(chosen.choose_all(arrays, partial=partial))
+    planner = Planner(chosen.seed)
     makers = [
-        _plan(name, leaf, place, next(found) if _is_array(leaf) else None, chosen.seed)
+        _plan(name, leaf, place, next(found) if _is_array(leaf) else None, planner)
         for (name, leaf, _), place in zip(named, places, strict=True)
     ]
     pairs = zip(leaves, makers, strict=True)
@@ -99,7 +101,7 @@ def _is_array(leaf: Any) -> bool:
 
 
 def _plan(
-    name: str, leaf: Any, place: Any, rule: Rule | None, seed: int
+    name: str, leaf: Any, place: Any, rule: Rule | None, planner: Planner
 ) -> Callable[[], Any] | None:
     """Return a function that makes the leaf, or None to keep it."""
     if rule is None:
@@ -107,7 +109,7 @@ def _plan(
     shape: Shape = tuple(leaf.shape)
     try:
         kind = look_up(leaf.dtype)
-        fill = rule.plan_fill(seed, name, shape, kind)
+        fill = planner.plan_fill(rule, name, shape, kind)
         compiling = is_compiling()
         if place is None:
             place = getattr(leaf, "sharding", None)

@@ -11,6 +11,7 @@ from .._arguments.conventions import KERAS
 from .._arguments.dtypes import look_up
 from .._memory.allocation import allocate_aligned
 from ..recipe import Rule
+from ..recipe._planner import Planner
 from ..recipe._resolve import ResolvedRules, RulesLike
 from ._names import name_variables
 from ._seed_model import build
@@ -64,8 +65,9 @@ def init_model(
     built, _ = build(model)
     named = name_variables(built)
     shapes = [(name, tuple(each.shape), KERAS) for name, each in named.items()]
+    planner = Planner(chosen.seed)
     planned = [
-        (variable, _plan(name, variable, rule, chosen.seed))
+        (variable, _plan(name, variable, rule, planner))
         for (name, variable), rule in zip(
             named.items(), chosen.choose_all(shapes, partial=partial), strict=True
         )
@@ -76,7 +78,7 @@ def init_model(
     return built
 
 
-def _plan(name: str, variable: Any, rule: Rule, seed: int) -> Callable[[], Any]:
+def _plan(name: str, variable: Any, rule: Rule, planner: Planner) -> Callable[[], Any]:
     """Return a function that makes the value of a variable.
 
     Foreign code is called now, as it may fail or return a wrong shape: errors must come before any
@@ -85,7 +87,7 @@ def _plan(name: str, variable: Any, rule: Rule, seed: int) -> Callable[[], Any]:
     shape = tuple(variable.shape)
     try:
         kind = look_up(variable.dtype)
-        fill = rule.plan_fill(seed, name, shape, kind)
+        fill = planner.plan_fill(rule, name, shape, kind)
     except (TypeError, ValueError) as error:
         raise type(error)(f"variable {name!r} cannot be filled: {error}") from None
     layout = getattr(variable, "_layout", None)

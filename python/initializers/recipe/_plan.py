@@ -187,9 +187,10 @@ def make_plan(recipe: Any, specs: Mapping[str, Spec], partial: bool) -> Plan:
     chosen = ResolvedRules(recipe, recipe.seed).choose_all(named, partial=partial)
     taken: list[list[str]] = [[] for _ in recipe.rules]
     weights: dict[str, Weight] = {}
+    places = {(rule.pattern, rule.regex): place for place, rule in enumerate(recipe.rules)}
     for (name, spec), rule in zip(specs.items(), chosen, strict=True):
         assert rule is not None
-        place = recipe.find(name)
+        place = places[rule.pattern, rule.regex]
         taken[place].append(name)
         dtype = recipe._choose_dtype(recipe.rules[place], spec.dtype)
         weights[name] = make_weight(rule, recipe.seed, name, spec, dtype)

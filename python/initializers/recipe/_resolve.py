@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -254,10 +254,22 @@ class ResolvedRules:
             entries = [self._entries[place] for place in places]
             chosen = [entry if isinstance(entry, Rule) else None for entry in entries]
             self._check_stacks(places, names)
-        return [
-            None if rule is None else rule.fit(name, shape, self._stated, host)
-            for rule, (name, shape, host) in zip(chosen, weights, strict=True)
-        ]
+        return list(self._fit_all(chosen, weights))
+
+    def _fit_all(
+        self, rules: Iterable[Rule | None], weights: Iterable[Named]
+    ) -> Iterator[Rule | None]:
+        """Yield the rules, fitted to their weights; many weights of a model have one shape."""
+        known: dict[tuple[int, Shape, str | None], Rule] = {}
+        for rule, (name, shape, host) in zip(rules, weights, strict=True):
+            if rule is None:
+                yield None
+                continue
+            key = id(rule), shape, host
+            fitted = known.get(key)
+            if fitted is None:
+                fitted = known[key] = rule.fit(name, shape, self._stated, host)
+            yield fitted
 
     def _check_stacks(self, places: Sequence[int], names: Sequence[str]) -> None:
         """Raise ValueError if the tensors of two stacks would have the same names."""

@@ -231,7 +231,13 @@ class Rule:
         permute = self.permute
         if permute is None:
             permute = find_order(made, name, part, self.convention or stated, host)
-        return replace(self, initializer=made, permute=permute)
+        if made is not self.initializer:
+            return replace(self, initializer=made, permute=permute)
+        if permute == self.permute:
+            return self
+        fitted = object.__new__(type(self))  # every attribute has been checked
+        fitted.__dict__.update(self.__dict__, permute=permute)
+        return fitted
 
     def seeded(self, seed: int, name: str) -> Any:
         """Return the initializer with the seed that belongs to the weight `name` under `seed`.

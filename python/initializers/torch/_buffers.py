@@ -23,12 +23,15 @@ _FIRST = (
     (AveragedModel, {"n_averaged": 0}),
 )
 
+# Attribute of models of transformers: pairs of names of tied parameters.
+_TIES = "all_tied_weights_keys"
+
 # Dtypes whose subnormal numbers are suspicious. (A frequency in float16 can be subnormal.)
 _SUBNORMAL = (torch.bfloat16, torch.float32, torch.float64)
 
 
 def plan_buffers(
-    module: Module,
+    buffers: list[Buffer],
     given: Mapping[str, Any] | Callable[[], Module] | None,
     device: torch.device | None,
     weights: list[Weight],
@@ -36,7 +39,7 @@ def plan_buffers(
     """Return new tensors for buffers, by the identity of the buffers that they replace.
 
     Args:
-        module: The module.
+        buffers: The module's buffers.
         given: Values by name, or a function that builds a module with these values.
         device: The device for buffers on meta; None: the CPU, or the mesh's device.
         weights: The weights that will be made. Their parametrizations make some buffers.
@@ -45,7 +48,6 @@ def plan_buffers(
         TypeError: If `given` is something else.
         ValueError: If a buffer on meta gets no values, or values do not fit.
     """
-    buffers = list_buffers(module)
     made = {
         (id(owner), name)
         for weight in weights
@@ -149,12 +151,12 @@ def _find_first(owner: Slot) -> int | None:
     return None
 
 
-def list_warnings(module: Module, replaced: dict[int, Tensor]) -> list[str]:
+def list_warnings(module: Module, buffers: list[Buffer], replaced: dict[int, Tensor]) -> list[str]:
     """Return warnings about memory that `to_empty` left uninitialized, and about broken ties."""
     found = []
     unset = [
         buffer.name
-        for buffer in list_buffers(module)
+        for buffer in buffers
         if id(buffer.tensor) not in replaced and _looks_unset(buffer)
     ]
     if unset:
@@ -196,7 +198,10 @@ def _list_broken_ties(module: Module) -> list[tuple[str, str]]:
     """Return pairs of names that a transformers model should tie but does not."""
     broken: list[tuple[str, str]] = []
     for _, part in named_modules(module):
-        ties = getattr(part, "all_tied_weights_keys", None)
+        # Modules look for a missing attribute in three dicts, which is slow.
+        if _TIES not in part.__dict__ and not hasattr(type(part), _TIES):
+            continue
+        ties = getattr(part, _TIES, None)
         if not isinstance(ties, dict):
             continue
         named = dict(part.named_parameters(remove_duplicate=False))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,34 +17,41 @@ from ._tensor import has_shared_elements, is_abstract, write
 from ._weights import Weight
 
 
-@dataclass(frozen=True, eq=False)
 class Planned:
-    """A weight and the fill that makes its values."""
+    """A weight and the fill that makes its values.
 
-    weight: Weight
-    fill: AnyFill
+    Attributes:
+        weight: The weight.
+        fill: The fill.
+        is_made_apart: Whether the values are made in new memory first, before anything is changed.
+    """
 
-    @property
-    def is_made_apart(self) -> bool:
-        """Whether the values are made in new memory first, before anything is changed."""
-        weight = self.weight
-        return not weight.computed and (
-            weight.tensor.is_meta or self.fill.is_foreign or weight.is_inside
+    __slots__ = ("fill", "is_made_apart", "weight")
+
+    def __init__(self, weight: Weight, fill: AnyFill) -> None:
+        self.weight, self.fill = weight, fill
+        self.is_made_apart = not weight.computed and (
+            weight.tensor.is_meta or fill.is_foreign or weight.is_inside
         )
 
 
-@contextmanager
-def naming(name: str) -> Iterator[None]:
+class naming:
     """Name the weight in errors about its values, which foreign code may raise."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"parameter {name!r} cannot be filled: {error}") from error.__cause__
-    except Exception as error:
-        if sys.version_info >= (3, 11):
-            error.add_note(f"parameter {name!r} was being made")
-        raise
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, (TypeError, ValueError)):
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"parameter {self._name!r} cannot be filled: {error}") from error.__cause__
+        if isinstance(error, Exception) and sys.version_info >= (3, 11):
+            error.add_note(f"parameter {self._name!r} was being made")
 
 
 class Changes:
@@ -65,11 +69,7 @@ class Changes:
         self._device = device
         self._new = dict(buffers)  # new tensors by the identity of the old ones
         self._added: list[Result] = []
-        self._places: dict[int, list[Slot]] = {}
-        for _, owner in named_modules(module):
-            for name, tensor in (*owner._parameters.items(), *owner._buffers.items()):
-                if tensor is not None:
-                    self._places.setdefault(id(tensor), []).append((owner, name))
+        self._module = module
 
     def make(self, planned: Planned) -> None:
         """Make a parameter's values in new memory."""
@@ -99,14 +99,24 @@ class Changes:
                     else:
                         self._new[id(old)] = new.to(home if old.is_meta else old.device)
 
+    def _list_places(self) -> dict[int, list[Slot]]:
+        """Return all places of each tensor of the module, by the tensor's identity."""
+        places: dict[int, list[Slot]] = {}
+        for _, owner in named_modules(self._module):
+            for name, tensor in (*owner._parameters.items(), *owner._buffers.items()):
+                if tensor is not None:
+                    places.setdefault(id(tensor), []).append((owner, name))
+        return places
+
     def commit(self) -> None:
         """Put everything into the module: copy into existing memory, or replace tensors."""
         with torch.no_grad():
             self._commit()
 
     def _commit(self) -> None:
+        places = self._list_places() if self._new else {}
         for key, new in self._new.items():
-            slots = self._places[key]
+            slots = places[key]
             owner, name = slots[0]
             old = owner._parameters.get(name)
             is_parameter = old is not None

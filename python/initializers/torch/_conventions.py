@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch.nn import Module
+from functools import lru_cache
 
 from .._arguments.conventions import KERAS, TORCH
 
@@ -14,8 +14,8 @@ _INPUTS_FIRST = {
 }
 
 
-def convention_of(owner: Module) -> str:
-    """Return the convention of a module's own weights."""
-    kinds = type(owner).__mro__
-    is_inverse = any((kind.__module__, kind.__name__) in _INPUTS_FIRST for kind in kinds)
+@lru_cache(maxsize=256)
+def convention_of(kind: type) -> str:
+    """Return the convention of the own weights of modules of a type."""
+    is_inverse = any((base.__module__, base.__name__) in _INPUTS_FIRST for base in kind.__mro__)
     return KERAS if is_inverse else TORCH

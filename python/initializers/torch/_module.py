@@ -12,12 +12,13 @@ from torch.nn import Module
 
 from .._arguments.checks import show
 from ..recipe import Rule
+from ..recipe._planner import Planner
 from ..recipe._resolve import ResolvedRules, RulesLike
 from ._buffers import list_warnings, plan_buffers
 from ._changes import Changes, Planned, naming
 from ._names import named_modules
 from ._tensor import check_tensor, dtype_of, write
-from ._weights import Weight, find_shared_memory, list_specs, list_weights
+from ._weights import Buffer, Weight, find_shared_memory, list_buffers, list_weights
 
 M = TypeVar("M", bound=Module)
 
@@ -99,10 +100,11 @@ def init_module_(
         raise ValueError("`device` must be one with memory, received: meta")
     _show_parameters(module)
     weights = list_weights(module)
-    planned = _plan_all(module, weights, chosen, partial)
+    stored = list_buffers(module)
+    planned = _plan_all(weights, stored, chosen, partial)
     _check_memory(weights, planned)
-    new = plan_buffers(module, buffers, target, [each.weight for each in planned])
-    for warning in list_warnings(module, new):
+    new = plan_buffers(stored, buffers, target, [each.weight for each in planned])
+    for warning in list_warnings(module, stored, new):
         warnings.warn(warning, UserWarning, stacklevel=2)
     changes = Changes(module, new, target)
     # Everything that may fail is done first, in new memory.
@@ -123,25 +125,28 @@ def init_module_(
 
 
 def _plan_all(
-    module: Module, weights: list[Weight], rules: ResolvedRules, partial: bool
+    weights: list[Weight], buffers: list[Buffer], rules: ResolvedRules, partial: bool
 ) -> list[Planned]:
     """Return the fills of all weights, except those that keep their values."""
     named = [(each.name, each.shape, each.convention) for each in weights]
     # A recipe may have rules for buffers: checkpoints hold them too.
-    others = [name for name, *_ in list_specs(module)]
+    others = [each.name for each in buffers if each.is_kept and not each.is_added]
     found = rules.choose_all(named, others, partial)
+    planner = Planner(rules.seed)
     return [
-        _plan(weight, rule, rules.seed)
+        _plan(weight, rule, planner)
         for weight, rule in zip(weights, found, strict=True)
         if rule is not None and not _is_loaded(weight)
     ]
 
 
 def _is_loaded(weight: Weight) -> bool:
+    if not weight.computed:
+        return bool(getattr(weight.tensor, "_is_hf_initialized", False))
     return all(getattr(each, "_is_hf_initialized", False) for each in weight.parameters)
 
 
-def _plan(weight: Weight, rule: Rule, seed: int) -> Planned:
+def _plan(weight: Weight, rule: Rule, planner: Planner) -> Planned:
     with naming(weight.name):
         problem = weight.find_problem()
         if problem is not None:
@@ -154,7 +159,8 @@ def _plan(weight: Weight, rule: Rule, seed: int) -> Planned:
                 )
         kind = dtype_of(weight.tensor)
         padding = () if weight.computed else weight.padding
-        return Planned(weight, rule.plan_fill(seed, weight.name, weight.shape, kind, padding))
+        fill = planner.plan_fill(rule, weight.name, weight.shape, kind, padding)
+        return Planned(weight, fill)
 
 
 def _check_memory(weights: list[Weight], planned: list[Planned]) -> None:

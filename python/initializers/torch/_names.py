@@ -33,13 +33,14 @@ def named_modules(module: Module) -> Iterator[tuple[str, Module]]:
     # A stack instead of recursion: modules may be nested deeply, or contain themselves.
     waiting: list[tuple[tuple[str, ...], Module]] = [((), module)]
     seen: set[int] = set()
+    wrappers = _list_wrappers()
     while waiting:
         path, owner = waiting.pop()
         if id(owner) in seen:
             continue
         seen.add(id(owner))
         yield ".".join(path), owner
-        inner = _inner_name(owner)
+        inner = _inner_name(owner, wrappers)
         children = [
             (path if name == inner else (*path, name), child)
             for name, child in owner._modules.items()
@@ -60,15 +61,24 @@ def join(prefix: str, module: Module, name: str) -> str:
 
 def is_wrapper(module: Module) -> bool:
     """Return whether a module wraps another and adds its own buffers."""
-    return _inner_name(module) not in (None, "parametrizations")
+    return _inner_name(module, _list_wrappers()) not in (None, "parametrizations")
 
 
-def _inner_name(module: Module) -> str | None:
+def _list_wrappers() -> list[tuple[type, str]]:
+    """Return the loaded types of wrappers, each with the name of the child that it wraps."""
+    return [
+        (getattr(loaded, kind), inner)
+        for place, kind, inner in _WRAPPERS
+        if (loaded := sys.modules.get(place)) is not None
+    ]
+
+
+def _inner_name(module: Module, wrappers: list[tuple[type, str]]) -> str | None:
     """Return the name of the child that a wrapper wraps; None for other modules."""
-    if parametrize.is_parametrized(module):
+    # `is_parametrized` asks for an attribute that most modules lack, which is slow.
+    if "parametrizations" in module._modules and parametrize.is_parametrized(module):
         return "parametrizations"
-    for place, kind, inner in _WRAPPERS:
-        loaded = sys.modules.get(place)
-        if loaded is not None and isinstance(module, getattr(loaded, kind)):
+    for kind, inner in wrappers:
+        if isinstance(module, kind):
             return inner
     return None

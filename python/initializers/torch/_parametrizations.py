@@ -254,6 +254,8 @@ class PruningHook(Computed):
 
 def find_computed(prefix: str, module: Module) -> Iterator[Computed]:
     """Yield the weights that a module computes; `prefix` is its name."""
+    if not (module._forward_pre_hooks or "parametrizations" in module._modules):
+        return
     start = f"{prefix}." if prefix else ""
     if parametrize.is_parametrized(module):
         for name, parts in module.parametrizations.items():

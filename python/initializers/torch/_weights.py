@@ -19,7 +19,7 @@ from .._arguments.shapes import Array
 from ._conventions import convention_of
 from ._names import is_wrapper, join, named_modules
 from ._parametrizations import Computed, find_computed
-from ._tensor import has_no_memory, is_abstract, is_distributed
+from ._tensor import has_no_memory, is_abstract, is_distributed, is_plain
 
 # The most steps of the search for an element that two arrays with gaps share.
 _MOST_WORK: Any = 10**6
@@ -67,7 +67,8 @@ class Weight:
     @property
     def convention(self) -> str:
         """The convention of the modules that own the weight."""
-        found = {convention_of(module) for module, _ in self.owners}
+        kinds: Iterator[Any] = (type(module) for module, _ in self.owners)
+        found = map(convention_of, kinds)
         return KERAS if KERAS in found else TORCH
 
     @property
@@ -82,7 +83,9 @@ class Weight:
 
     def find_problem(self) -> str | None:
         """Return why a computed weight cannot be made, or None."""
-        if self.computed and len(self.owners) > 1:
+        if not self.computed:
+            return None
+        if len(self.owners) > 1:
             for each in self.computed:
                 if not each.keeps_values:
                     return f"it is tied to a weight that {each.name!r} is computed from"
@@ -167,11 +170,14 @@ def list_buffers(module: Module) -> list[Buffer]:
             inside.update(id(part) for child in owner for part in child.modules())
         for computed in find_computed(prefix, owner):
             added.update((id(holder), name) for holder, name in computed.buffers)
+        if not owner._buffers:
+            continue
+        is_added_here = id(owner) in inside or is_wrapper(owner)
         for name, tensor in owner._buffers.items():
             if tensor is None:
                 continue
             is_kept = name not in owner._non_persistent_buffers_set
-            is_added = id(owner) in inside or is_wrapper(owner) or (id(owner), name) in added
+            is_added = is_added_here or (id(owner), name) in added
             new = Buffer(join(prefix, owner, name), tensor, [], is_kept, is_added)
             found.setdefault(id(tensor), new).owners.append((owner, name))
     return list(found.values())
@@ -179,16 +185,21 @@ def list_buffers(module: Module) -> list[Buffer]:
 
 @dataclass(eq=False)
 class _Region:
-    """The memory of a parameter: the device (on meta: the storage) and the addresses.
-
-    NumPy compares the addresses of `array`. Nothing is read through it.
-    """
+    """The memory of a parameter: the device (on meta: the storage) and the addresses."""
 
     weight: Weight
     place: str
     start: int
     stop: int
-    array: Array
+    size: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] | None  # None: without gaps
+
+    def show(self) -> Array:
+        """Return an array at the addresses, for NumPy to compare. Nothing is read through it."""
+        memory: Any = (ctypes.c_char * (self.stop - self.start)).from_address(self.start)
+        array: Array = np.ndarray(self.shape, f"V{self.size}", memory, strides=self.strides)
+        return array
 
 
 def find_shared_memory(weights: list[Weight], filled: set[Weight]) -> tuple[str, str] | None:
@@ -206,13 +217,17 @@ def find_shared_memory(weights: list[Weight], filled: set[Weight]) -> tuple[str,
             each for each in before if each.place == region.place and each.stop > region.start
         ]
         for other in before:
-            if filled & {region.weight, other.weight} and _overlap(region.array, other.array):
+            if filled & {region.weight, other.weight} and _overlap(region.show(), other.show()):
                 return other.weight.name, region.weight.name
         before.append(region)
     return None
 
 
 def _find_region(weight: Weight, parameter: Tensor) -> _Region | None:
+    if is_plain(parameter):
+        start, shape = parameter.data_ptr(), tuple(parameter.shape)
+        size = parameter.element_size()
+        return _Region(weight, "cpu", start, start + parameter.numel() * size, size, shape, None)
     if is_lazy(parameter) or parameter.layout != torch.strided:
         return None
     local = parameter.detach()
@@ -230,9 +245,7 @@ def _find_region(weight: Weight, parameter: Tensor) -> _Region | None:
     strides = tuple(stride * size for stride in local.stride())
     steps = zip(local.shape, strides, strict=True)
     span = size + sum((length - 1) * stride for length, stride in steps)
-    memory = (ctypes.c_char * span).from_address(start)
-    array: Array = np.ndarray(tuple(local.shape), f"V{size}", memory, strides=strides)
-    return _Region(weight, where, start, start + span, array)
+    return _Region(weight, where, start, start + span, size, tuple(local.shape), strides)
 
 
 def _overlap(a: Any, b: Any) -> bool:
