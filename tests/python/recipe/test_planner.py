@@ -40,7 +40,7 @@ def _values(fill: Any) -> Any:
         Rule(Shifted()),
         Rule("random_uniform", stack=1),
     ],
-    ids=lambda rule: str(rule.initializer).partition("(")[0],
+    ids=lambda rule: type(rule.initializer).__name__,
 )
 def test_fills_equal_those_of_single_plans(rule: Rule) -> None:
     planner = Planner(5)
