@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def check_shape(shape: ShapeLike) -> Shape:
     if type(shape) is list:
         shape = tuple(shape)
     if _core.is_shape(shape):
-        return cast(Shape, shape)
+        return shape
     return _check_any_shape(shape)
 
 

@@ -237,7 +237,8 @@ class ArrayInitializer(Initializer):
         """
         if "keras" in sys.modules:
             _warn_if_keras_calls(self)
-        shape = check_shape(shape)
+        if not _core.is_shape(shape):
+            shape = check_shape(shape)
         start, extent = (None, shape) if index is None else check_index(index, shape)
         if out is None:
             kind = look_up(dtype)

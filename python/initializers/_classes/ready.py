@@ -26,14 +26,27 @@ _MOST_BYTES = 2**13
 # The most plans of one initializer.
 _MOST_PLANS = 16
 
-# Makers by shape and dtype, for each initializer by its identity. They are kept outside of the
-# instances, which are pickled and copied. An entry ends with its initializer.
-makers: dict[int, dict[tuple[Shape, DType], Maker]] = {}
-_ends: dict[int, weakref.ref[Any]] = {}
+
+class _Makers(dict[tuple[Shape, DType], Maker]):
+    """The makers of one initializer, with the reference that ends them."""
+
+    __slots__ = ("end",)
+
+    end: weakref.ref[Any]
+
+
+# By the identity of the initializer: kept outside of instances, which are pickled and copied. An
+# entry ends with its initializer.
+makers: dict[int, _Makers] = {}
+
+# Seeds of initializers that were called once, by identity: to keep a plan takes a third of a call,
+# and many initializers are called only once. An entry can outlive its initializer.
+_called: dict[int, object] = {}
+_MOST_CALLED = 4096
 
 
 def remember(initializer: Any, shape: Shape, dtype: DType, write: Writer) -> None:
-    """Keep the plan of a tensor that was filled, if every call may use it again.
+    """Keep the plan of a tensor that was filled, from the second call of an initializer on.
 
     Args:
         initializer: An initializer that cannot be changed.
@@ -43,22 +56,22 @@ def remember(initializer: Any, shape: Shape, dtype: DType, write: Writer) -> Non
     """
     if math.prod(shape) * dtype.numpy.itemsize > _MOST_BYTES:
         return
+    key, seed = id(initializer), vars(initializer).get("seed")
+    if _called.get(key, write) != seed:
+        if len(_called) >= _MOST_CALLED:
+            _called.clear()
+        _called[key] = seed
+        return
     maker = _find_maker(initializer, shape, dtype, write)
     if maker is None:
         return
-    key = id(initializer)
     known = makers.get(key)
     if known is None:
-        _ends[key] = weakref.ref(initializer, partial(_forget, key))
-        known = makers[key] = {}
+        known = makers[key] = _Makers()
+        known.end = weakref.ref(initializer, partial(makers.pop, key))
     elif len(known) >= _MOST_PLANS:
         known.clear()
     known[shape, dtype] = maker
-
-
-def _forget(key: int, _: object) -> None:
-    makers.pop(key, None)
-    _ends.pop(key, None)
 
 
 def _find_maker(initializer: Any, shape: Shape, dtype: DType, write: Writer) -> Maker | None:
