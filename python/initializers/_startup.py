@@ -6,10 +6,10 @@ process quietly instead, until the command can answer itself.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
-from pathlib import PurePath
 
 _NAME = "initializers"
 
@@ -34,7 +34,9 @@ def _is_default(handler: object) -> bool:
 
 def _is_command() -> bool:
     """Whether the process runs `initializers` or `python -m initializers`."""
-    if PurePath(sys.argv[0] if sys.argv else "").stem == _NAME:
+    # Not by pathlib, whose import takes a quarter of this package's.
+    name = os.path.basename(sys.argv[0] if sys.argv else "")
+    if os.path.splitext(name)[0] == _NAME:
         return True
     return any(
         pair == ("-m", _NAME) for pair in zip(sys.orig_argv, sys.orig_argv[1:], strict=False)

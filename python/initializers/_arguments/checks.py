@@ -12,10 +12,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -118,6 +120,8 @@ def check_text(argument: str, value: object) -> str:
 
 def check_path(argument: str, value: object) -> Path:
     """Return `value` as a path if a file system can have it."""
+    from pathlib import Path  # takes milliseconds, and only functions that read or write need it
+
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"`{argument}` must be a path, received: {show(value)}")
     text = os.fsdecode(value)
