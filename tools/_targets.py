@@ -45,6 +45,9 @@ TARGETS = {
     "riscv64": emulate(
         "riscv64gc-unknown-linux-gnu", "riscv64", "RISC-V 64-bit", "riscv64-linux-gnu"
     ),
+    "armv7": emulate(
+        "armv7-unknown-linux-gnueabihf", "arm", "ARM 32-bit, hard float", "arm-linux-gnueabihf"
+    ),
     "i686": Target(
         "i686-unknown-linux-gnu",
         "x86 32-bit",

@@ -5,7 +5,7 @@ set -euo pipefail
 root=$1
 packages=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64 gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
-    musl-tools)
+    gcc-arm-linux-gnueabihf libc6-dev-armhf-cross musl-tools)
 if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
