@@ -128,6 +128,8 @@ def published_recipes() -> None:
     assert_type(Recipe.for_model("megatron", layers=24), Recipe)
     assert_type(Recipe.for_model("resnet", layers=18, names="keras"), Recipe)
     assert_type(Recipe.for_model("t5", width=512, head_width=64), Recipe)
+    assert_type(Recipe.for_model("clip", layers=24, text_layers=12, width=1024), Recipe)
+    assert_type(Recipe.for_model("swin", patch=4), Recipe)
     assert_type(Recipe.for_model("llama-3.2-1b"), Recipe)
     assert_type(model_specs("gpt2"), "dict[str, Spec]")
     Recipe.for_model("gtp2")  # type: ignore[call-overload]

@@ -12,6 +12,8 @@ from .._classes.constants import Constant, Ones, Zeros
 from .._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from .._classes.orthogonal import Orthogonal
 from .._classes.variance_scaling import GlorotUniform, LecunNormal, VarianceScaling
+from . import _published_language as language
+from . import _published_vision as vision
 from ._rule import Rule
 from ._sources import list_models
 
@@ -234,12 +236,21 @@ def list_recipes() -> list[str]:
 
 _RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "bert": _bert,
+    "clip": vision.make_clip,
+    "convnext": vision.make_convnext,
+    "deepseek-v3": language.make_deepseek_v3,
+    "dinov2": vision.make_dinov2,
+    "efficientnet": vision.make_efficientnet,
+    "gemma3": language.make_gemma3,
     "gpt2": _gpt2,
     "keras": _keras,
     "llama": _llama,
     "megatron": _megatron,
     "mixtral": _llama,
+    "olmo2": language.make_olmo2,
+    "qwen3": language.make_qwen3,
     "resnet": _resnet,
+    "swin": vision.make_swin,
     "t5": _t5,
     "vit": _vit,
 }

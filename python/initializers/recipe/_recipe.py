@@ -26,6 +26,11 @@ from ._sources import SpecsLike, read_specs
 # The published recipes without numbers.
 PlainName: TypeAlias = Literal[
     "bert",
+    "convnext",
+    "deepseek-v3",
+    "dinov2",
+    "efficientnet",
+    "gemma3",
     "keras",
     "keras-convnexttiny",
     "keras-mobilenetv2",
@@ -33,6 +38,8 @@ PlainName: TypeAlias = Literal[
     "llama-3.1-8b",
     "llama-3.2-1b",
     "mixtral",
+    "olmo2",
+    "qwen3",
     "vit",
 ]
 
@@ -129,6 +136,20 @@ class Recipe:
     ) -> Recipe: ...
     @overload
     @classmethod
+    def for_model(cls, name: Literal["swin"], *, seed: int = 0, patch: int = 4) -> Recipe: ...
+    @overload
+    @classmethod
+    def for_model(
+        cls,
+        name: Literal["clip"],
+        *,
+        seed: int = 0,
+        layers: int = 12,
+        text_layers: int = 12,
+        width: int = 768,
+    ) -> Recipe: ...
+    @overload
+    @classmethod
     def for_model(
         cls, name: Literal["t5"], *, seed: int = 0, width: int = 512, head_width: int = 64
     ) -> Recipe: ...
@@ -137,9 +158,10 @@ class Recipe:
         """Return the published recipe of an architecture; its comments cite the source.
 
         Args:
-            name: `"bert"`, `"gpt2"`, `"keras"` (the defaults of Keras's layers),
-                `"llama"`, `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"resnet"`,
-                `"t5"` or `"vit"`; or one of `model_specs`.
+            name: `"bert"`, `"clip"`, `"convnext"`, `"deepseek-v3"`, `"dinov2"`, `"efficientnet"`,
+                `"gemma3"`, `"gpt2"`, `"keras"` (the defaults of Keras's layers), `"llama"`,
+                `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"olmo2"`, `"qwen3"`,
+                `"resnet"`, `"swin"`, `"t5"` or `"vit"`; or one of `model_specs`.
             seed: An integer in `[-2**127, 2**127)`.
             **numbers: The numbers of the model, such as `layers=12`; see `docs/recipes.md`.
 

@@ -17,7 +17,7 @@ from initializers.recipe._recipe import PlainName
 from initializers.recipe._sources import ModelName
 
 # Published recipes with numbers: `Recipe.for_model` has an overload for each.
-WITH_NUMBERS = {"gpt2", "keras-resnet50", "megatron", "resnet", "t5"}
+WITH_NUMBERS = {"clip", "gpt2", "keras-resnet50", "megatron", "resnet", "swin", "t5"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,26 @@ from initializers import (
 from initializers.recipe import list_models, model_specs
 from pages import GPT2
 
-FAMILIES = ("bert", "gpt2", "keras", "llama", "megatron", "mixtral", "resnet", "t5", "vit")
+FAMILIES = (
+    "bert",
+    "clip",
+    "convnext",
+    "deepseek-v3",
+    "dinov2",
+    "efficientnet",
+    "gemma3",
+    "gpt2",
+    "keras",
+    "llama",
+    "megatron",
+    "mixtral",
+    "olmo2",
+    "qwen3",
+    "resnet",
+    "swin",
+    "t5",
+    "vit",
+)
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -187,6 +206,20 @@ def test_t5_follows_its_source() -> None:
         assert np.abs(values).max() > 3.5 * stddev  # not truncated
 
 
+def test_numbers_of_clip_and_swin() -> None:
+    recipe = Recipe.for_model("clip", layers=8, text_layers=2, width=64)
+    for name, shape, stddev in (
+        ("text_model.encoder.layers.0.self_attn.q_proj.weight", (256, 256), 1 / 32),
+        ("vision_model.encoder.layers.0.self_attn.v_proj.weight", (256, 256), 1 / 64),
+        ("vision_model.encoder.layers.0.mlp.fc2.weight", (256, 1024), 1 / 64),
+        ("text_model.encoder.layers.0.mlp.fc1.weight", (1024, 256), 1 / math.sqrt(512)),
+        ("vision_model.embeddings.class_embedding", (50_000,), 1 / 8),
+    ):
+        assert recipe.weight(name, shape).make().std() == pytest.approx(stddev, rel=0.02), name
+    bias = Recipe.for_model("swin", patch=2).weight("patch_embed.proj.bias", (50_000,)).make()
+    assert np.abs(bias).max() == pytest.approx(12**-0.5, rel=1e-3)
+
+
 def test_bad_names_and_numbers_are_refused() -> None:
     cases: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         ("gpt3", {}, ValueError, r"`name` must be one of .*'gpt3' \(did you mean 'gpt2'\?\)"),
@@ -207,6 +240,8 @@ def test_bad_names_and_numbers_are_refused() -> None:
         ),
         ("megatron", {}, TypeError, "recipe 'megatron' needs the number `layers`"),
         ("resnet", {"names": "flax"}, ValueError, "`names` must be one of 'keras', 'torchvision'"),
+        ("clip", {"width": 0}, ValueError, "`width` must be an integer >= 1"),
+        ("swin", {"patch": 0}, ValueError, "`patch` must be an integer >= 1"),
         ("t5", {"width": -1}, ValueError, "`width` must be an integer >= 1"),
         ("t5", {"width": 10**400}, ValueError, r"`width` must be an integer < 2\*\*63"),
         ("gpt2", {"seed": "1"}, TypeError, "`seed` must be an integer"),
