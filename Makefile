@@ -17,7 +17,7 @@ PYTEST := -m pytest -n 2
 
 .PHONY: help demo test quick lint audit rust rust-examples python torch torch-long jax keras docs wheel wheel-arm wheel-musl wheels bench \
 	bench-quick bench-calls bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
-	crossarch crossarch-short reproducible dependencies torch-zoo jax-peers jax-stream format clean
+	crossarch crossarch-short reproducible sanitize dependencies torch-zoo jax-peers jax-stream format clean
 
 # Paths of this machine stay out of the release's code. The short commands share its build.
 SYSROOT := $(shell rustc --print sysroot 2>/dev/null)
@@ -235,6 +235,11 @@ valgrind: ## the crate's random requests under valgrind, which must be installed
 	binary=$$(cargo test --locked --profile fuzz --features "recipe serde" --test fuzz --no-run --message-format json \
 		| sed -n 's/.*"executable":"\([^"]*\/fuzz-[^"]*\)".*/\1/p') && \
 	FUZZ_CASES=3000 valgrind --quiet --error-exitcode=1 "$$binary" --nocapture
+
+# The run-time library of the sanitizer comes with rustup's compiler. Some requests are larger than any memory.
+sanitize: ## the crate's random requests under the address sanitizer; minutes
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=allocator_may_return_null=1 CARGO_TARGET_DIR=target/sanitize \
+		FUZZ_CASES=200000 cargo test --locked --target x86_64-unknown-linux-gnu --test fuzz
 
 dependencies: $(BIN)/.environment ## the crates in the wheels into docs/dependencies.md, their license texts into THIRD_PARTY_LICENSES
 	$(BIN)/python tools/list_dependencies.py
