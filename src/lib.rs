@@ -34,6 +34,8 @@
 //! | [`DeltaOrthogonal`], [`ConvolutionOrthogonal`] | convolution kernels that preserve norms |
 //! | [`Sparse`] | normal, with a share of zeros in every column |
 //! | [`Dirac`], [`Identity`] | kernels and matrices that pass their input through |
+//! | [`TimeStepBias`], [`LogOfUniform`], [`RingRadius`], [`S4d`], [`Hippo`] | parameters of state space models and linear recurrences |
+//! | [`Sinusoidal`], [`Rotary`], [`LstmBias`] | positions of Transformers, biases of LSTMs |
 //! | [`Constant`] | one number |
 //!
 //! [`orthogonalize`] is the orthogonal factor of a given matrix, [`unit_roots`] are roots of unity, [`fill_constant`] fills
@@ -74,7 +76,7 @@
 //! | `initializer` | [`Initializer`] and [`Fill`] |
 //! | `samplers` | one distribution a file, with its formula |
 //! | `matrix` | matrix products, [`Orthogonal`], [`orthogonalize`] |
-//! | `families` | [`VarianceScaling`], [`Sparse`], [`Dirac`], [`Identity`], convolution kernels |
+//! | `families` | [`VarianceScaling`], [`Sparse`], [`Dirac`], [`Identity`], convolution kernels; tables such as [`Rotary`] |
 //! | `roots` | [`unit_roots`] |
 //! | `pattern`, `recipe` | regular expressions; recipes (feature `recipe`) |
 //! | `serialization` | values read and written with `serde` (feature `serde`) |
@@ -114,8 +116,11 @@ pub use cpu::threads::{num_threads, set_num_threads};
 pub use error::Error;
 #[cfg(feature = "ndarray")]
 pub use families::convolution::{ConvolutionOrthogonal, DeltaOrthogonal};
+pub use families::lstm_bias::LstmBias;
 pub use families::places::{Dirac, Identity};
+pub use families::positions::{Rotary, RotaryPart, Sinusoidal};
 pub use families::sparse::Sparse;
+pub use families::state_space::{Hippo, HippoPart, S4d, S4dPart};
 pub use families::variance_scaling::{Mode, ScaledDistribution, VarianceScaling};
 pub use fans::{Convention, Fans};
 pub use float::element::{Compute, Element};
@@ -144,7 +149,10 @@ pub use recipe::spec::Spec;
 pub use recipe::weight::Weight;
 pub use roots::unit_roots;
 pub use samplers::constant::{Constant, fill_constant};
+pub use samplers::log_of_uniform::LogOfUniform;
 pub use samplers::normal::Normal;
+pub use samplers::ring_radius::RingRadius;
+pub use samplers::time_step_bias::TimeStepBias;
 pub use samplers::truncated_normal::TruncatedNormal;
 pub use samplers::uniform::Uniform;
 pub use stream::generator::SeedGenerator;

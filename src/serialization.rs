@@ -5,6 +5,8 @@
 //! people read, as in recipes.
 
 use crate::error::Error;
+use crate::families::positions::RotaryPart;
+use crate::families::state_space::{HippoPart, S4dPart};
 use crate::families::variance_scaling::{Mode, ScaledDistribution, VarianceScaling};
 use crate::fans::Convention;
 use crate::float::float8::{F8E4M3FN, F8E5M2};
@@ -18,6 +20,7 @@ macro_rules! fields {
         const _: () = {
             #[derive(serde::Serialize, serde::Deserialize)]
             #[serde(deny_unknown_fields)]
+            #[allow(clippy::struct_field_names, reason = "the names of the getters")]
             struct $type {
                 $($field: $kind),*
             }
@@ -47,6 +50,21 @@ fields!(
     TruncatedNormal { mean: Number, stddev: Number, lower: Number, upper: Number }
     Self::with_bounds(mean.0, stddev.0, lower.0, upper.0)
 );
+fields!(LogOfUniform { minval: Number, maxval: Number } Self::new(minval.0, maxval.0));
+fields!(
+    TimeStepBias { dt_min: Number, dt_max: Number, dt_floor: Number } Self::new(dt_min.0, dt_max.0, dt_floor.0)
+);
+fields!(
+    RingRadius { min_radius: Number, max_radius: Number, softplus: bool }
+    Self::new(min_radius.0, max_radius.0, softplus)
+);
+fields!(LstmBias { forget: Number, gates: String } Self::new(forget.0, &gates));
+fields!(S4d { part: S4dPart } Ok::<_, Error>(Self::new(part)));
+fields!(Hippo { part: HippoPart } Ok::<_, Error>(Self::new(part)));
+fields!(
+    Sinusoidal { base: Number, interleaved: bool, endpoint: bool } Self::new(base.0, interleaved, endpoint)
+);
+fields!(Rotary { part: RotaryPart, base: Number, interleaved: bool } Self::new(part, base.0, interleaved));
 fields!(Sparse { sparsity: Number, stddev: Number } Self::new(sparsity.0, stddev.0));
 fields!(Dirac { groups: u64 } Self::new(groups));
 fields!(Identity { gain: Number } Self::new(gain.0));
@@ -140,6 +158,9 @@ macro_rules! names {
 names! {
     Convention { Keras = "keras", Torch = "torch" }
     Mode { FanIn = "fan_in", FanOut = "fan_out", FanAvg = "fan_avg", FanGeoAvg = "fan_geo_avg" }
+    S4dPart { LogReal = "log_real", Real = "real", Imaginary = "imaginary" }
+    HippoPart { A = "A", B = "B" }
+    RotaryPart { Frequencies = "frequencies", Cos = "cos", Sin = "sin" }
     ScaledDistribution {
         TruncatedNormal = "truncated_normal", UntruncatedNormal = "untruncated_normal", Uniform = "uniform"
     }

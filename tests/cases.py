@@ -8,18 +8,26 @@ import ml_dtypes
 import numpy as np
 
 from initializers import (
+    S4D,
     Constant,
     GlorotNormal,
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Hippo,
     LecunNormal,
     LecunUniform,
+    LogOfUniform,
+    LstmBias,
     Ones,
     Orthogonal,
     RandomNormal,
     RandomUniform,
+    RingRadius,
+    Rotary,
+    Sinusoidal,
     Sparse,
+    TimeStepBias,
     TruncatedNormal,
     VarianceScaling,
     Zeros,
@@ -46,10 +54,26 @@ RANDOM = (
     *(VarianceScaling(2.0, mode, "uniform", seed=16) for mode in MODES),
     *(VarianceScaling(0.5, "fan_in", law, seed=17) for law in DISTRIBUTIONS),
     *(preset(seed=18) for preset in PRESETS),
+    TimeStepBias(0.01, 5.0, 0.02, seed=22),
+    LogOfUniform(0.0, 16.0, seed=23),
+    RingRadius(0.2, 0.9, seed=24),
+    RingRadius(softplus=True, seed=25),
 )
 # Initializers of two or more dimensions, and of exactly two.
 ORTHOGONAL = (Orthogonal(2.0, seed=19), Orthogonal(seed=20, axis=0))
 SPARSE = Sparse(0.3, 1.0, seed=21)
+# Initializers of float dtypes whose elements are functions of their place: two or more dimensions,
+# of which the last one is a multiple of 4.
+TABLES = (
+    *(LstmBias(-0.5, "ijfo"), S4D(), S4D("real"), S4D("imaginary"), Hippo(), Hippo("B")),
+    *(
+        Sinusoidal(),
+        Sinusoidal(100.0, False, True),
+        Rotary(),
+        Rotary("cos"),
+        Rotary("sin", 3.0, True),
+    ),
+)
 # Initializers of any rank and dtype, without randomness.
 GIVEN = (Zeros(), Ones(), Constant(1), Constant([1]), Constant(np.array([[True]])))
 

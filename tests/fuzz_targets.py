@@ -117,6 +117,15 @@ def sensible(pick: Pick, name: str) -> Any:
         "groups": (1, 2, 3),
         "axis": (0, 1, -1),
         "maxval": (3.5, 1e31),
+        "dt_max": (0.1, 3.0, 1e31),
+        "min_radius": (0.0, 0.5),
+        "max_radius": (0.5, 1.0),
+        "softplus": (True, False),
+        "gates": ("ifgo", "ijfo"),
+        "part": ("A", "B", "real", "imaginary", "cos", "frequencies"),
+        "base": (1.0, 10000, 1e300),
+        "interleaved": (True, False),
+        "endpoint": (True, False),
     }
     return pick.choice(choices.get(name, (number,)))
 

@@ -2,8 +2,9 @@
 
 use half::{bf16, f16};
 use initializers::{
-    ConvolutionOrthogonal, DeltaOrthogonal, Dirac, Element, Error, F8E4M3FN, F8E5M2, Fill, Initializer, Normal,
-    Orthogonal, Seed, Sparse, Stream, TruncatedNormal, Uniform, VarianceScaling, Width, set_width_limit,
+    ConvolutionOrthogonal, DeltaOrthogonal, Dirac, Element, Error, F8E4M3FN, F8E5M2, Fill, Hippo, HippoPart,
+    Initializer, LogOfUniform, LstmBias, Normal, Orthogonal, RingRadius, Rotary, RotaryPart, S4d, S4dPart, Seed,
+    Sinusoidal, Sparse, Stream, TimeStepBias, TruncatedNormal, Uniform, VarianceScaling, Width, set_width_limit,
 };
 use ndarray::{Array1, ArrayViewMut1, Axis};
 use rand_core::Rng;
@@ -177,14 +178,27 @@ fn orthogonal() {
     set_width_limit(Width::Bits512);
 }
 
-/// Whole tensors of the initializers whose values depend on the shape.
-#[test]
-fn families() {
+/// Returns the SHA-256 of the whole tensor of a row.
+fn digest_of(row: &Row, initializer: &dyn Initializer) -> Vec<u8> {
     fn digest<T: Element>(row: &Row, initializer: &dyn Initializer) -> Vec<u8> {
         let shape: Vec<u64> = row.text("shape").split(' ').map(|size| size.parse().unwrap()).collect();
         let values = initializer.sample_vec::<T>(row.seed(), &shape).unwrap();
         Sha256::digest(values.iter().flat_map(little).collect::<Vec<u8>>()).to_vec()
     }
+    match row.text("dtype") {
+        "float32" => digest::<f32>(row, initializer),
+        "float64" => digest::<f64>(row, initializer),
+        "float16" => digest::<f16>(row, initializer),
+        "bfloat16" => digest::<bf16>(row, initializer),
+        "float8_e4m3fn" => digest::<F8E4M3FN>(row, initializer),
+        "float8_e5m2" => digest::<F8E5M2>(row, initializer),
+        other => panic!("dtype {other}"),
+    }
+}
+
+/// Whole tensors of the initializers whose values depend on the shape.
+#[test]
+fn families() {
     for row in rows("families.csv") {
         let a = || row.get("a");
         let initializer: Box<dyn Initializer> = match row.text("initializer") {
@@ -200,17 +214,45 @@ fn families() {
             "dirac" => Box::new(Dirac::new(row.get("a")).unwrap()),
             other => panic!("initializer {other}"),
         };
-        let made = match row.text("dtype") {
-            "float32" => digest::<f32>(&row, &*initializer),
-            "float64" => digest::<f64>(&row, &*initializer),
-            "float16" => digest::<f16>(&row, &*initializer),
-            "bfloat16" => digest::<bf16>(&row, &*initializer),
-            "float8_e4m3fn" => digest::<F8E4M3FN>(&row, &*initializer),
-            "float8_e5m2" => digest::<F8E5M2>(&row, &*initializer),
-            other => panic!("dtype {other}"),
-        };
-        assert!(made.into_iter().eq(bytes(row.text("sha256"))), "{:?}", row.0);
+        assert!(digest_of(&row, &*initializer).into_iter().eq(bytes(row.text("sha256"))), "{:?}", row.0);
     }
+}
+
+/// Functions of a uniform draw, and tables, on every vector width.
+#[test]
+fn laws() {
+    let _settings = hold_settings();
+    for width in Width::available() {
+        set_width_limit(width);
+        for row in rows("laws.csv") {
+            let arguments: Vec<&str> = row.text("arguments").split(' ').collect();
+            let number = |i: usize| arguments[i].parse::<f64>().unwrap();
+            let truth = |i: usize| arguments[i] == "True";
+            let initializer: Box<dyn Initializer> = match (row.text("initializer"), arguments[0]) {
+                ("time_step_bias", _) => Box::new(TimeStepBias::new(number(0), number(1), number(2)).unwrap()),
+                ("log_of_uniform", _) => Box::new(LogOfUniform::new(number(0), number(1)).unwrap()),
+                ("ring_radius", _) => Box::new(RingRadius::new(number(0), number(1), truth(2)).unwrap()),
+                ("lstm_bias", _) => Box::new(LstmBias::new(number(0), arguments[1]).unwrap()),
+                ("s4d", "log_real") => Box::new(S4d::new(S4dPart::LogReal)),
+                ("s4d", "real") => Box::new(S4d::new(S4dPart::Real)),
+                ("s4d", _) => Box::new(S4d::new(S4dPart::Imaginary)),
+                ("hippo", "A") => Box::new(Hippo::new(HippoPart::A)),
+                ("hippo", _) => Box::new(Hippo::new(HippoPart::B)),
+                ("sinusoidal", _) => Box::new(Sinusoidal::new(number(0), truth(1), truth(2)).unwrap()),
+                ("rotary", part) => {
+                    let part = match part {
+                        "frequencies" => RotaryPart::Frequencies,
+                        "cos" => RotaryPart::Cos,
+                        _ => RotaryPart::Sin,
+                    };
+                    Box::new(Rotary::new(part, number(1), truth(2)).unwrap())
+                }
+                (other, _) => panic!("initializer {other}"),
+            };
+            assert!(digest_of(&row, &*initializer).into_iter().eq(bytes(row.text("sha256"))), "{:?}", row.0);
+        }
+    }
+    set_width_limit(Width::Bits512);
 }
 
 /// A tensor large enough for several chunks and threads, in every memory layout.

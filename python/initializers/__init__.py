@@ -28,10 +28,13 @@ from ._classes.convolution_kernels import (
 )
 from ._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from ._classes.fans import calculate_gain, compute_fans
+from ._classes.lstm_bias import LstmBias
 from ._classes.orthogonal import Orthogonal, orthogonalize
+from ._classes.positions import Rotary, Sinusoidal
 from ._classes.registry import register
 from ._classes.serialization import deserialize, get, serialize
 from ._classes.sparse import Sparse
+from ._classes.state_space import S4D, Hippo, LogOfUniform, RingRadius, TimeStepBias
 from ._classes.stft import STFT
 from ._classes.variance_scaling import (
     GlorotNormal,
@@ -72,17 +75,26 @@ glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform
 he_normal = HeNormal
 he_uniform = HeUniform
+hippo = Hippo
 lecun_normal = LecunNormal
 lecun_uniform = LecunUniform
+log_of_uniform = LogOfUniform
+lstm_bias = LstmBias
 ones = Ones
 random_normal = RandomNormal
 random_uniform = RandomUniform
+ring_radius = RingRadius
+rotary = Rotary
+s4d = S4D
+sinusoidal = Sinusoidal
 sparse = Sparse
+time_step_bias = TimeStepBias
 truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros
 
 __all__ = [
+    "S4D",
     "STFT",
     "STREAM_VERSION",
     "ArrayInitializer",
@@ -96,12 +108,15 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Hippo",
     "Identity",
     "IdentityInitializer",
     "Initializer",
     "Inspection",
     "LecunNormal",
     "LecunUniform",
+    "LogOfUniform",
+    "LstmBias",
     "Ones",
     "Orthogonal",
     "OrthogonalInitializer",
@@ -109,10 +124,14 @@ __all__ = [
     "RandomNormal",
     "RandomUniform",
     "Recipe",
+    "RingRadius",
+    "Rotary",
     "Rule",
     "STFTInitializer",
     "SeedGenerator",
+    "Sinusoidal",
     "Sparse",
+    "TimeStepBias",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
@@ -134,10 +153,13 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "hippo",
     "identity",
     "inspect",
     "lecun_normal",
     "lecun_uniform",
+    "log_of_uniform",
+    "lstm_bias",
     "ones",
     "orthogonal",
     "orthogonalize",
@@ -146,10 +168,15 @@ __all__ = [
     "random_uniform",
     "register",
     "release_memory",
+    "ring_radius",
+    "rotary",
+    "s4d",
     "serialize",
     "set_num_threads",
+    "sinusoidal",
     "sparse",
     "stft",
+    "time_step_bias",
     "truncated_normal",
     "variance_scaling",
     "zeros",

@@ -14,8 +14,16 @@ __all__ = [
     "describe_truncated_normal",
     "describe_uniform",
     "fill_bytes",
+    "fill_hippo",
+    "fill_log_of_uniform",
+    "fill_lstm_bias",
     "fill_normal",
     "fill_orthogonal",
+    "fill_ring_radius",
+    "fill_rotary",
+    "fill_s4d",
+    "fill_sinusoidal",
+    "fill_time_step_bias",
     "fill_truncated_normal",
     "fill_uniform",
     "fill_words",
@@ -65,6 +73,46 @@ def fill_truncated_normal(
     stddev: float,
     lower: float,
     upper: float,
+) -> None: ...
+def fill_log_of_uniform(
+    out: NDArray[Any],
+    dtype: str,
+    seed: int,
+    stream: int,
+    block: _Block,
+    minval: float,
+    maxval: float,
+) -> None: ...
+def fill_time_step_bias(
+    out: NDArray[Any],
+    dtype: str,
+    seed: int,
+    stream: int,
+    block: _Block,
+    dt_min: float,
+    dt_max: float,
+    dt_floor: float,
+) -> None: ...
+def fill_ring_radius(
+    out: NDArray[Any],
+    dtype: str,
+    seed: int,
+    stream: int,
+    block: _Block,
+    min_radius: float,
+    max_radius: float,
+    softplus: bool,
+) -> None: ...
+def fill_lstm_bias(
+    out: NDArray[Any], dtype: str, block: _Block, forget: float, gates: str
+) -> None: ...
+def fill_s4d(out: NDArray[Any], dtype: str, block: _Block, part: str) -> None: ...
+def fill_hippo(out: NDArray[Any], dtype: str, block: _Block, part: str) -> None: ...
+def fill_sinusoidal(
+    out: NDArray[Any], dtype: str, block: _Block, base: float, interleaved: bool, endpoint: bool
+) -> None: ...
+def fill_rotary(
+    out: NDArray[Any], dtype: str, block: _Block, part: str, base: float, interleaved: bool
 ) -> None: ...
 def coefficients() -> list[tuple[str, list[float]]]: ...
 def describe_uniform(dtype: str, minval: float, maxval: float) -> tuple[str, list[float]]: ...

@@ -158,6 +158,18 @@ pub(crate) const F: [f64; 8] = doubles([
     0x3ce269bff1f8c190,
 ]);
 
+// Section 14, f64.
+
+/// 1/ln 2.
+pub(crate) const LOG2E: f64 = f64::from_bits(0x3ff71547652b82fe);
+/// The exponential function on [−½ ln 2, ½ ln 2], after its first terms.
+pub(crate) const EXP: [f64; 5] =
+    doubles([0x3fc555555555553e, 0xbf66c16c16bebd93, 0x3f11566aaf25de2c, 0xbebbbd41c5d26bf1, 0x3e66376972bea4d0]);
+/// 2/π.
+pub(crate) const TWO_OVER_PI: f64 = f64::from_bits(0x3fe45f306dc9c883);
+/// π/2 in three parts. The first two have 26 bits, so that their multiples are exact.
+pub(crate) const HALF_PI: [f64; 3] = doubles([0x3ff921fb50000000, 0x3e5110b460000000, 0x3c91a62633145c07]);
+
 /// All tables by name.
 #[cfg(feature = "python")]
 pub(crate) fn tables() -> Vec<(&'static str, Vec<f64>)> {

@@ -6,6 +6,8 @@ use crate::fill::block::Block;
 use crate::fill::groups::Kernel;
 use crate::fill::view::fill_slice;
 use crate::float::element::Element;
+use crate::float::tensor::TensorMut;
+use crate::initializer::{Fill as _, Initializer};
 use crate::matrix::orthogonal::Orthogonal;
 use crate::python::arrays::{WithElement, detached, with_element, writeable, writeable_in_any_order};
 use crate::samplers::{Sampler, constant};
@@ -82,6 +84,39 @@ impl WithElement for FillOrthogonal<'_, '_> {
             sampler.fill_interruptibly(seed, &shape, &start, view, Execution::current(), interrupted)
         })
     }
+}
+
+/// A fill with values that are not drawn.
+struct FillGiven<'a, 'py, I>(Fill<'a, 'py, I>);
+
+impl<I: Initializer> WithElement for FillGiven<'_, '_, I> {
+    type Output = ();
+
+    fn call<N: NumpyElement + Pod, T: Element>(self) -> PyResult<()> {
+        let Fill { out, sampler, seed, block } = self.0;
+        let mut array = writeable::<N>(out)?;
+        let extent = extent(out);
+        let (shape, start) = block.unwrap_or_else(|| (extent.clone(), vec![0; extent.len()]));
+        let slice = array.as_slice_mut().map_err(|_| PyValueError::new_err("`out` must be aligned"))?;
+        let tensor = TensorMut::new(&extent, bytemuck::cast_slice_mut::<N, T>(slice))?;
+        detached(out.py(), usize::MAX, |interrupted| sampler.fill_until(seed, &shape, &start, tensor, interrupted))
+    }
+}
+
+/// Fills an array in C order with values that are not drawn, of the element type of that name.
+pub(crate) fn fill_given(
+    dtype: &str,
+    out: &Bound<'_, PyUntypedArray>,
+    block: BlockArgument,
+    initializer: impl Initializer,
+) -> PyResult<()> {
+    with_element(dtype, FillGiven(Fill { out, sampler: initializer, seed: Seed::from(0), block }))
+}
+
+/// Returns the value of a name; an error if there is none.
+pub(crate) fn find_named<T: Copy>(argument: &str, name: &str, named: &[(&str, T)]) -> PyResult<T> {
+    let found = named.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    found.ok_or_else(|| PyValueError::new_err(format!("`{argument}` must be a known name, received: {name:?}")))
 }
 
 /// Fills an array in C order, of the element type of that name.

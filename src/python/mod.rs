@@ -9,12 +9,18 @@ mod pattern;
 use crate::cpu::dispatch::{Width, set_width_limit, width_limit};
 use crate::cpu::{float_mode, threads};
 use crate::error::Error;
+use crate::families::lstm_bias::LstmBias;
+use crate::families::positions::{Rotary, RotaryPart, Sinusoidal};
+use crate::families::state_space::{Hippo, HippoPart, S4d, S4dPart};
 use crate::matrix::orthogonal::Orthogonal;
 use crate::python::arrays::writeable;
 use crate::python::fill::{BlockArgument, Fill};
 use crate::python::law::Law;
 use crate::roots;
+use crate::samplers::log_of_uniform::LogOfUniform;
 use crate::samplers::normal::Normal;
+use crate::samplers::ring_radius::RingRadius;
+use crate::samplers::time_step_bias::TimeStepBias;
 use crate::samplers::truncated_normal::TruncatedNormal;
 use crate::samplers::uniform::Uniform;
 use crate::stream::seed::Seed;
@@ -98,6 +104,101 @@ mod _core {
         let sampler = TruncatedNormal::with_bounds(mean, stddev, lower, upper)?;
         let seed = Seed::from(seed).with_stream(stream);
         fill::fill(dtype, Fill { out, sampler, seed, block })
+    }
+
+    #[pyfunction]
+    #[allow(clippy::too_many_arguments)]
+    fn fill_log_of_uniform(
+        out: &Bound<'_, PyUntypedArray>,
+        dtype: &str,
+        seed: i128,
+        stream: u64,
+        block: BlockArgument,
+        minval: f64,
+        maxval: f64,
+    ) -> PyResult<()> {
+        let (sampler, seed) = (LogOfUniform::new(minval, maxval)?, Seed::from(seed).with_stream(stream));
+        fill::fill(dtype, Fill { out, sampler, seed, block })
+    }
+
+    #[pyfunction]
+    #[allow(clippy::too_many_arguments)]
+    fn fill_time_step_bias(
+        out: &Bound<'_, PyUntypedArray>,
+        dtype: &str,
+        seed: i128,
+        stream: u64,
+        block: BlockArgument,
+        dt_min: f64,
+        dt_max: f64,
+        dt_floor: f64,
+    ) -> PyResult<()> {
+        let sampler = TimeStepBias::new(dt_min, dt_max, dt_floor)?;
+        let seed = Seed::from(seed).with_stream(stream);
+        fill::fill(dtype, Fill { out, sampler, seed, block })
+    }
+
+    #[pyfunction]
+    #[allow(clippy::too_many_arguments)]
+    fn fill_ring_radius(
+        out: &Bound<'_, PyUntypedArray>,
+        dtype: &str,
+        seed: i128,
+        stream: u64,
+        block: BlockArgument,
+        min_radius: f64,
+        max_radius: f64,
+        softplus: bool,
+    ) -> PyResult<()> {
+        let sampler = RingRadius::new(min_radius, max_radius, softplus)?;
+        let seed = Seed::from(seed).with_stream(stream);
+        fill::fill(dtype, Fill { out, sampler, seed, block })
+    }
+
+    #[pyfunction]
+    fn fill_lstm_bias(
+        out: &Bound<'_, PyUntypedArray>,
+        dtype: &str,
+        block: BlockArgument,
+        forget: f64,
+        gates: &str,
+    ) -> PyResult<()> {
+        fill::fill_given(dtype, out, block, LstmBias::new(forget, gates)?)
+    }
+
+    #[pyfunction]
+    fn fill_s4d(out: &Bound<'_, PyUntypedArray>, dtype: &str, block: BlockArgument, part: &str) -> PyResult<()> {
+        fill::fill_given(dtype, out, block, S4d::new(fill::find_named("part", part, &S4dPart::NAMES)?))
+    }
+
+    #[pyfunction]
+    fn fill_hippo(out: &Bound<'_, PyUntypedArray>, dtype: &str, block: BlockArgument, part: &str) -> PyResult<()> {
+        fill::fill_given(dtype, out, block, Hippo::new(fill::find_named("part", part, &HippoPart::NAMES)?))
+    }
+
+    #[pyfunction]
+    fn fill_sinusoidal(
+        out: &Bound<'_, PyUntypedArray>,
+        dtype: &str,
+        block: BlockArgument,
+        base: f64,
+        interleaved: bool,
+        endpoint: bool,
+    ) -> PyResult<()> {
+        fill::fill_given(dtype, out, block, Sinusoidal::new(base, interleaved, endpoint)?)
+    }
+
+    #[pyfunction]
+    fn fill_rotary(
+        out: &Bound<'_, PyUntypedArray>,
+        dtype: &str,
+        block: BlockArgument,
+        part: &str,
+        base: f64,
+        interleaved: bool,
+    ) -> PyResult<()> {
+        let part = fill::find_named("part", part, &RotaryPart::NAMES)?;
+        fill::fill_given(dtype, out, block, Rotary::new(part, base, interleaved)?)
     }
 
     /// Returns the tables of coefficients of `docs/stream.md`, by name.

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 /// Returns an error about an argument.
-fn wrong(name: &str, wanted: &str, received: impl Display) -> Error {
+pub(crate) fn wrong(name: &str, wanted: &str, received: impl Display) -> Error {
     Error::Recipe(format!("`{name}` must be {wanted}, received: {}", show(received)))
 }
 
@@ -56,6 +56,11 @@ impl Arguments {
     /// Notes an argument that is not the default, for messages.
     pub(crate) fn note(&mut self, name: &'static str, text: String) {
         self.given.push((name, text));
+    }
+
+    /// Removes the note of an argument that is the default.
+    pub(crate) fn forget(&mut self, name: &str, default: &str) {
+        self.given.retain(|(known, text)| *known != name || text != default);
     }
 
     /// Returns a finite number that fulfills a condition, such as `" >= 0"`.

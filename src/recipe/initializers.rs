@@ -3,7 +3,9 @@
 use crate::error::Error;
 use crate::families::convolution::DeltaOrthogonal;
 use crate::families::places::Dirac;
+use crate::families::positions::{Rotary, RotaryPart, Sinusoidal};
 use crate::families::sparse::Sparse;
+use crate::families::state_space::{Hippo, HippoPart, S4d, S4dPart};
 use crate::families::variance_scaling::VarianceScaling;
 use crate::float::element::Element;
 use crate::float::tensor::TensorMut;
@@ -33,7 +35,7 @@ const ALIASES: [(&str, &str); 7] = [
 const SCALED: &[&str] = &["seed", "input_axes", "output_axes"];
 
 /// The classes, and the parameters of their constructors in Python.
-const CLASSES: [(&str, &[&str]); 22] = [
+const CLASSES: [(&str, &[&str]); 30] = [
     ("Constant", &["value"]),
     ("ConvolutionOrthogonal1D", &["gain", "seed"]),
     ("ConvolutionOrthogonal2D", &["gain", "seed"]),
@@ -44,15 +46,23 @@ const CLASSES: [(&str, &[&str]); 22] = [
     ("GlorotUniform", SCALED),
     ("HeNormal", SCALED),
     ("HeUniform", SCALED),
+    ("Hippo", &["part"]),
     ("Identity", &["gain"]),
     ("LecunNormal", SCALED),
     ("LecunUniform", SCALED),
+    ("LogOfUniform", &["minval", "maxval", "seed"]),
+    ("LstmBias", &["forget", "gates"]),
     ("Ones", &[]),
     ("Orthogonal", &["gain", "seed", "axis"]),
     ("RandomNormal", &["mean", "stddev", "seed"]),
     ("RandomUniform", &["minval", "maxval", "seed"]),
+    ("RingRadius", &["min_radius", "max_radius", "softplus", "seed"]),
+    ("Rotary", &["part", "base", "interleaved"]),
+    ("S4D", &["part"]),
     ("STFT", &["side", "window", "scaling", "periodic"]),
+    ("Sinusoidal", &["base", "interleaved", "endpoint"]),
     ("Sparse", &["sparsity", "stddev", "seed"]),
+    ("TimeStepBias", &["dt_min", "dt_max", "dt_floor", "seed"]),
     ("TruncatedNormal", &["mean", "stddev", "seed", "bounds"]),
     ("VarianceScaling", &["scale", "mode", "distribution", "seed", "input_axes", "output_axes"]),
     ("Zeros", &[]),
@@ -223,6 +233,28 @@ fn make(class: &str, mut arguments: Arguments, has_config: bool) -> Result<Named
         "Dirac" => {
             let groups = arguments.groups()?;
             arguments.finish(Dirac::new(groups)?, true)
+        }
+        "LogOfUniform" => arguments.log_of_uniform()?,
+        "TimeStepBias" => arguments.time_step_bias()?,
+        "RingRadius" => arguments.ring_radius()?,
+        "LstmBias" => arguments.lstm_bias()?,
+        "S4D" => {
+            let part = arguments.choice("part", S4dPart::NAMES)?;
+            arguments.finish(S4d::new(part), false)
+        }
+        "Hippo" => {
+            let part = arguments.choice("part", HippoPart::NAMES)?;
+            arguments.finish(Hippo::new(part), false)
+        }
+        "Sinusoidal" => {
+            let (base, interleaved) = (arguments.base()?, arguments.truth("interleaved", true)?);
+            let endpoint = arguments.truth("endpoint", false)?;
+            arguments.finish(Sinusoidal::new(base, interleaved, endpoint)?, false)
+        }
+        "Rotary" => {
+            let part = arguments.choice("part", RotaryPart::NAMES)?;
+            let (base, interleaved) = (arguments.base()?, arguments.truth("interleaved", false)?);
+            arguments.finish(Rotary::new(part, base, interleaved)?, false)
         }
         _ => arguments.stft()?,
     })

@@ -13,6 +13,7 @@ pub(crate) mod named;
 pub(crate) mod nearest;
 pub(crate) mod numbers;
 pub(crate) mod plan;
+pub(crate) mod recurrent;
 pub(crate) mod rule;
 pub(crate) mod show;
 pub(crate) mod spec;

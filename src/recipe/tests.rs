@@ -69,6 +69,11 @@ fn transforms_arrays_and_integers_have_the_values_of_python() {
     check_golden("exact");
 }
 
+#[test]
+fn initializers_for_sequence_models_have_the_values_of_python() {
+    check_golden("sequences");
+}
+
 fn check_golden(name: &str) {
     let mut entry = golden(name);
     let shapes = table(take(&mut entry, "shapes").unwrap());

@@ -5,7 +5,11 @@
 //! distributions of `rand_distr` draw.
 
 pub(crate) mod constant;
+pub(crate) mod function_of_uniform;
+pub(crate) mod log_of_uniform;
 pub(crate) mod normal;
+pub(crate) mod ring_radius;
+pub(crate) mod time_step_bias;
 pub(crate) mod truncated_normal;
 pub(crate) mod uniform;
 
@@ -38,7 +42,7 @@ impl<S: Sampler> FillElements for S {
 #[cfg(test)]
 mod tests {
     use crate::float::element::{Compute, Element};
-    use crate::{Fill, Initializer, Normal, TruncatedNormal, Uniform};
+    use crate::{Fill, Initializer, LogOfUniform, Normal, RingRadius, TimeStepBias, TruncatedNormal, Uniform};
 
     /// The standard normal distribution function.
     fn phi(x: f64) -> f64 {
@@ -72,6 +76,16 @@ mod tests {
         for (lower, upper) in [(-2.0, 2.0), (-1.0, 3.0), (0.0, f64::INFINITY), (-9.0, 9.0)] {
             let truncated = TruncatedNormal::with_bounds(0.5, 2.0, lower, upper).unwrap();
             check(&truncated, |x| (phi((x - 0.5) / 2.0) - phi(lower)) / (phi(upper) - phi(lower)));
+        }
+        check(&LogOfUniform::new(1.0, 16.0).unwrap(), |x| (libm::exp(x) - 1.0) / 15.0);
+        let softplus = |x| libm::log1p(libm::exp(x));
+        let (low, high) = (1e-3f64, 0.1f64);
+        let time_step = TimeStepBias::new(low, high, 0.0).unwrap();
+        check(&time_step, |x| libm::log(softplus(x) / low) / libm::log(high / low));
+        for is_softplus in [false, true] {
+            let ring = RingRadius::new(0.4, 0.999, is_softplus).unwrap();
+            let decay = |x| if is_softplus { softplus(x) } else { libm::exp(x) };
+            check(&ring, |x| 1.0 - (libm::exp(-2.0 * decay(x)) - 0.4 * 0.4) / (0.999 * 0.999 - 0.4 * 0.4));
         }
     }
 

@@ -28,6 +28,14 @@ fn values_are_read_as_they_were_written() {
         r#"{"mean":0.0,"stddev":0.02,"lower":0.0,"upper":"inf"}"#,
     );
     check(&Sparse::new(0.5, 0.01).unwrap(), r#"{"sparsity":0.5,"stddev":0.01}"#);
+    check(&LogOfUniform::new(1.0, 16.0).unwrap(), r#"{"minval":1.0,"maxval":16.0}"#);
+    check(&TimeStepBias::new(0.5, 1.0, 0.0).unwrap(), r#"{"dt_min":0.5,"dt_max":1.0,"dt_floor":0.0}"#);
+    check(&RingRadius::new(0.5, 1.0, true).unwrap(), r#"{"min_radius":0.5,"max_radius":1.0,"softplus":true}"#);
+    check(&LstmBias::new(1.0, "ijfo").unwrap(), r#"{"forget":1.0,"gates":"ijfo"}"#);
+    check(&S4d::new(S4dPart::LogReal), r#"{"part":"log_real"}"#);
+    check(&Hippo::new(HippoPart::B), r#"{"part":"B"}"#);
+    check(&Sinusoidal::new(1e4, true, false).unwrap(), r#"{"base":10000.0,"interleaved":true,"endpoint":false}"#);
+    check(&Rotary::new(RotaryPart::Cos, 1e4, false).unwrap(), r#"{"part":"cos","base":10000.0,"interleaved":false}"#);
     check(&Dirac::new(2).unwrap(), r#"{"groups":2}"#);
     check(&Identity::new(2.0).unwrap(), r#"{"gain":2.0}"#);
     check(
@@ -84,6 +92,8 @@ fn constructors_check_what_is_read() {
         ("`maxval`", refusal::<Uniform>(r#"{"minval":1,"maxval":0}"#)),
         ("`lower`", refusal::<TruncatedNormal>(r#"{"mean":0,"stddev":1,"lower":"nan","upper":2}"#)),
         ("`sparsity`", refusal::<Sparse>(r#"{"sparsity":2,"stddev":1}"#)),
+        ("`gates`", refusal::<LstmBias>(r#"{"forget":1,"gates":"igo"}"#)),
+        ("`base`", refusal::<Rotary>(r#"{"part":"cos","base":0,"interleaved":true}"#)),
         ("`groups`", refusal::<Dirac>(r#"{"groups":0}"#)),
         ("`gain`", refusal::<Identity>(r#"{"gain":"inf"}"#)),
         ("`scale`", refusal::<VarianceScaling>(r#"{"scale":0,"mode":"fan_in","distribution":"uniform"}"#)),

@@ -4,7 +4,8 @@ use crate::random::{Random, same, untouched};
 use half::{bf16, f16};
 use initializers::{
     Compute, Constant, Convention, ConvolutionOrthogonal, DeltaOrthogonal, Dirac, Element, Error, F8E4M3FN, F8E5M2,
-    Fans, Fill, Identity, Initializer, Mode, PathPart, ScaledDistribution, Seed, SeedGenerator, Sparse, TensorMut,
+    Fans, Fill, Hippo, HippoPart, Identity, Initializer, LogOfUniform, LstmBias, Mode, PathPart, RingRadius, Rotary,
+    RotaryPart, S4d, S4dPart, ScaledDistribution, Seed, SeedGenerator, Sinusoidal, Sparse, TensorMut, TimeStepBias,
     TruncatedNormal, Uniform, VarianceScaling, Width,
 };
 use ndarray::{ArrayD, AxisDescription, Slice};
@@ -30,7 +31,7 @@ fn make(random: &mut Random) -> Option<(Box<dyn Initializer>, Vec<u64>)> {
     let number = if random.one_in(4) { random.float() } else { random.ordinary() };
     let share = if random.one_in(4) { random.float() } else { number.abs() / 4.0 };
     let spatial = random.within(1..=3);
-    let kind = random.below(8);
+    let kind = random.below(16);
     let made: Result<Box<dyn Initializer>, Error> = match kind {
         0 => VarianceScaling::new(number.abs(), mode(random), distribution(random)).map(|made| {
             let (inputs, outputs) = (axes(random), axes(random));
@@ -41,6 +42,7 @@ fn make(random: &mut Random) -> Option<(Box<dyn Initializer>, Vec<u64>)> {
         3 => ConvolutionOrthogonal::new(number, spatial).map(|made| Box::new(made) as _),
         4 => Dirac::new(random.below(4)).map(|made| Box::new(made) as _),
         5 => Identity::new(number).map(|made| Box::new(made) as _),
+        8..=15 => sequences(random, kind, number, share),
         _ => Ok(Box::new(preset(random)) as _),
     };
     let initializer = match made {
@@ -52,10 +54,17 @@ fn make(random: &mut Random) -> Option<(Box<dyn Initializer>, Vec<u64>)> {
         _ if random.one_in(8) => random.within(0..=6),
         1 | 5 => 2,
         2..=4 => spatial + 2,
+        11..=15 => random.within(1..=4),
         _ => random.within(0..=4),
     };
     let size = random.below(4);
     let mut shape: Vec<u64> = (0..rank).map(|_| random.below(5)).collect();
+    if kind >= 14 || kind == 11 {
+        // Gates and pairs of channels.
+        if let Some(last) = shape.last_mut() {
+            *last *= 4;
+        }
+    }
     if kind == 3 {
         shape.iter_mut().rev().skip(2).for_each(|n| *n = size);
     }
@@ -64,6 +73,24 @@ fn make(random: &mut Random) -> Option<(Box<dyn Initializer>, Vec<u64>)> {
         shape[place] = random.size();
     }
     Some((initializer, shape))
+}
+
+/// An initializer for sequence models.
+fn sequences(random: &mut Random, kind: u64, number: f64, share: f64) -> Result<Box<dyn Initializer>, Error> {
+    let (low, truth) = (number.abs(), random.one_in(2));
+    Ok(match kind {
+        8 => Box::new(TimeStepBias::new(low, low + share, share)?),
+        9 => Box::new(LogOfUniform::new(share, share + low)?),
+        10 => Box::new(RingRadius::new(share, share.max(low), truth)?),
+        11 => Box::new(LstmBias::new(number, random.pick(&["ifgo", "ijfo", "fabc"]))?),
+        12 => Box::new(S4d::new(random.pick(&[S4dPart::LogReal, S4dPart::Real, S4dPart::Imaginary]))),
+        13 => Box::new(Hippo::new(random.pick(&[HippoPart::A, HippoPart::B]))),
+        14 => Box::new(Sinusoidal::new(low, truth, random.one_in(2))?),
+        _ => {
+            let part = random.pick(&[RotaryPart::Frequencies, RotaryPart::Cos, RotaryPart::Sin]);
+            Box::new(Rotary::new(part, low, truth)?)
+        }
+    })
 }
 
 fn preset(random: &mut Random) -> VarianceScaling {

@@ -4,8 +4,9 @@ use crate::random::Random;
 use half::{bf16, f16};
 use initializers::{
     Constant, Convention, ConvolutionOrthogonal, DeltaOrthogonal, Digest, Dirac, Dtype, Error, F8E4M3FN, F8E5M2, Fans,
-    Identity, Mode, Normal, Orthogonal, Recipe, ScaledDistribution, Seed, Sparse, Spec, TruncatedNormal, Uniform,
-    VarianceScaling, Weight, WeightElement, Width,
+    Hippo, HippoPart, Identity, LogOfUniform, LstmBias, Mode, Normal, Orthogonal, Recipe, RingRadius, Rotary,
+    RotaryPart, S4d, S4dPart, ScaledDistribution, Seed, Sinusoidal, Sparse, Spec, TimeStepBias, TruncatedNormal,
+    Uniform, VarianceScaling, Weight, WeightElement, Width,
 };
 use ndarray::{ArrayD, AxisDescription, Slice};
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,7 +35,7 @@ const DTYPES: [&str; 17] = [
     "half",
     "complex64",
 ];
-const INITIALIZERS: [&str; 18] = [
+const INITIALIZERS: [&str; 26] = [
     "zeros",
     "ones",
     "he_normal",
@@ -50,11 +51,23 @@ const INITIALIZERS: [&str; 18] = [
     "kaiming_uniform",
     "Dirac",
     "Sparse",
+    "time_step_bias",
+    "LogOfUniform",
+    "ring_radius",
+    "LstmBias",
+    "s4d",
+    "Hippo",
+    "sinusoidal",
+    "Rotary",
     "stft",
     "GlorotNormal",
     "os.system",
 ];
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 16] = [
+    "base",
+    "part",
+    "gates",
+    "dt_min",
     "value",
     "gain",
     "mean",
@@ -300,6 +313,14 @@ fn values(random: &mut Random) {
     if_made(random, TruncatedNormal::with_bounds(a, b, -2.0, b));
     if_made(random, Sparse::new(a, b));
     if_made(random, Identity::new(a));
+    if_made(random, TimeStepBias::new(a, b, a));
+    if_made(random, LogOfUniform::new(a, b));
+    if_made(random, RingRadius::new(a, b, true));
+    if_made(random, LstmBias::new(a, "ifgo"));
+    if_made(random, Sinusoidal::new(a, true, false));
+    if_made(random, Rotary::new(RotaryPart::Cos, a, true));
+    if_made(random, Ok(S4d::new(S4dPart::Real)));
+    if_made(random, Ok(Hippo::new(HippoPart::B)));
     if_made(random, Orthogonal::new(a));
     if_made(random, DeltaOrthogonal::new(a));
     if_made(random, Dirac::new(bits % 4));

@@ -8,7 +8,8 @@ A row of words.csv has the 16 words of the stream from `w[index]`. Rows of other
 elements from `start` of a 1-D tensor that ends with them: their bits in hexadecimal, or the SHA-256
 of their little-endian bytes. a, b are minval, maxval or mean, stddev.
 
-A row of families.csv has a whole tensor; a, b are gain, groups, or sparsity and stddev.
+A row of families.csv has a whole tensor; a, b are gain, groups, or sparsity and stddev. A row of
+laws.csv has one too, with the arguments of the constructor.
 
 vectors.json is for implementers of the stream: a few values of every section of the page, one
 vector a line. Integers of more than 53 bits and parameters are strings; `bits` are the elements'
@@ -33,6 +34,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import reference  # noqa: E402
+import reference_laws  # noqa: E402
 import reference_matrices  # noqa: E402
 from reference import DTYPES  # noqa: E402
 
@@ -184,6 +186,47 @@ def make_families() -> Iterator[str]:
         yield f"dirac,{dtype},{seed},3 2 3 6,2,,{digest(dtype, values)}"
 
 
+# Initializers of sections 15 and 16: name, shape, arguments.
+LAWS: list[tuple[str, tuple[int, ...], tuple[Any, ...]]] = [
+    ("time_step_bias", (3000,), (0.001, 0.1, 0.0001)),
+    ("time_step_bias", (7, 100), (0.0001, 50.0, 0.01)),
+    ("log_of_uniform", (3000,), (1.0, 16.0)),
+    ("log_of_uniform", (7, 100), (0.0, 6.28)),
+    ("ring_radius", (3000,), (0.0, 1.0, False)),
+    ("ring_radius", (7, 100), (0.9, 0.999, True)),
+    ("lstm_bias", (12,), (1.0, "ifgo")),
+    ("lstm_bias", (2, 3, 40), (-0.7, "ijfo")),
+    ("s4d", (5, 16), ("log_real",)),
+    ("s4d", (64,), ("real",)),
+    ("s4d", (64,), ("imaginary",)),
+    ("hippo", (64, 64), ("A",)),
+    ("hippo", (2, 9, 5), ("A",)),
+    ("hippo", (64,), ("B",)),
+    ("sinusoidal", (500, 64), (10000.0, True, False)),
+    ("sinusoidal", (2, 150, 10), (10000.0, False, True)),
+    ("sinusoidal", (3, 2), (1.0, True, True)),
+    ("rotary", (64,), ("frequencies", 500000.0, False)),
+    ("rotary", (300, 16), ("cos", 10000.0, False)),
+    ("rotary", (300, 16), ("sin", 1e6, True)),
+]
+
+
+def make_laws() -> Iterator[str]:
+    """Yield the rows of laws.csv: SHA-256 of whole tensors of sections 15 and 16."""
+    yield "initializer,dtype,seed,stream,shape,arguments,sha256"
+    keys = zip(itertools.cycle(SEEDS), itertools.cycle(STREAMS), strict=False)
+    for ((name, shape, given), dtype), key in zip(
+        itertools.product(LAWS, DTYPES), keys, strict=False
+    ):
+        if name in ("time_step_bias", "log_of_uniform", "ring_radius"):
+            where = (dtype, *key, 0, math.prod(shape))
+            values = reference_laws.function_of_uniform(name, *where, *given)
+        else:
+            values = getattr(reference_laws, name)(dtype, shape, *given)
+        texts = " ".join(map(str, shape)), " ".join(map(str, given))
+        yield f"{name},{dtype},{join(key)},{','.join(texts)},{digest(dtype, values)}"
+
+
 def make_vectors() -> Iterator[str]:
     """Yield the lines of vectors.json."""
     yield '{"stream_version": 1, "vectors": ['
@@ -308,6 +351,7 @@ def make_files() -> dict[str, str]:
         "digests": make_digests(),
         "orthogonal": make_orthogonal(),
         "families": make_families(),
+        "laws": make_laws(),
     }
     for sampler in ("uniform", "normal", "truncated_normal"):
         files[sampler] = make_values(sampler)

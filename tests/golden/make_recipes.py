@@ -118,6 +118,48 @@ EXACT_SHAPES: dict[str, tuple[int, ...]] = {
 }
 
 
+# Initializers for sequence models, with and without their defaults.
+SEQUENCES = Recipe(
+    [
+        Rule(initializers.TimeStepBias(), "dt_bias"),
+        Rule(initializers.TimeStepBias(0.01, 2.0, 0.05), "slow.dt_bias", dtype="bfloat16"),
+        Rule(initializers.LogOfUniform(), "A_log", stack=1),
+        Rule(initializers.LogOfUniform(0, 6.28), "theta_log", dtype="float64"),
+        Rule(initializers.RingRadius(0.9, 0.999), "nu_log"),
+        Rule(initializers.RingRadius(softplus=True), "recurrent_param", dtype="float64"),
+        Rule(initializers.LstmBias(), "bias_ih"),
+        Rule(initializers.LstmBias(-0.5, "ijfo"), "bias", dtype="float16"),
+        Rule("s4d", "mamba.A_log", permute=(1, 0)),
+        Rule(initializers.S4D("imaginary"), "A_imag", dtype="float64"),
+        Rule("hippo", "A"),
+        Rule(initializers.Hippo("B"), "B", dtype="float8_e4m3fn"),
+        Rule("sinusoidal", "positions"),
+        Rule(initializers.Sinusoidal(500.0, False, True), "whisper", dtype="float16"),
+        Rule("rotary", "inv_freq"),
+        Rule(initializers.Rotary("cos", 5e5, True), "cos", dtype="bfloat16"),
+    ],
+    seed=22,
+)
+SEQUENCES_SHAPES: dict[str, tuple[int, ...]] = {
+    "dt_bias": (70,),
+    "slow.dt_bias": (3, 5),
+    "A_log": (2, 24),
+    "theta_log": (9,),
+    "nu_log": (9,),
+    "recurrent_param": (70,),
+    "bias_ih": (12,),
+    "bias": (2, 8),
+    "mamba.A_log": (16, 5),
+    "A_imag": (4, 8),
+    "A": (2, 6, 6),
+    "B": (12,),
+    "positions": (30, 8),
+    "whisper": (25, 6),
+    "inv_freq": (16,),
+    "cos": (20, 8),
+}
+
+
 def take_rows(recipe: Recipe, specs: dict[str, Spec], rows: int) -> dict[str, Any]:
     """Return the last rows of every weight of a model."""
     taken = {}
@@ -160,6 +202,13 @@ def list_recipes() -> list[dict[str, Any]]:
             "digest": rows,
         },
         {"name": "exact", **exact},
+        {
+            "name": "sequences",
+            "toml": SEQUENCES.to_toml(),
+            "json": SEQUENCES.to_json(),
+            "shapes": {name: [*shape] for name, shape in SEQUENCES_SHAPES.items()},
+            "digest": initializers.digest(SEQUENCES.init(SEQUENCES_SHAPES)),
+        },
     ]
 
 

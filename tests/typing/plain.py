@@ -16,12 +16,15 @@ from typing_extensions import assert_type
 
 import initializers
 from initializers import (
+    S4D,
     STFT,
     ArrayInitializer,
     Constant,
     HeNormal,
+    Hippo,
     Initializer,
     Recipe,
+    Rotary,
     Rule,
     VarianceScaling,
     calculate_gain,
@@ -80,6 +83,11 @@ def choices() -> None:
     STFT("imag", scaling="spectrum")
     STFT("imaginary")  # type: ignore[arg-type]
     STFT("real", scaling="power")  # type: ignore[arg-type]
+    S4D("imaginary")
+    S4D("imag")  # type: ignore[arg-type]
+    Hippo("C")  # type: ignore[arg-type]
+    Rotary("cos", 500000.0)
+    Rotary("tan")  # type: ignore[arg-type]
     calculate_gain("leaky_relu", 0.2)
     calculate_gain("relu6")  # type: ignore[arg-type]
     propagate("he_normal", activation="gelu")

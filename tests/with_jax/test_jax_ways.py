@@ -36,10 +36,18 @@ HOST: dict[str, tuple[dict[str, Any], Any]] = {
     "ConvolutionOrthogonal3D": ({}, (3, 3, 3, 4, 8)),
     "DeltaOrthogonal": ({}, KERNEL),
     "Dirac": ({}, KERNEL),
+    "Hippo": ({}, MATRIX),
     "Identity": ({}, MATRIX),
+    "LogOfUniform": ({}, MATRIX),
+    "LstmBias": ({}, MATRIX),
     "Orthogonal": ({}, MATRIX),
+    "RingRadius": ({}, MATRIX),
+    "Rotary": ({}, MATRIX),
+    "S4D": ({}, MATRIX),
     "STFT": ({}, (16, 1, 9)),
+    "Sinusoidal": ({}, MATRIX),
     "Sparse": ({"sparsity": 0.5}, MATRIX),
+    "TimeStepBias": ({}, MATRIX),
 }
 # Arguments and dtypes of classes of `PROGRAM` whose values the host makes.
 ALONE: dict[str, tuple[Any, str]] = {

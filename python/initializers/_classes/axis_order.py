@@ -9,12 +9,16 @@ from .._arguments.conventions import TORCH
 from .._arguments.shapes import Shape
 from .constants import Constant, Identity, Ones, Zeros
 from .distributions import RandomNormal, RandomUniform, TruncatedNormal
+from .state_space import LogOfUniform, RingRadius, TimeStepBias
+from .tables import Table
 from .variance_scaling import VarianceScaling
 
 # Classes whose values do not depend on the convention: all elements have one distribution, or the
-# values are given. (The transpose of an identity is the identity of the transposed shape.)
+# values are given, or the axes have a meaning of their own. (The transpose of an identity is the
+# identity of the transposed shape.)
 _WITHOUT_LAYOUT = (
     *(Constant, Identity, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros),
+    *(LogOfUniform, RingRadius, Table, TimeStepBias),
 )
 
 

@@ -24,8 +24,11 @@ from .convolution_kernels import (
     Dirac,
 )
 from .distributions import RandomNormal, RandomUniform, TruncatedNormal
+from .lstm_bias import LstmBias
 from .orthogonal import Orthogonal
+from .positions import Rotary, Sinusoidal
 from .sparse import Sparse
+from .state_space import S4D, Hippo, LogOfUniform, RingRadius, TimeStepBias
 from .stft import STFT
 from .variance_scaling import (
     GlorotNormal,
@@ -51,15 +54,23 @@ CLASSES: tuple[type[Initializer], ...] = (
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Hippo,
     Identity,
     LecunNormal,
     LecunUniform,
+    LogOfUniform,
+    LstmBias,
     Ones,
     Orthogonal,
     RandomNormal,
     RandomUniform,
+    RingRadius,
+    Rotary,
+    S4D,
     STFT,
+    Sinusoidal,
     Sparse,
+    TimeStepBias,
     TruncatedNormal,
     VarianceScaling,
     Zeros,

@@ -23,6 +23,7 @@ from .._public import publish
 from ..recipe import CaptureReport, OpaqueWeight, Rule
 from ._capture import capture
 from ._classes import (
+    S4D,
     STFT,
     Constant,
     ConvolutionOrthogonal1D,
@@ -34,14 +35,21 @@ from ._classes import (
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Hippo,
     Identity,
     LecunNormal,
     LecunUniform,
+    LogOfUniform,
+    LstmBias,
     Ones,
     Orthogonal,
     RandomNormal,
     RandomUniform,
+    RingRadius,
+    Rotary,
+    Sinusoidal,
     Sparse,
+    TimeStepBias,
     TruncatedNormal,
     VarianceScaling,
     Zeros,
@@ -65,12 +73,20 @@ glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform
 he_normal = HeNormal
 he_uniform = HeUniform
+hippo = Hippo
 lecun_normal = LecunNormal
 lecun_uniform = LecunUniform
+log_of_uniform = LogOfUniform
+lstm_bias = LstmBias
 ones = Ones
 random_normal = RandomNormal
 random_uniform = RandomUniform
+ring_radius = RingRadius
+rotary = Rotary
+s4d = S4D
+sinusoidal = Sinusoidal
 sparse = Sparse
+time_step_bias = TimeStepBias
 truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros
@@ -80,6 +96,7 @@ uniform = RandomUniform
 zero = Zeros
 
 __all__ = [
+    "S4D",
     "STFT",
     "CaptureReport",
     "Constant",
@@ -92,18 +109,25 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Hippo",
     "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
+    "LogOfUniform",
+    "LstmBias",
     "Ones",
     "OpaqueWeight",
     "Orthogonal",
     "RandomNormal",
     "RandomUniform",
+    "RingRadius",
+    "Rotary",
     "Rule",
     "SeedGenerator",
+    "Sinusoidal",
     "Sparse",
+    "TimeStepBias",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",

@@ -16,8 +16,11 @@ from .._classes import (
     constants,
     convolution_kernels,
     distributions,
+    lstm_bias,
     orthogonal,
+    positions,
     sparse,
+    state_space,
     stft,
     variance_scaling,
 )
@@ -270,6 +273,89 @@ class Sparse(RandomAdapter, sparse.Sparse, keras.Initializer):
      [ 0.          0.        ]
      [ 0.         -0.00629718]
      [-0.00751702 -0.00477602]]
+    """
+
+
+class TimeStepBias(RandomAdapter, state_space.TimeStepBias, keras.Initializer):
+    """`initializers.TimeStepBias` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Dense(3, bias_initializer=TimeStepBias(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.bias))
+    [-4.932009  -4.3576455 -6.5050554]
+    """
+
+
+class LogOfUniform(RandomAdapter, state_space.LogOfUniform, keras.Initializer):
+    """`initializers.LogOfUniform` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Dense(3, bias_initializer=LogOfUniform(seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.bias))
+    [2.0046785 2.228453  0.8369194]
+    """
+
+
+class RingRadius(RandomAdapter, state_space.RingRadius, keras.Initializer):
+    """`initializers.RingRadius` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Dense(3, bias_initializer=RingRadius(0.9, 0.999, True, seed=1))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.bias))
+    [-2.8185277 -3.077442  -2.3023388]
+    """
+
+
+class S4D(Adapter, state_space.S4D, keras.Initializer):
+    """`initializers.S4D` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Dense(3, bias_initializer=S4D("real"))
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.bias))
+    [-1. -2. -3.]
+    """
+
+
+class Hippo(Adapter, state_space.Hippo, keras.Initializer):
+    """`initializers.Hippo` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Dense(2, kernel_initializer=Hippo())
+    >>> layer.build((None, 2))
+    >>> print(keras.ops.convert_to_numpy(layer.kernel))
+    [[-1.         0.       ]
+     [-1.7320508 -2.       ]]
+    """
+
+
+class LstmBias(Adapter, lstm_bias.LstmBias, keras.Initializer):
+    """`initializers.LstmBias` in Keras, whose `unit_forget_bias=True` it is.
+
+    >>> cell = keras.layers.LSTMCell(2, bias_initializer=LstmBias(), unit_forget_bias=False)
+    >>> cell.build((None, 3))
+    >>> print(keras.ops.convert_to_numpy(cell.bias))
+    [0. 0. 1. 1. 0. 0. 0. 0.]
+    """
+
+
+class Sinusoidal(Adapter, positions.Sinusoidal, keras.Initializer):
+    """`initializers.Sinusoidal` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Embedding(2, 4, embeddings_initializer=Sinusoidal())
+    >>> layer.build()
+    >>> print(keras.ops.convert_to_numpy(layer.embeddings))
+    [[0.         1.         0.         1.        ]
+     [0.84147096 0.5403023  0.00999983 0.99995   ]]
+    """
+
+
+class Rotary(Adapter, positions.Rotary, keras.Initializer):
+    """`initializers.Rotary` in Keras, which has no such class.
+
+    >>> layer = keras.layers.Embedding(2, 4, embeddings_initializer=Rotary("cos"))
+    >>> layer.build()
+    >>> print(keras.ops.convert_to_numpy(layer.embeddings))
+    [[1.        1.        1.        1.       ]
+     [0.5403023 0.99995   0.5403023 0.99995  ]]
     """
 
 

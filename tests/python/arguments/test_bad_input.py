@@ -17,12 +17,14 @@ from initializers import (
     DeltaOrthogonal,
     HeNormal,
     Identity,
+    LstmBias,
     Ones,
     Orthogonal,
     RandomNormal,
     RandomUniform,
     SeedGenerator,
     Sparse,
+    TimeStepBias,
     Zeros,
     digest,
 )
@@ -111,6 +113,9 @@ WRONG = [
     (Constant([1, 2, 3]), "float32", "`value` must broadcast"),
     (Constant(0.5), "int8", "`value` must be representable in int8"),
     (Identity(0.5), "int8", "`gain` must be representable in int8"),
+    (TimeStepBias(dt_max=1e10, seed=1), "float16", "cannot fill float16: `dt_min`, `dt_max` and"),
+    (LstmBias(1e5), "float16", r"cannot fill float16: `forget` must give values that are finite"),
+    (LstmBias(), "int8", "`dtype` must be one of"),
     (STFT(), "float32", r"`shape` must be \(T, 1, K\)"),
 ]
 

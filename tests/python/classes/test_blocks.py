@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cases import FLOATS, GIVEN, NUMBERS, ORTHOGONAL, RANDOM, SPARSE, numpy_dtype, same_bits
+from cases import FLOATS, GIVEN, NUMBERS, ORTHOGONAL, RANDOM, SPARSE, TABLES, numpy_dtype, same_bits
 from initializers import (
     STFT,
     Constant,
@@ -141,6 +141,13 @@ def test_blocks_of_convolution_kernels(
     initializer: Any, shape: tuple[int, ...], dtype: str, data: st.DataObject
 ) -> None:
     check(data, initializer, shape, dtype)
+
+
+@pytest.mark.parametrize("initializer", TABLES, ids=repr)
+@examples
+@given(data=st.data(), dtype=st.sampled_from(FLOATS), rows=st.integers(1, 9))
+def test_blocks_of_tables(initializer: Any, dtype: str, data: st.DataObject, rows: int) -> None:
+    check(data, initializer, (3, rows, 8), dtype)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

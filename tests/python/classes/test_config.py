@@ -14,6 +14,7 @@ import pytest
 import initializers
 from cases import INF, PRESETS, RANDOM, same_bits
 from initializers import (
+    S4D,
     STFT,
     Constant,
     ConvolutionOrthogonal1D,
@@ -22,14 +23,21 @@ from initializers import (
     DeltaOrthogonal,
     Dirac,
     HeNormal,
+    Hippo,
     Identity,
     Initializer,
+    LogOfUniform,
+    LstmBias,
     Ones,
     Orthogonal,
     RandomNormal,
     RandomUniform,
+    RingRadius,
+    Rotary,
     SeedGenerator,
+    Sinusoidal,
     Sparse,
+    TimeStepBias,
     TruncatedNormal,
     VarianceScaling,
     Zeros,
@@ -88,6 +96,13 @@ FULL = (
     *(preset(seed=3, input_axes=[0, 1], output_axes=[2]) for preset in PRESETS),
     Orthogonal(gain=0.5, seed=3, axis=0),
     Sparse(sparsity=0.3, stddev=0.5, seed=3),
+    TimeStepBias(dt_min=0.01, dt_max=0.2, dt_floor=0.05, seed=3),
+    LogOfUniform(minval=0.5, maxval=6.28, seed=3),
+    RingRadius(min_radius=0.9, max_radius=0.999, softplus=True, seed=3),
+    LstmBias(forget=2.0, gates="ijfo"),
+    *(S4D(part="real"), S4D(part="imaginary"), Hippo(part="B")),
+    Sinusoidal(base=500.0, interleaved=False, endpoint=True),
+    Rotary(part="cos", base=500.0, interleaved=True),
     *KERNELS,
 )
 
@@ -97,7 +112,9 @@ every = pytest.mark.parametrize("initializer", FULL, ids=repr)
 def shape_for(initializer: Any) -> tuple[int, ...]:
     if type(initializer) in map(type, KERNELS):
         return (2,) * getattr(initializer, "_dimensions", 1) + (3, 4)
-    return (2, 1, 3) if isinstance(initializer, STFT) else (2, 3)
+    if isinstance(initializer, STFT):
+        return (2, 1, 3)
+    return (2, 4) if isinstance(initializer, (LstmBias, Rotary, Sinusoidal)) else (2, 3)
 
 
 @pytest.mark.parametrize(("cls", "keys"), KEYS.items(), ids=lambda x: getattr(x, "__name__", "-"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import initializers
-from cases import GIVEN, ORTHOGONAL, RANDOM, SPARSE
+from cases import GIVEN, ORTHOGONAL, RANDOM, SPARSE, TABLES
 from initializers import (
     STFT,
     Constant,
@@ -28,6 +28,7 @@ from initializers import (
 
 ALL = (
     *(*RANDOM, *ORTHOGONAL, SPARSE, *GIVEN, STFT(window=[1.0, 2.0]), Identity(2.0), Dirac(2)),
+    *TABLES,
     *(DeltaOrthogonal(seed=1), ConvolutionOrthogonal2D(seed=1)),
     VarianceScaling(seed=1, input_axes=[0], output_axes=[1, 2]),
 )

@@ -74,7 +74,15 @@ MORE = {
     "ConvolutionOrthogonal3D": "convolution_orthogonal3d",
     "DeltaOrthogonal": "delta_orthogonal",
     "Dirac": "dirac",
+    "Hippo": "hippo",
+    "LogOfUniform": "log_of_uniform",
+    "LstmBias": "lstm_bias",
+    "RingRadius": "ring_radius",
+    "Rotary": "rotary",
+    "S4D": "s4d",
+    "Sinusoidal": "sinusoidal",
     "Sparse": "sparse",
+    "TimeStepBias": "time_step_bias",
 }
 KERAS = {"module": "keras.initializers", "registered_name": None}
 

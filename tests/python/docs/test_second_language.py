@@ -110,7 +110,10 @@ def read_page() -> dict[int, list[list[str]]]:
 
 
 def test_the_page_has_the_vectors() -> None:
-    """Each is the beginning of one in the files, in the section of that number."""
+    """Each is the beginning of one in the files, in the section of that number.
+
+    Sections 15 and 16 are in `test_state_space.py` and `test_tables.py`.
+    """
     vectors = json.loads(VECTORS.read_text(encoding="utf-8"))["vectors"]
     with FAMILIES.open(encoding="utf-8", newline="") as file:
         known = {9: [[row["sha256"]] for row in csv.DictReader(file)]}
@@ -119,7 +122,7 @@ def test_the_page_has_the_vectors() -> None:
         if vector["kind"] == "roots":  # the page has one angle of them
             bits = bits[1 :: vector["count"]]
         known.setdefault(vector["section"], []).extend([bits, [sha256]])
-    page = read_page()
+    page = {number: codes for number, codes in read_page().items() if number < 12}
     assert sorted(page) == sorted(known) == list(range(1, 12))
     for number, codes in page.items():
         assert codes, f"section {number}"

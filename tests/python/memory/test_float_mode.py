@@ -46,6 +46,10 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "sparse": lambda: initializers.Sparse(0.3, seed=1)((70, 30)),
     "convolution": lambda: initializers.ConvolutionOrthogonal2D(seed=1)((3, 3, 4, 8)),
     "stft": lambda: initializers.STFT()((16, 1, 9)),
+    "time step": lambda: initializers.TimeStepBias(seed=1)((1000,)),
+    "radius": lambda: initializers.RingRadius(softplus=True, seed=1)((1000,), "float64"),
+    "sinusoidal": lambda: initializers.Sinusoidal()((50, 16), "float64"),
+    "hippo": lambda: initializers.Hippo()((20, 20)),
     "planned": lambda: _fill(initializers.LecunNormal(seed=1), (37, 91)),
 }
 

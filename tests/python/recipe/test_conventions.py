@@ -30,6 +30,9 @@ from initializers._files.safetensors import read
 from initializers.recipe import Rule, Spec, list_models, model_specs, read_specs
 
 WITHOUT_LAYOUT = ["constant", "identity", "normal", "ones", "truncated_normal", "uniform", "zeros"]
+WITHOUT_LAYOUT += ["log_of_uniform", "ring_radius", "s4d", "hippo", "rotary", "time_step_bias"]
+# The same, of shapes whose last dimension is a multiple of 4.
+EVEN = ["lstm_bias", "sinusoidal"]
 # An initializer, and a weight that it fills in torch's convention.
 WITH_LAYOUT: list[tuple[Any, tuple[int, ...]]] = [
     *((name, (4, 6)) for name in ("he_normal", "he_uniform", "glorot_normal", "glorot_uniform")),
@@ -101,9 +104,14 @@ def test_laws_without_axes_need_no_convention(law: str, shape: tuple[int, ...]) 
     assert same_bits(values, make(law, shape, convention="keras"))
 
 
+@pytest.mark.parametrize("law", EVEN)
+def test_laws_of_even_shapes_need_no_convention(law: str) -> None:
+    assert same_bits(make(law, (3, 8)), make(law, (3, 8), convention="torch"))
+
+
 def test_every_class_is_listed_as_with_or_without_layout() -> None:
     known = {type(initializers.get(law)) for law, _ in WITH_LAYOUT}
-    known |= {type(initializers.get(law)) for law in WITHOUT_LAYOUT}
+    known |= {type(initializers.get(law)) for law in [*WITHOUT_LAYOUT, *EVEN]}
     # Left out: base classes, and STFT kernels, whose definition includes Keras's layout.
     assert {*CLASSES} - known == {Initializer, STFT}
     for law in (VarianceScaling(input_axes=[1], output_axes=[0]), Constant(np.ones((2, 3)))):

@@ -17,6 +17,7 @@ from initializers import (
     Constant,
     DeltaOrthogonal,
     HeNormal,
+    Hippo,
     Identity,
     Initializer,
     Ones,
@@ -24,7 +25,9 @@ from initializers import (
     RandomNormal,
     Recipe,
     SeedGenerator,
+    Sinusoidal,
     Sparse,
+    TimeStepBias,
     Zeros,
     _filling,
     fold_in,
@@ -44,6 +47,9 @@ CASES: list[tuple[Initializer, tuple[int, ...]]] = [
     (Constant([1.0, 2.0, 3.0]), (4, 3)),
     (Zeros(), (4, 3)),
     (Ones(), ()),
+    (Hippo(), (2, 5, 4)),
+    (Sinusoidal(), (5, 6)),
+    (TimeStepBias(seed=1), (3, 5)),
 ]
 
 
