@@ -19,11 +19,11 @@ PYTEST := -m pytest -n 2
 	bench-quick bench-calls bench-kernels bench-orthogonal bench-modules bench-keras bench-jax bench-checkpoint gpu accuracy battery battery-short dieharder fuzz hostile mutants valgrind \
 	crossarch crossarch-short reproducible sanitize dependencies torch-zoo jax-peers jax-stream format clean
 
-# Paths of this machine stay out of the release's code. The short commands share its build.
+# Paths of this machine stay out of the release's code.
 SYSROOT := $(shell rustc --print sysroot 2>/dev/null)
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/initializers \
 	$(SYSROOT:%=--remap-path-prefix=%=/rust)
-$(BIN)/.built wheel wheel-arm wheel-musl crossarch-short reproducible: export RUSTFLAGS := $(RUSTFLAGS) $(REMAP)
+$(BIN)/.built wheel wheel-arm wheel-musl reproducible: export RUSTFLAGS := $(RUSTFLAGS) $(REMAP)
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -66,10 +66,11 @@ lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
 
 # LAPACK, the oracle of orthogonal matrices, is a feature of the same build; without OpenBLAS its tests are left out.
 OPENBLAS = $(shell pkg-config --exists openblas && echo lapack)
+TESTED = recipe serde $(OPENBLAS)
 
 rust: ## tests of the crate, without Python; against LAPACK where OpenBLAS is installed
 	$(call timed,rust,\
-	cargo test --locked --features "recipe serde $(OPENBLAS)" && \
+	cargo test --locked --features "$(TESTED)" && \
 	if test -z "$(OPENBLAS)"; then \
 	echo "left out: LAPACK needs libopenblas-dev liblapack-dev gfortran pkg-config"; test -z "$$CI"; fi)
 
@@ -207,7 +208,7 @@ crossarch: $(BIN)/.environment ## digests and golden tests on other processors a
 	$(BIN)/python tools/crossarch.py
 
 crossarch-short: $(BIN)/.environment ## digests of this processor against the table of make crossarch
-	$(call timed,crossarch-short,$(BIN)/python tools/crossarch.py --short)
+	$(call timed,crossarch-short,$(BIN)/python tools/crossarch.py --short --features "$(TESTED)")
 
 battery: $(DEV) ## statistical tests of every sampler at 10^9 values into docs/reliability.md; minutes
 	$(BIN)/python tools/battery.py

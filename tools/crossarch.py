@@ -191,6 +191,7 @@ def main() -> int:
         "--only", choices=[*TARGETS, "bare"], help="one target; the other rows stay"
     )
     parser.add_argument("--digests", action="store_true", help="leave the golden tests out")
+    parser.add_argument("--features", default="", help="the crate's features in the short form")
     arguments = parser.parse_args()
 
     expected = read_expected()
@@ -210,7 +211,10 @@ def main() -> int:
             write_rows(rows, name, expected)
 
     if arguments.only is None:
-        command = ["cargo", "run", "--quiet", "--locked", "--release", "--example", "digests"]
+        # The short form takes what `make rust` has built, with its features.
+        profile = ["test", "--features", arguments.features] if arguments.short else ["release"]
+        command = ["cargo", "run", "--quiet", "--locked", "--example", "digests"]
+        command += ["--profile", *profile]
         show("x86-64", read_digests(run(command)), "{}", "real", "`make rust`")
     if not arguments.short:
         prepare()
