@@ -214,7 +214,9 @@ fn plan(random: &mut Random, widths: &[Width], recipe: Recipe) {
         assert_eq!((weight.name(), weight.shape()), (*name, spec.shape()));
         assert!(recipe.rules().iter().any(|rule| rule.matches(name) && !rule.pattern().is_empty()), "{}", context());
         let count = weight.shape().iter().try_fold(1u64, |count, &n| count.checked_mul(n));
-        if count.is_none_or(|count| count > 4096) {
+        // ndarray counts without the zeros.
+        let span = weight.shape().iter().try_fold(8i64, |span, &n| span.checked_mul(n.max(1).try_into().ok()?));
+        if count.is_none_or(|count| count > 4096) || span.is_none() {
             return;
         }
         let alone = recipe.weight(name, spec, convention).unwrap_or_else(|error| panic!("{error}: {}", context()));
