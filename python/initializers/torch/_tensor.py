@@ -18,7 +18,7 @@ from .._arguments.checks import show
 from .._arguments.dtypes import DType, look_up
 from .._arguments.shapes import Array, Shape
 from .._filling import AnyFill, StackFill
-from ._launch import fill_on_device
+from . import _launch
 
 # Called for each filled block, on the CPU or on its device.
 Finish: TypeAlias = "Callable[[Array | Tensor, Shape], None]"
@@ -188,7 +188,7 @@ def write(tensor: Tensor, fill: AnyFill, finish: Finish | None = None) -> None:
     made in a CPU buffer and copied. So `finish` gets a tensor or an array.
     """
     try:
-        if finish is None and is_plain(tensor):
+        if finish is None and is_plain(tensor) and _HOST not in _launch.DEVICES:
             fill(as_array(tensor.detach()), (0,) * tensor.dim())
             return
         for part, start in _list_blocks(tensor):
@@ -214,10 +214,10 @@ def write(tensor: Tensor, fill: AnyFill, finish: Finish | None = None) -> None:
 
 def _fill_on_device(fill: AnyFill, part: Tensor, start: Shape) -> bool:
     if not isinstance(fill, StackFill):
-        return fill_on_device(fill, part, start)
+        return _launch.fill_on_device(fill, part, start)
     # All tensors of a stack have kernels or none has: so none is made twice.
     return all(
-        fill_on_device(each, part[index], begin)
+        _launch.fill_on_device(each, part[index], begin)
         for index, each, begin in fill.split(tuple(part.shape), start)
     )
 
