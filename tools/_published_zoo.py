@@ -35,11 +35,13 @@ _TRANSFORMERS: list[tuple[str, dict[str, int], str, dict[str, Any]]] = [
     ("gemma3", {}, "gemma3_text", {}),
     ("gpt2", {"layers": 2}, "gpt2", {}),
     ("llama", {}, "llama", {}),
+    ("mamba2", {}, "mamba2", TRANSFORMERS["mamba2"]),
     ("mixtral", {}, "mixtral", {}),
     ("olmo2", {}, "olmo2", {}),
     ("qwen3", {}, "qwen3", {}),
     ("qwen3", {}, "qwen3_moe", {}),
     ("t5", {"width": 32, "head_width": 8}, "t5", {}),
+    ("whisper", {}, "whisper", {}),
 ]
 
 # Recipe → models of timm.

@@ -12,7 +12,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,9 +24,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 
-from initializers import RandomUniform, Recipe, digest
+from initializers import Recipe, digest
 from initializers.recipe import Spec
-from initializers.torch import Rule, capture, init_module_
+from initializers.torch import capture, init_module_
 from initializers.torch._tensor import as_array, is_distributed
 
 DATA = Path(__file__).parent.parent / "captured"
@@ -117,8 +117,6 @@ MODELS: dict[str, Callable[[Any], nn.Module]] = {
     "mamba2": _build_mamba2,
     "whisper": _build_whisper,
 }
-# Rules for parameters whose law no initializer has.
-OWN = {"mamba2": [Rule(RandomUniform(-6.9, -2.3), "*.dt_bias")]}
 
 
 def build(name: str) -> nn.Module:
@@ -128,16 +126,11 @@ def build(name: str) -> nn.Module:
     return MODELS[name](transformers)
 
 
-def capture_model(name: str) -> tuple[Recipe, dict[str, Spec]]:
+def capture_model(name: str) -> tuple[Recipe, Mapping[str, Spec]]:
     """Return a model's recipe, which has a rule for every parameter, and its specs."""
     recipe, report = capture(lambda: build(name), SEED)
-    own = OWN.get(name, [])
-    assert {*report.opaque} == {
-        each for each in report.opaque if any(rule.matches(each) for rule in own)
-    }, str(report)
-    opaque = {each: Spec(at.shape, "float32") for each, at in report.opaque.items()}
-    whole = Recipe([*own, *recipe.rules], seed=SEED, convention="torch", comment=recipe.comment)
-    return whole, {**report.specs, **opaque}
+    assert report.is_complete, str(report)
+    return recipe, report.specs
 
 
 def make_digest(weights: dict[str, Any]) -> str:

@@ -245,6 +245,7 @@ _RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "gpt2": _gpt2,
     "keras": _keras,
     "llama": _llama,
+    "mamba2": language.make_mamba2,
     "megatron": _megatron,
     "mixtral": _llama,
     "olmo2": language.make_olmo2,
@@ -253,6 +254,7 @@ _RECIPES: dict[str, Callable[..., dict[str, Any]]] = {
     "swin": vision.make_swin,
     "t5": _t5,
     "vit": _vit,
+    "whisper": language.make_whisper,
 }
 
 # Model of `model_specs` → its recipe and numbers, if the recipe has another name.

@@ -6,6 +6,9 @@ from typing import Any
 
 from .._classes.constants import Ones, Zeros
 from .._classes.distributions import RandomNormal
+from .._classes.positions import Sinusoidal
+from .._classes.state_space import S4D, TimeStepBias
+from .._classes.variance_scaling import VarianceScaling
 from ._rule import Rule
 
 
@@ -60,6 +63,50 @@ OLMo et al. (2024), 2 OLMo 2 Furious, on initialization; OLMo, initialization.py
 init_normal truncates where a configuration has an init_cutoff_factor. transformers does not.""",
         "convention": "torch",
         "rules": _make_normal(0.02, norms=Ones()),
+    }
+
+
+def make_mamba2() -> dict[str, Any]:
+    """Return the recipe of Mamba 2."""
+    linear = VarianceScaling(1 / 3, distribution="uniform")
+    return {
+        "comment": """\
+Mamba 2, in the names of Hugging Face's transformers: time steps log-uniform in [0.001, 0.1], A_log
+the logarithms of 1, 2, …, D 1; convolutions and output projections as torch's layers; the rest
+normal, stddev 0.1; norms 1.
+transformers, Mamba2PreTrainedModel._init_weights and Mamba2Config. The authors' mamba_ssm has
+LogOfUniform(1, 16) for A_log (Dao and Gu, 2024), stddev 0.02 for the embedding, torch's layers for
+the input projections, and scales the output projections down with the depth.""",
+        "convention": "torch",
+        "rules": [
+            Rule(TimeStepBias(), "*.dt_bias"),
+            Rule(S4D(), "*.A_log"),
+            Rule(Ones(), "*.D"),
+            Rule(linear, "*.conv1d.weight"),
+            Rule(linear, "*.out_proj.weight"),
+            Rule(Ones(), "*norm_f.weight"),
+            *_make_normal(0.1, norms=Ones()),
+        ],
+    }
+
+
+def make_whisper() -> dict[str, Any]:
+    """Return the recipe of Whisper."""
+    return {
+        "comment": """\
+Whisper, in the names of Hugging Face's transformers: normal, stddev 0.02; the encoder's positions
+are a table of sines; biases 0, norms 1.
+transformers, WhisperPreTrainedModel._init_weights; for the table also OpenAI's whisper, model.py.
+The paper, Radford et al. (2022), gives no numbers.""",
+        "convention": "torch",
+        "rules": [
+            Rule(
+                Sinusoidal(interleaved=False, endpoint=True),
+                "*encoder.embed_positions.weight",
+                optional=True,
+            ),
+            *_make_normal(0.02, norms=Ones()),
+        ],
     }
 
 

@@ -37,10 +37,12 @@ PlainName: TypeAlias = Literal[
     "llama",
     "llama-3.1-8b",
     "llama-3.2-1b",
+    "mamba2",
     "mixtral",
     "olmo2",
     "qwen3",
     "vit",
+    "whisper",
 ]
 
 
@@ -160,8 +162,9 @@ class Recipe:
         Args:
             name: `"bert"`, `"clip"`, `"convnext"`, `"deepseek-v3"`, `"dinov2"`, `"efficientnet"`,
                 `"gemma3"`, `"gpt2"`, `"keras"` (the defaults of Keras's layers), `"llama"`,
-                `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"olmo2"`, `"qwen3"`,
-                `"resnet"`, `"swin"`, `"t5"` or `"vit"`; or one of `model_specs`.
+                `"mamba2"`, `"megatron"` (Llama's names, scaled to depth), `"mixtral"`, `"olmo2"`,
+                `"qwen3"`, `"resnet"`, `"swin"`, `"t5"`, `"vit"` or `"whisper"`; or one of
+                `model_specs`.
             seed: An integer in `[-2**127, 2**127)`.
             **numbers: The numbers of the model, such as `layers=12`; see `docs/recipes.md`.
 

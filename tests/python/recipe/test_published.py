@@ -33,6 +33,7 @@ FAMILIES = (
     "gpt2",
     "keras",
     "llama",
+    "mamba2",
     "megatron",
     "mixtral",
     "olmo2",
@@ -41,6 +42,7 @@ FAMILIES = (
     "swin",
     "t5",
     "vit",
+    "whisper",
 )
 
 

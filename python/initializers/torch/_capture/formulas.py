@@ -14,7 +14,8 @@ from ..._classes.orthogonal import Orthogonal
 from ..._classes.sparse import Sparse
 from ..._classes.variance_scaling import TRUNCATED_STDDEV, VarianceScaling
 from ...recipe._capture.rules import MOST_VALUES, make_scaling
-from .laws import Const, Fans, Law, Matrix, Normal, Truncated, Uniform, Values
+from .functions import find_function, find_table
+from .laws import Const, Fans, Law, Mapped, Matrix, Normal, Truncated, Uniform, Values
 from .record import to_simple
 from .weights import Found
 
@@ -51,9 +52,12 @@ def _why_not(weight: Found) -> str | None:
         if law.array.is_complex():
             return "known values of a complex dtype"
         count = law.array.numel()
-        if _find_gain(law) is None and count > MOST_VALUES:
+        if count > MOST_VALUES and _find_gain(law) is None and find_table(law.array) is None:
             return f"{count:,} known values: too many for a recipe, in `report.arrays`"
         return None
+    if isinstance(law, Mapped):
+        found = find_function(law)
+        return None if found else "a function of a draw that no initializer has"
     if isinstance(law, Matrix):
         return None if law.shape == weight.shape else f"a part or a view of what {law.name} wrote"
     return getattr(law, "reason", "a function of a draw that no initializer has")
@@ -70,11 +74,16 @@ def _make(law: Law) -> Any:
         if gain is not None:
             return Identity(gain)
         array = law.array
+        table = find_table(array)
+        if table is not None:
+            return table
         return Constant(
             (
                 array.float() if array.dtype.itemsize < 4 and array.is_floating_point() else array
             ).numpy()
         )
+    if isinstance(law, Mapped):
+        return find_function(law)
     if isinstance(law, Uniform):
         return RandomUniform(law.low, law.high) if law.low < law.high else Constant(law.low)
     if isinstance(law, Matrix):
