@@ -74,7 +74,9 @@ impl LstmBias {
 pub(crate) const GATES: &str = "four different lower-case letters, one of them 'f', such as 'ifgo'";
 
 impl Table for LstmBias {
-    const NAME: &'static str = "`forget`";
+    fn name(&self) -> &'static str {
+        "`forget`"
+    }
 
     fn reach(&self, shape: &[u64]) -> Result<f64, Error> {
         let [width] = last_axes("LstmBias", shape)?;

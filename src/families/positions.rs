@@ -112,8 +112,6 @@ impl Sinusoidal {
 }
 
 impl Table for Sinusoidal {
-    const NAME: &'static str = "`shape`";
-
     fn reach(&self, shape: &[u64]) -> Result<f64, Error> {
         check_table("Sinusoidal", shape).map(|_| 1.0)
     }
@@ -235,8 +233,6 @@ impl Rotary {
 }
 
 impl Table for Rotary {
-    const NAME: &'static str = "`shape`";
-
     fn reach(&self, shape: &[u64]) -> Result<f64, Error> {
         match self.part {
             RotaryPart::Frequencies => last_axes::<1>("Rotary", shape).map(|_| 1.0),

@@ -73,8 +73,6 @@ impl S4d {
 }
 
 impl Table for S4d {
-    const NAME: &'static str = "`shape`";
-
     fn reach(&self, shape: &[u64]) -> Result<f64, Error> {
         let [states] = last_axes("S4D", shape)?;
         Ok(self.column(shape, states.saturating_sub(1)).abs())
@@ -173,8 +171,6 @@ fn odd(n: u64) -> u128 {
 }
 
 impl Table for Hippo {
-    const NAME: &'static str = "`shape`";
-
     fn reach(&self, shape: &[u64]) -> Result<f64, Error> {
         if self.part == HippoPart::B {
             let [states] = last_axes("Hippo('B')", shape)?;

@@ -13,8 +13,10 @@ const BETWEEN_STOPS: u64 = 1 << 16;
 
 /// A function of the place, in f64.
 pub(crate) trait Table {
-    /// The parameter that values too large for a type are blamed on.
-    const NAME: &'static str;
+    /// Returns the parameter that values too large for a type are blamed on.
+    fn name(&self) -> &'static str {
+        "`shape`"
+    }
 
     /// Returns a bound of the values' magnitudes that one of them reaches; an error for a shape without values.
     fn reach(&self, shape: &[u64]) -> Result<f64, Error>;
@@ -28,16 +30,16 @@ pub(crate) trait Table {
     fn value(&self, shape: &[u64], place: &[u64], column: f64) -> f64;
 }
 
-/// Fills a block of a tensor with the values of a table, rounded once.
-pub(crate) fn fill_table<T: Element, F: Table>(
-    table: &F,
+/// Fills a block of a tensor with the values of a table, rounded once. Compiled once for a type, not for each table.
+pub(crate) fn fill_table<T: Element>(
+    table: &dyn Table,
     request: Request<'_>,
     out: TensorMut<'_, T>,
 ) -> Result<(), Error> {
     let shape = request.shape;
     let extent = out.shape.clone();
     request.block(&extent)?;
-    round_once::<T>(F::NAME, table.reach(shape)?)?;
+    round_once::<T>(table.name(), table.reach(shape)?)?;
     let mut place: Vec<u64> = request.start.map_or_else(|| vec![0; extent.len()], <[u64]>::to_vec);
     let start = place.clone();
     let (first, count) = (start.last().copied().unwrap_or(0), extent.last().copied().unwrap_or(1));
@@ -62,7 +64,7 @@ pub(crate) fn fill_table<T: Element, F: Table>(
             }
             let column = place.last().map_or(0, |last| last - first);
             let value = table.value(shape, &place, columns[column as usize]) + 0.0; // + 0.0 turns −0 into 0
-            match round_once(F::NAME, value) {
+            match round_once(table.name(), value) {
                 Ok(rounded) => *element = rounded,
                 Err(error) => result = Err(error),
             }

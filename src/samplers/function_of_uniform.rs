@@ -6,30 +6,32 @@ use crate::fill::groups::{Kernel, for_each_group};
 use crate::float::element::{Compute, ComputeInternal, Element};
 use crate::stream::words::GROUP;
 
-/// A monotone function of u in (0, 1), with its parameters.
-pub(crate) trait FunctionOfUniform: Sync {
-    fn value(&self, u: f64) -> f64;
+/// A monotone function of u in (0, 1), with its numbers. The pointer lets the loops be compiled once for all functions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FunctionKernel {
+    function: fn([f64; 3], f64) -> f64,
+    numbers: [f64; 3],
 }
 
-/// The kernel of a function.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FunctionKernel<F>(F);
-
-impl<F: FunctionOfUniform> FunctionKernel<F> {
+impl FunctionKernel {
     /// Returns the kernel; an error that names parameters if a value is too large for T.
-    pub(crate) fn new<T: Element>(names: &'static str, function: F) -> Result<Self, Error> {
+    pub(crate) fn new<T: Element>(
+        names: &'static str,
+        function: fn([f64; 3], f64) -> f64,
+        numbers: [f64; 3],
+    ) -> Result<Self, Error> {
         for byte in [0x00, 0xff] {
             let word = bytemuck::pod_read_unaligned(&[byte; 8][..size_of::<T::Compute>()]);
-            let value = function.value(T::Compute::open_unit(word));
+            let value = function(numbers, T::Compute::open_unit(word));
             if !T::round(T::Compute::from_f64(value)).widen().to_f64().is_finite() {
                 return Err(Error::Reach { names, reach: value.abs(), dtype: T::NAME });
             }
         }
-        Ok(Self(function))
+        Ok(Self { function, numbers })
     }
 }
 
-impl<C: Compute, F: FunctionOfUniform> Kernel<C> for FunctionKernel<F> {
+impl<C: Compute> Kernel<C> for FunctionKernel {
     fn groups(&self, width: Width, words: &[[C::Word; GROUP]], out: &mut [[C; GROUP]]) {
         for_each_group::<C>(
             width,
@@ -38,7 +40,7 @@ impl<C: Compute, F: FunctionOfUniform> Kernel<C> for FunctionKernel<F> {
             #[inline(always)]
             |words, out| {
                 for (out, &word) in out.iter_mut().zip(words) {
-                    *out = C::from_f64(self.0.value(C::open_unit(word)) + 0.0); // + 0.0 turns −0 into 0
+                    *out = C::from_f64((self.function)(self.numbers, C::open_unit(word)) + 0.0); // + 0.0 turns −0 into 0
                 }
             },
         );

@@ -5,7 +5,7 @@ use crate::float::element::{Compute, Element};
 use crate::float::exponential::ln;
 use crate::initializer::Initializer;
 use crate::samplers::Sampler;
-use crate::samplers::function_of_uniform::{FunctionKernel, FunctionOfUniform};
+use crate::samplers::function_of_uniform::FunctionKernel;
 
 /// The smallest `maxval`: the logarithm is exact to rounding for normal numbers only.
 const LEAST: f64 = 1e-250;
@@ -75,8 +75,8 @@ impl LogOfUniform {
 
 impl Initializer for LogOfUniform {}
 
-impl FunctionOfUniform for LogOfUniform {
-    #[inline(always)]
+impl LogOfUniform {
+    /// Returns the value of a draw.
     fn value(&self, u: f64) -> f64 {
         let v = self.minval + (self.maxval - self.minval) * u;
         ln(if v < self.maxval { v } else { self.maxval })
@@ -84,10 +84,11 @@ impl FunctionOfUniform for LogOfUniform {
 }
 
 impl Sampler for LogOfUniform {
-    type Kernel<C: Compute> = FunctionKernel<Self>;
+    type Kernel<C: Compute> = FunctionKernel;
 
-    fn kernel<T: Element>(&self) -> Result<FunctionKernel<Self>, Error> {
-        FunctionKernel::new::<T>("`minval` and `maxval`", *self)
+    fn kernel<T: Element>(&self) -> Result<FunctionKernel, Error> {
+        let value = |[minval, maxval, _]: [f64; 3], u| Self { minval, maxval }.value(u);
+        FunctionKernel::new::<T>("`minval` and `maxval`", value, [self.minval, self.maxval, 0.0])
     }
 }
 

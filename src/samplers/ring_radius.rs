@@ -5,7 +5,7 @@ use crate::float::element::{Compute, Element};
 use crate::float::exponential::{inverse_softplus, ln};
 use crate::initializer::Initializer;
 use crate::samplers::Sampler;
-use crate::samplers::function_of_uniform::{FunctionKernel, FunctionOfUniform};
+use crate::samplers::function_of_uniform::FunctionKernel;
 
 /// The largest f64 below 1.
 const BELOW_1: f64 = 1.0 - f64::EPSILON / 2.0;
@@ -92,8 +92,8 @@ impl RingRadius {
 
 impl Initializer for RingRadius {}
 
-impl FunctionOfUniform for RingRadius {
-    #[inline(always)]
+impl RingRadius {
+    /// Returns the value of a draw.
     fn value(&self, u: f64) -> f64 {
         let (a, b) = (self.min_radius * self.min_radius, self.max_radius * self.max_radius);
         let square = a + (b - a) * u;
@@ -103,10 +103,14 @@ impl FunctionOfUniform for RingRadius {
 }
 
 impl Sampler for RingRadius {
-    type Kernel<C: Compute> = FunctionKernel<Self>;
+    type Kernel<C: Compute> = FunctionKernel;
 
-    fn kernel<T: Element>(&self) -> Result<FunctionKernel<Self>, Error> {
-        FunctionKernel::new::<T>("`min_radius` and `max_radius`", *self)
+    fn kernel<T: Element>(&self) -> Result<FunctionKernel, Error> {
+        let value = |[min_radius, max_radius, softplus]: [f64; 3], u| {
+            Self { min_radius, max_radius, softplus: softplus != 0.0 }.value(u)
+        };
+        let numbers = [self.min_radius, self.max_radius, f64::from(self.softplus)];
+        FunctionKernel::new::<T>("`min_radius` and `max_radius`", value, numbers)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::float::element::{Compute, Element};
 use crate::float::exponential::{exp, inverse_softplus, ln};
 use crate::initializer::Initializer;
 use crate::samplers::Sampler;
-use crate::samplers::function_of_uniform::{FunctionKernel, FunctionOfUniform};
+use crate::samplers::function_of_uniform::FunctionKernel;
 
 /// The smallest and the largest time step: their logarithms are arguments of `exp`.
 const RANGE: std::ops::RangeInclusive<f64> = 1e-300..=1e300;
@@ -92,29 +92,17 @@ impl TimeStepBias {
 
 impl Initializer for TimeStepBias {}
 
-/// The bias of a time step e^(low + range·u).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TimeStep {
-    low: f64,
-    range: f64,
-    floor: f64,
-}
-
-impl FunctionOfUniform for TimeStep {
-    #[inline(always)]
-    fn value(&self, u: f64) -> f64 {
-        let step = exp(self.low + self.range * u);
-        inverse_softplus(if step < self.floor { self.floor } else { step })
-    }
-}
-
 impl Sampler for TimeStepBias {
-    type Kernel<C: Compute> = FunctionKernel<TimeStep>;
+    type Kernel<C: Compute> = FunctionKernel;
 
-    fn kernel<T: Element>(&self) -> Result<FunctionKernel<TimeStep>, Error> {
+    fn kernel<T: Element>(&self) -> Result<FunctionKernel, Error> {
         let low = ln(self.dt_min);
-        let step = TimeStep { low, range: ln(self.dt_max) - low, floor: self.dt_floor };
-        FunctionKernel::new::<T>("`dt_min`, `dt_max` and `dt_floor`", step)
+        let value = |[low, range, floor]: [f64; 3], u| {
+            let step = exp(low + range * u);
+            inverse_softplus(if step < floor { floor } else { step })
+        };
+        let numbers = [low, ln(self.dt_max) - low, self.dt_floor];
+        FunctionKernel::new::<T>("`dt_min`, `dt_max` and `dt_floor`", value, numbers)
     }
 }
 
