@@ -47,7 +47,7 @@ quick: $(DEV) ## the inner loop, two minutes: fast lints, unit tests of the crat
 	$(BIN)/ruff check . && \
 	$(BIN)/lint-imports --no-cache --no-logo && \
 	$(BIN)/mypy && \
-	cargo test --locked --lib && \
+	cargo test --locked --features "$(TESTED)" --lib && \
 	$(BIN)/python $(PYTEST) -m "not wheel and not clock and not slow")
 
 lint: $(DEV) ## formatting, clippy, ruff, layers, mypy, stubtest
