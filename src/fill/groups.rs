@@ -4,7 +4,7 @@
 //! for each element type. The code around the passes is compiled for no width and for no distribution.
 
 use crate::cpu::dispatch::{Width, WithVectors};
-use crate::cpu::tuning::{GROUPS_PER_LONG_PASS, GROUPS_PER_PASS, MEDIUM_PART_GROUPS, SHORT_PART_GROUPS};
+use crate::cpu::tuning::{GROUPS_PER_DIRECT_PASS, GROUPS_PER_PASS, SHORT_PART_GROUPS};
 use crate::cpu::vectors::Vectors;
 use crate::fill::block::Block;
 use crate::float::element::{Compute, ComputeInternal, Element};
@@ -83,10 +83,8 @@ pub(crate) fn fill_part<T: Element>(
         fill_with_room::<T, SHORT_PART_GROUPS, SHORT_PART_GROUPS>
     } else if rounds {
         fill_with_room::<T, GROUPS_PER_PASS, GROUPS_PER_PASS>
-    } else if groups <= MEDIUM_PART_GROUPS {
-        fill_with_room::<T, GROUPS_PER_PASS, 1>
     } else {
-        fill_with_room::<T, GROUPS_PER_LONG_PASS, 1>
+        fill_with_room::<T, GROUPS_PER_DIRECT_PASS, 1>
     };
     fill(kernel, seed, block, offset, out, width);
 }
