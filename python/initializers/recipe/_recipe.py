@@ -1,4 +1,7 @@
-"""The class `Recipe`: rules for weights by name, and one seed."""
+"""The class `Recipe`: rules for weights by name, and one seed.
+
+Over 400 lines: `for_model` has an overload for every published recipe that takes numbers.
+"""
 
 from __future__ import annotations
 
