@@ -127,10 +127,14 @@ def test_a_fill_works_where_no_thread_starts() -> None:
 import resource
 initializers.set_num_threads(64)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + (40 << 20),) * 2)
-print(initializers.digest({{"w": initializers.RandomNormal(seed=3)({SHAPE})}}))
+before = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + (40 << 20), before[1]))
+values = initializers.RandomNormal(seed=3)({SHAPE})
+resource.setrlimit(resource.RLIMIT_AS, before)
+print(initializers.digest({{"w": values}}))
 """
-    assert run(code).stdout.strip() == draw_digest(3)
+    result = run(code)
+    assert result.stdout.strip() == draw_digest(3), result.stderr
 
 
 @pytest.mark.parametrize("daemon", [True, False])
