@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,3 +101,33 @@ def test_a_module_that_fails_is_a_mistake(
     errors = command.fails("capture", "failing:Model")
     assert message in errors
     assert "Traceback" not in errors
+
+
+BOTH = """
+import keras, torch
+
+def large():
+    return torch.nn.Linear(2**20, 2**20)  # 4 TB
+
+def build():
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [("large", "Linear: 2 of 2 parameters"), ("build", "sequential: 2 of 2 parameters")],
+)
+def test_modules_that_import_keras_too(function: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "both.py").write_text(BOTH)
+    result = subprocess.run(
+        [sys.executable, "-m", "initializers", "capture", f"both:{function}"],
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert words in result.stderr
+    assert len(Recipe.from_toml(result.stdout).rules) == 2

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
@@ -22,6 +22,9 @@ from ._command import make_command
 from ._errors import Failure, Mistake, mistakes_of
 from ._output import clean, write_json
 from ._request import numbers_option, seed_option
+
+# Captures what a function constructs, from a seed, strictly or not.
+_Way: TypeAlias = Callable[[Callable[[], Any], int, bool], tuple[Recipe, CaptureReport]]
 
 
 @make_command(
@@ -59,12 +62,7 @@ def command(
     """
     build = partial(_find(constructor), **numbers)
     with mistakes_of():
-        found = _capture_keras(constructor, build, seed or 0, strict)
-        if found is None:
-            from ..torch import capture
-
-            found = capture(build, seed or 0, strict=strict)
-    recipe, report = found
+        recipe, report = _capture(constructor, build, seed or 0, strict)
     click.echo("\n".join(map(clean, str(report).split("\n"))), err=True)
     if specs is not None:
         tensors = {name: _describe(spec) for name, spec in report.specs.items()}
@@ -76,44 +74,67 @@ def command(
     click.echo("\n".join(map(clean, recipe.to_toml().rstrip("\n").split("\n"))))
 
 
-def _capture_keras(
+def _capture(
     constructor: str, build: Callable[[], Any], seed: int, strict: bool
-) -> tuple[Recipe, CaptureReport] | None:
-    """Capture a Keras model; return None if the function returns something else.
+) -> tuple[Recipe, CaptureReport]:
+    """Capture the model that a function returns, by its framework.
 
-    No Keras model exists if the function's module has not imported Keras.
+    It is of no framework that the function's module has not imported. Where both are, the function
+    is called for PyTorch first, since weights take no memory then; but Keras models on PyTorch are
+    torch modules too.
     """
-    if "keras" not in sys.modules:
-        _require_torch()
-        return None
-    from ..keras import capture
-
     made: list[Any] = []
 
     def construct() -> Any:
+        made.append(build())
+        return made[-1]
+
+    if "keras" not in sys.modules:
+        return _capture_torch(construct, seed, strict)
+    import keras
+
+    is_torch_first = "torch" in sys.modules and keras.backend.backend() != "torch"
+    ways: list[_Way] = [partial(_capture_keras, constructor), _capture_torch]
+    if is_torch_first:
+        ways.reverse()
+    try:
+        return ways[0](construct, seed, strict)
+    except (
+        TypeError,
+        ValueError,
+    ):  # Keras also draws from Python's generator, which torch's refuses
+        if not made or (find_adapter(made[0]) == "keras") != is_torch_first:
+            raise
+    return ways[1](construct, seed, strict)
+
+
+def _capture_torch(
+    construct: Callable[[], Any], seed: int, strict: bool
+) -> tuple[Recipe, CaptureReport]:
+    try:
+        require("torch")
+    except ImportError as error:
+        raise Failure(str(error)) from None
+    from ..torch import capture
+
+    return capture(construct, seed, strict=strict)
+
+
+def _capture_keras(
+    constructor: str, construct: Callable[[], Any], seed: int, strict: bool
+) -> tuple[Recipe, CaptureReport]:
+    from ..keras import capture
+
+    def call() -> Any:
         try:
-            made.append(build())
+            return construct()
         except Exception as error:
             raise Mistake(
                 f"{constructor}: it must construct a model, but raised "
                 f"{type(error).__name__}: {error}"
             ) from error
-        return made[0]
 
-    try:
-        return capture(construct, seed, strict=strict)
-    except TypeError:
-        if not made or find_adapter(made[0]) == "keras":
-            raise
-    _require_torch()
-    return None
-
-
-def _require_torch() -> None:
-    try:
-        require("torch")
-    except ImportError as error:
-        raise Failure(str(error)) from None
+    return capture(call, seed, strict=strict)
 
 
 def _find(constructor: str) -> Callable[..., Any]:
