@@ -14,8 +14,8 @@ from capture_models import law_of
 from initializers import (
     S4D,
     Constant,
-    Hippo,
     LogOfUniform,
+    LstmBias,
     RingRadius,
     Sinusoidal,
     TimeStepBias,
@@ -39,12 +39,10 @@ def draw_ring(low: float, high: float, softplus: bool) -> torch.Tensor:
     return rate.exp_().sub_(1.0).log_() if softplus else rate.log_()
 
 
-def make_sines(frequencies: torch.Tensor, positions: int = 6) -> torch.Tensor:
-    """Fill columns as Attention Is All You Need does."""
-    angles = torch.arange(positions).unsqueeze(1) * frequencies
-    table = torch.zeros(positions, 2 * len(frequencies))
-    table[:, 0::2], table[:, 1::2] = torch.sin(angles), torch.cos(angles)
-    return table
+def make_bias() -> torch.Tensor:
+    bias = torch.zeros(20)
+    bias[5:10].fill_(1)
+    return bias
 
 
 def make_whisper(positions: int, channels: int) -> torch.Tensor:
@@ -52,12 +50,6 @@ def make_whisper(positions: int, channels: int) -> torch.Tensor:
     inverse = torch.exp(-scale * torch.arange(channels // 2))
     angles = torch.arange(positions).view(-1, 1) * inverse.view(1, -1)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
-
-
-def make_legs() -> torch.Tensor:
-    root = torch.sqrt(1 + 2 * torch.arange(5.0))
-    matrix = root[:, None] * root[None, :]
-    return -(torch.tril(matrix) - torch.diag(torch.arange(5.0)))
 
 
 ARANGE = torch.arange(1.0, 5.0)
@@ -83,21 +75,8 @@ CASES: dict[str, tuple[Callable[[], Any], Any]] = {
     "nowhere a number": (lambda: torch.log(torch.rand(SHAPE) - 2), NO_INITIALIZER),
     # Tables.
     "A_log": (lambda: ARANGE.log().repeat(8, 1), S4D()),
-    "S4D": (lambda: -ARANGE.repeat(8, 1), S4D("real")),
-    "S4D-Lin": (lambda: math.pi * (ARANGE - 1), S4D("imaginary")),
-    "HiPPO": (make_legs, Hippo("A")),
-    "HiPPO's input": (lambda: torch.sqrt(2 * torch.arange(5.0) + 1), Hippo("B")),
-    "sines": (lambda: make_sines(10000.0 ** -(torch.arange(3) / 3)), Sinusoidal()),
     "Whisper": (lambda: make_whisper(1500, 32), Sinusoidal(interleaved=False, endpoint=True)),
-    # Near them, but others.
-    "one number off": (
-        lambda: -ARANGE + torch.tensor([0, 0, 0, 1e-5]),
-        Constant(np.array([-1, -2, -3, -4 + 1e-5], "f4")),
-    ),
-    "another base": (
-        lambda: make_sines(100.0 ** -(torch.arange(2) / 2), 3),
-        Constant(make_sines(100.0 ** -(torch.arange(2) / 2), 3).numpy()),
-    ),
+    "a forget gate": (make_bias, LstmBias()),
     "bfloat16": (
         lambda: (-ARANGE).to(torch.bfloat16),
         Constant(np.array([-1, -2, -3, -4], "f4")),

@@ -18,22 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments.checks import check_bool, show
-from .._arguments.conventions import KERAS
 from .._arguments.seeds import check_seed_integer
 from .._arguments.shapes import Shape
-from .._classes.constants import Constant, Ones, Zeros
+from .._classes.constants import Constant
 from .._classes.registry import BUILT_IN
 from .._classes.variance_scaling import VarianceScaling
-from ..recipe import CaptureReport, OpaqueWeight, Recipe, Spec, read_specs
-from ..recipe._capture.rules import MOST_VALUES, Origin, make_recipe, make_scaling
+from ..recipe import CaptureReport, Recipe, Spec, read_specs
+from ..recipe._capture.known import describe_values
+from ..recipe._capture.rules import Origin, make_scaling
+from ..recipe._capture.variables import LARGEST, Variable, Words, make_result
 from ..recipe._initializer_data import make_from_factory
 from . import _init
 
 # The module of JAX's own factories.
 _FACTORIES = "jax._src.nn.initializers"
 _lock = threading.Lock()
-# Functions for more elements are not run to see what they do.
-_LARGEST = 2**24
+_WORDS = Words("module", "parameter", "a function of jax.nn.initializers or this package")
 # The code of the function that a factory returns → the factory.
 _INNER = {
     code: factory
@@ -53,19 +53,6 @@ class _Call:
     keywords: dict[str, Any]
     is_parameter: bool
     origin: Origin
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """A leaf with its initializer, or the reason why it has none."""
-
-    name: str
-    shape: Shape
-    initializer: Any
-    reason: str
-    origin: Origin | None
-    array: NDArray[Any] | None = None
-    is_buffer: bool = False
 
 
 def capture(
@@ -129,43 +116,8 @@ def capture(
         tree = jax.eval_shape(module.init, jax.random.key(0), *inputs)
     specs = read_specs(tree)
     found = [_find(name, spec, calls.get(name)) for name, spec in specs.items()]
-    initializers = {each.name: each.initializer for each in found if each.initializer is not None}
-    missing = [each for each in found if each.initializer is None]
-    opaque = {
-        each.name: OpaqueWeight(
-            each.name, each.shape, each.reason, each.origin.place if each.origin else ""
-        )
-        for each in missing
-        if not each.is_buffer
-    }
-    label = type(module).__name__
-    listed = "; ".join(map(str, opaque.values()))
-    if not initializers:
-        raise ValueError(
-            "`module` must have a parameter whose function is one of jax.nn.initializers or of "
-            f"this package, received: {label} with {listed or 'no parameters'}"
-        )
-    if strict and opaque:
-        raise ValueError(
-            "with `strict` every parameter must have a function of jax.nn.initializers or of this "
-            f"package, received: {listed}"
-        )
-    comment = f"{label}, captured from its parameters' functions by initializers.jax.capture."
-    recipe = make_recipe(found, initializers, seed, KERAS, comment, separator="/")
-    report = CaptureReport(
-        model=label,
-        recipe=recipe,
-        weights={
-            each.name: place
-            for each in found
-            if not each.is_buffer and (place := recipe.find(each.name)) is not None
-        },
-        specs={name: spec for name, spec in specs.items() if name in initializers},
-        opaque=opaque,
-        arrays={each.name: each.array for each in missing if each.array is not None},
-        buffers=tuple(each.name for each in missing if each.is_buffer),
-    )
-    return recipe, report
+    origin = "its parameters' functions by initializers.jax.capture"
+    return make_result(found, specs, seed, strict, type(module).__name__, origin, _WORDS)
 
 
 @contextmanager
@@ -224,13 +176,13 @@ def _locate() -> tuple[str, str]:
     return "", ""
 
 
-def _find(name: str, spec: Spec, call: _Call | None) -> _Found:
+def _find(name: str, spec: Spec, call: _Call | None) -> Variable:
     is_buffer = not name.startswith("params/")
     if call is None:
         reason = "created by no function that was called"
-        return _Found(name, spec.shape, None, reason, None, is_buffer=is_buffer)
+        return Variable(name, spec.shape, None, reason, None, is_buffer=is_buffer)
     initializer, reason, array = _convert(call, spec)
-    return _Found(name, spec.shape, initializer, reason, call.origin, array, is_buffer)
+    return Variable(name, spec.shape, initializer, reason, call.origin, array, is_buffer)
 
 
 def _convert(call: _Call, spec: Spec) -> tuple[Any, str, NDArray[Any] | None]:
@@ -259,7 +211,7 @@ def _look_into(call: _Call, function: Any, spec: Spec) -> Any:
     `DenseGeneral`, and so attention, makes a matrix of the product of its inputs and of that of its
     outputs.
     """
-    if math.prod(spec.shape) > _LARGEST:
+    if math.prod(spec.shape) > LARGEST:
         return None
     inner: list[tuple[Any, Any, Any]] = []
 
@@ -323,6 +275,8 @@ def _read_factory(function: Any, shape: Shape) -> Any:
 
 def _needs_shape(initializer: Any) -> bool:
     """Return whether the law of an element depends on the shape."""
+    if isinstance(initializer, Constant):
+        return np.ndim(initializer.value) > 0
     name = type(initializer).__name__
     return name not in ("Zeros", "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal")
 
@@ -330,8 +284,8 @@ def _needs_shape(initializer: Any) -> bool:
 def _run(call: _Call, function: Any, spec: Spec) -> tuple[Any, str, NDArray[Any] | None]:
     """Find the values of a function that does not draw."""
     drawn = f"drawn by {_name(function)}, which is no function of jax.nn.initializers"
-    if math.prod(spec.shape) > _LARGEST:
-        return None, f"{_name(function)} makes more than {_LARGEST} values", None
+    if math.prod(spec.shape) > LARGEST:
+        return None, f"{_name(function)} makes more than {LARGEST} values", None
     made = []
     for number in (1, 2):
         keys = (jax.random.key(number),) if call.is_parameter else ()
@@ -339,20 +293,14 @@ def _run(call: _Call, function: Any, spec: Spec) -> tuple[Any, str, NDArray[Any]
             value = np.asarray(function(*keys, *call.arguments, **call.keywords))
         except Exception as error:  # the module's own code; tracers cannot be read
             return None, f"{_name(function)} raised {type(error).__name__}", None
-        made.append(np.asarray(value, "float32" if value.dtype.itemsize < 4 else None))
+        made.append(np.asarray(value))
     one, other = made
-    if not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
+    if one.tobytes() != other.tobytes():
         return None, drawn, None
-    first = one.reshape(-1)[:1]
-    if (one == first).all() and not np.signbit(first).any():
-        number = first[0].item() if first.size else 0
-        return (Zeros() if number == 0 else Ones() if number == 1 else Constant(number)), "", None
-    if one.shape != spec.shape:
+    initializer, reason = describe_values(one)
+    if one.shape != spec.shape and (initializer is None or _needs_shape(initializer)):
         return None, f"made in the shape {one.shape} and stacked", None
-    if one.size > MOST_VALUES:
-        reason = f"{one.size:,} known values: too many for a recipe, in `report.arrays`"
-        return None, reason, one
-    return Constant(one), "", None
+    return initializer, reason, None if initializer else one
 
 
 def _name(function: Any) -> str:

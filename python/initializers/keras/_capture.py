@@ -6,7 +6,6 @@ import math
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -17,12 +16,12 @@ from .._arguments.checks import check_bool
 from .._arguments.conventions import KERAS
 from .._arguments.dtypes import look_up
 from .._arguments.seeds import check_seed_integer
-from .._arguments.shapes import Shape
 from .._classes.base import ArrayInitializer
-from .._classes.constants import Constant, Ones, Zeros
 from .._classes.registry import BUILT_IN
-from ..recipe import CaptureReport, OpaqueWeight, Recipe, Rule, read_specs
-from ..recipe._capture.rules import MOST_VALUES, Origin, make_recipe
+from ..recipe import CaptureReport, Recipe, Rule, read_specs
+from ..recipe._capture.known import describe_values
+from ..recipe._capture.rules import Origin
+from ..recipe._capture.variables import LARGEST, Variable, Words, make_result
 from ..recipe._initializer_data import as_data
 from ._hook import as_ours
 from ._names import label_layer, name_variables
@@ -30,21 +29,7 @@ from ._naming import Building, Draws, within
 from ._seed_model import add_missing, build
 from ._tensors import eagerly
 
-# Functions for more elements are not run to see whether they draw.
-_LARGEST = 2**24
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """A variable with its initializer, or the reason why it has none."""
-
-    name: str
-    shape: Shape
-    initializer: Any
-    reason: str
-    origin: Origin | None
-    array: NDArray[Any] | None = None
-    is_buffer: bool = False
+_WORDS = Words("model", "variable", "an initializer of Keras or this package")
 
 
 def capture(
@@ -53,8 +38,9 @@ def capture(
     """Return the recipe of the initializers of a model's layers, and a report of what is in it.
 
     Each variable has the initializer that its layer gave to `add_weight`: one of Keras, of this
-    package, or registered. A layer's own function is run; if it gives the same values twice, as an
-    LSTM's forget bias, they are kept as numbers. The values of trained variables do not matter.
+    package, or registered. A layer's own function is run; if it gives the same values twice, they
+    are those of an initializer, such as `LstmBias` for an LSTM's bias, or kept as numbers. The
+    values of trained variables do not matter.
 
     The recipe has few rules by the names of `name_variables`, with comments that name the layers;
     it states the convention `"keras"`. Its values are this package's, from `seed` and the names.
@@ -93,40 +79,9 @@ def capture(
     named = name_variables(built)
     add_missing(building, built)
     found = [_find(name, variable, building) for name, variable in named.items()]
-    initializers = {each.name: each.initializer for each in found if each.initializer is not None}
-    opaque = {each.name: _describe(each) for each in found if each.initializer is None}
-    listed = "; ".join(map(str, opaque.values()))
-    label = label_layer(built)
-    if not initializers:
-        raise ValueError(
-            "`model` must have a variable with an initializer of Keras or this package, received: "
-            f"{label} with {listed or 'no variables'}"
-        )
-    if strict and opaque:
-        raise ValueError(
-            "with `strict` every variable must have an initializer of Keras or this package, "
-            f"received: {listed}"
-        )
-    comment = f"{label}, captured from its layers' initializers by initializers.keras.capture."
-    recipe = make_recipe(found, initializers, seed, KERAS, comment, separator="/")
-    report = CaptureReport(
-        model=label,
-        recipe=recipe,
-        weights={name: place for name in initializers if (place := recipe.find(name)) is not None},
-        specs={name: spec for name, spec in read_specs(built).items() if name in initializers},
-        opaque=opaque,
-        arrays={
-            each.name: each.array
-            for each in found
-            if each.name in opaque and each.array is not None
-        },
-    )
-    return recipe, report
-
-
-def _describe(found: _Found) -> OpaqueWeight:
-    place = found.origin.place if found.origin else ""
-    return OpaqueWeight(found.name, found.shape, found.reason, place)
+    specs = read_specs(built) if named else {}
+    origin = "its layers' initializers by initializers.keras.capture"
+    return make_result(found, specs, seed, strict, label_layer(built), origin, _WORDS)
 
 
 def _locate() -> tuple[str, str] | None:
@@ -151,7 +106,7 @@ _HELPERS = (
 )
 
 
-def _find(name: str, variable: Any, building: Building) -> _Found:
+def _find(name: str, variable: Any, building: Building) -> Variable:
     shape = tuple(variable.shape)
     given = building[variable]
     function, place = building.find_place(variable) or ("", "")
@@ -165,7 +120,7 @@ def _find(name: str, variable: Any, building: Building) -> _Found:
     if initializer is None and code is not None:
         place = f"{given.__module__}:{code.co_firstlineno}"
     origin = Origin(_name(given), function, place) if place else None
-    return _Found(name, shape, initializer, reason, origin, array)
+    return Variable(name, shape, initializer, reason, origin, array)
 
 
 def _name(initializer: Any) -> str:
@@ -190,8 +145,8 @@ def _convert(given: Any, name: str, variable: Any) -> tuple[Any, str, NDArray[An
 def _run(given: Any, name: str, variable: Any) -> tuple[Any, str, NDArray[Any] | None]:
     """Find the values of a function that does not draw."""
     shape = tuple(variable.shape)
-    if math.prod(shape) > _LARGEST:
-        return None, f"{_name(given)} has more than {_LARGEST} values", None
+    if math.prod(shape) > LARGEST:
+        return None, f"{_name(given)} has more than {LARGEST} values", None
     drawn = f"drawn by {_name(given)}, which is no initializer of Keras or this package"
     made = []
     for seed in (1, 2):
@@ -201,15 +156,9 @@ def _run(given: Any, name: str, variable: Any) -> tuple[Any, str, NDArray[Any] |
                 value = keras.ops.convert_to_numpy(keras.ops.cast(value, variable.dtype))
         except Exception as error:  # the model's own code
             return None, f"{_name(given)} raised {type(error).__name__}: {error}", None
-        made.append(np.asarray(value, "float32" if value.dtype.itemsize < 4 else None))
+        made.append(np.asarray(value))
     one, other = made
-    if one.shape != shape or not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
+    if one.shape != shape or one.tobytes() != other.tobytes():
         return None, drawn, None
-    first = one.reshape(-1)[:1]
-    if (one == first).all() and not np.signbit(first).any():
-        number = first[0].item() if first.size else 0
-        return (Zeros() if number == 0 else Ones() if number == 1 else Constant(number)), "", None
-    if one.size > MOST_VALUES:
-        reason = f"{one.size:,} known values: too many for a recipe, in `report.arrays`"
-        return None, reason, one
-    return Constant(one), "", None
+    initializer, reason = describe_values(one)
+    return initializer, reason, None if initializer else one

@@ -24,8 +24,6 @@ from .._rule import Rule
 from .patterns import describe
 
 _MOST_CALLS = 3
-# Known values of more elements are no text for a recipe.
-MOST_VALUES = 4096
 
 
 class Origin(NamedTuple):

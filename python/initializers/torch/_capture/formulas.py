@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from ..._classes.constants import Constant, Identity, Ones, Zeros
+from ..._classes.constants import Constant, Identity
 from ..._classes.convolution_kernels import Dirac
 from ..._classes.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from ..._classes.orthogonal import Orthogonal
 from ..._classes.sparse import Sparse
 from ..._classes.variance_scaling import TRUNCATED_STDDEV, VarianceScaling
-from ...recipe._capture.rules import MOST_VALUES, make_scaling
-from .functions import find_function, find_table
+from ...recipe._capture.known import describe_values, make_constant
+from ...recipe._capture.rules import make_scaling
+from .._tensor import as_array
+from .functions import find_function
 from .laws import Const, Fans, Law, Mapped, Matrix, Normal, Truncated, Uniform, Values
 from .record import to_simple
 from .weights import Found
@@ -49,12 +51,7 @@ def _why_not(weight: Found) -> str | None:
         is_real = isinstance(law.value, (int, float))
         return None if is_real else f"a constant that is no real number: {law.value!r}"
     if isinstance(law, Values):
-        if law.array.is_complex():
-            return "known values of a complex dtype"
-        count = law.array.numel()
-        if count > MOST_VALUES and _find_gain(law) is None and find_table(law.array) is None:
-            return f"{count:,} known values: too many for a recipe, in `report.arrays`"
-        return None
+        return describe_values(as_array(law.array))[1] or None
     if isinstance(law, Mapped):
         found = find_function(law)
         return None if found else "a function of a draw that no initializer has"
@@ -65,23 +62,9 @@ def _why_not(weight: Found) -> str | None:
 
 def _make(law: Law) -> Any:
     if isinstance(law, Const):
-        value = law.value
-        if math.copysign(1, value) > 0 and value in (0, 1):
-            return Ones() if value else Zeros()
-        return Constant(value)
+        return make_constant(law.value)
     if isinstance(law, Values):
-        gain = _find_gain(law)
-        if gain is not None:
-            return Identity(gain)
-        array = law.array
-        table = find_table(array)
-        if table is not None:
-            return table
-        return Constant(
-            (
-                array.float() if array.dtype.itemsize < 4 and array.is_floating_point() else array
-            ).numpy()
-        )
+        return describe_values(as_array(law.array))[0]
     if isinstance(law, Mapped):
         return find_function(law)
     if isinstance(law, Uniform):
@@ -105,17 +88,6 @@ def _make(law: Law) -> Any:
     if low < -_FAR and high > _FAR:
         return RandomNormal(law.mean, law.stddev)
     return TruncatedNormal(law.mean, law.stddev, bounds=(to_simple(low), to_simple(high)))
-
-
-def _find_gain(law: Values) -> float | None:
-    """Return the number on the diagonal of known values that are 0 beside it, or None."""
-    array = law.array
-    if array.dim() != 2 or not array.is_floating_point():
-        return None
-    diagonal = array.diagonal()
-    gain = float(diagonal[0])
-    same = bool((diagonal == gain).all())
-    return gain if gain and same and int(array.count_nonzero()) == len(diagonal) else None
 
 
 def _find_fans(weights: list[Found]) -> dict[str, VarianceScaling]:

@@ -1,16 +1,13 @@
-"""Functions of a uniform draw, and tables, as initializers for sequence models."""
+"""Functions of a uniform draw as initializers for sequence models."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from ..._classes.base import ArrayInitializer
-from ..._classes.positions import Sinusoidal
-from ..._classes.state_space import S4D, Hippo, LogOfUniform, RingRadius, TimeStepBias
+from ..._classes.state_space import LogOfUniform, RingRadius, TimeStepBias
 from .laws import Mapped, Uniform
 from .record import to_simple
 
@@ -120,33 +117,3 @@ def _exp(x: float) -> float:
 
 def _softplus(x: float) -> float:
     return math.log1p(math.exp(x)) if x < 700 else x
-
-
-def find_table(array: Any) -> ArrayInitializer | None:
-    """Return the initializer of a table that these values are, but for rounding, or None."""
-    if array.dtype not in (torch.float32, torch.float64) or array.dim() == 0 or not array.numel():
-        return None  # in a narrow dtype, other numbers round to those of a table
-    epsilon = torch.finfo(array.dtype).eps
-    given = array.double()
-    for initializer, reach in _list_tables(tuple(array.shape)):
-        table = torch.from_numpy(initializer(tuple(array.shape), "float64"))
-        if torch.allclose(given, table, rtol=2 * epsilon, atol=2 * epsilon * reach):
-            return initializer
-    return None
-
-
-def _list_tables(shape: tuple[int, ...]) -> Iterator[tuple[ArrayInitializer, float]]:
-    """Yield the tables of a shape, each with the magnitude whose rounding its values show."""
-    for part in ("log_real", "real", "imaginary"):
-        yield S4D(part), 0.0
-    if len(shape) < 2:
-        yield Hippo("B"), 0.0
-        return
-    if shape[-1] == shape[-2]:
-        yield Hippo("A"), 0.0
-    if len(shape) == 2 and shape[1] % 2 == 0:
-        for interleaved in (True, False):
-            for endpoint in (True, False):
-                if shape[1] > 2 or not endpoint:
-                    # Frameworks round the angle, which is at most the last position.
-                    yield Sinusoidal(interleaved=interleaved, endpoint=endpoint), shape[0]
