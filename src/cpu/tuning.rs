@@ -21,8 +21,8 @@ pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(50);
 /// Elements that are drawn together and then scattered into a view with gaps: they stay in the first-level cache.
 pub(crate) const SCATTERED_ELEMENTS: usize = 4096;
 
-/// Groups that go through the passes of a fill together. Words and values stay in the first-level cache, and starting a
-/// pass costs nothing beside it: 8 would make uniform values in f32 5 % slower.
+/// Groups that go through the passes of a fill together where values are rounded. Words and values stay in the first-level cache,
+/// and starting a pass costs little beside it.
 pub(crate) const GROUPS_PER_PASS: usize = 16;
 
 /// Groups that go through the passes together where values are not rounded, but computed in the output. Stores of a longer pass

@@ -70,7 +70,7 @@ impl LstmBias {
     }
 }
 
-/// What `gates` must be.
+/// The condition of `gates`.
 pub(crate) const GATES: &str = "four different lower-case letters, one of them 'f', such as 'ifgo'";
 
 impl Table for LstmBias {

@@ -81,7 +81,7 @@ const ARGUMENTS: [&str; 16] = [
     "input_axes",
     "seed",
 ];
-/// What the places of a text are replaced by.
+/// Replacements for places of a text.
 const DAMAGE: [&str; 12] = ["", "\"", "{", "}", "[", "]", ",", "=", "\n", "9e999", "\\ud800", "é"];
 
 pub(crate) fn case(random: &mut Random, widths: &[Width]) {

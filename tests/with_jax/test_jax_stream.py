@@ -227,7 +227,7 @@ def test_quotients_and_roots_by_remainder(off: int) -> None:
 
 
 def test_rounding_is_that_of_the_core() -> None:
-    # Of all float32 numbers that are normal or 0, one in 2^12 or 2^5; the neighbors of every tie.
+    # One in 2^12 or 2^5 of the float32 numbers that are normal or 0; the neighbors of every tie.
     step = 2**5 - 1 if LONG else 2**12 - 1
     bits = np.arange(0, 2**32, step, dtype=np.uint64).astype(np.uint32)
     ties = (np.arange(2**17, dtype=np.uint32) << np.uint32(15))[:, None]

@@ -12,7 +12,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -33,89 +33,42 @@ DATA = Path(__file__).parent.parent / "captured"
 SEED = 2024
 
 
-def _build_llama(transformers: Any) -> nn.Module:
-    config = transformers.LlamaConfig(
-        vocab_size=97,
-        hidden_size=24,
-        intermediate_size=42,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-    )
-    return transformers.LlamaForCausalLM(config)
-
-
-def _build_bert(transformers: Any) -> nn.Module:
-    config = transformers.BertConfig(
-        vocab_size=97,
-        hidden_size=24,
-        intermediate_size=42,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        max_position_embeddings=19,
-    )
-    return transformers.BertForMaskedLM(config)
-
-
-def _build_vit(transformers: Any) -> nn.Module:
-    config = transformers.ViTConfig(
-        hidden_size=24,
-        intermediate_size=42,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        image_size=12,
-        patch_size=4,
-        num_labels=7,
-    )
-    return transformers.ViTForImageClassification(config)
-
-
-def _build_convnext(transformers: Any) -> nn.Module:
-    config = transformers.ConvNextConfig(
-        hidden_sizes=[6, 10, 14, 18], depths=[1, 1, 2, 1], num_labels=7
-    )
-    return transformers.ConvNextForImageClassification(config)
-
-
-def _build_mamba2(transformers: Any) -> nn.Module:
-    config = transformers.Mamba2Config(
-        vocab_size=97,
-        hidden_size=12,
-        num_hidden_layers=3,
-        num_heads=6,
-        head_dim=4,
-        state_size=8,
-        n_groups=1,
-    )
-    return transformers.Mamba2ForCausalLM(config)
-
-
-def _build_whisper(transformers: Any) -> nn.Module:
-    config = transformers.WhisperConfig(
-        vocab_size=97,
-        d_model=24,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=42,
-        decoder_ffn_dim=42,
-        num_mel_bins=9,
-        max_source_positions=15,
-        max_target_positions=11,
-        **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), 1),
-        decoder_start_token_id=1,
-    )
-    return transformers.WhisperForConditionalGeneration(config)
-
-
-MODELS: dict[str, Callable[[Any], nn.Module]] = {
-    "llama": _build_llama,
-    "bert": _build_bert,
-    "vit": _build_vit,
-    "convnext": _build_convnext,
-    "mamba2": _build_mamba2,
-    "whisper": _build_whisper,
+_TRANSFORMER = {
+    "hidden_size": 24,
+    "intermediate_size": 42,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+}
+# Name → the class in transformers, and the numbers of its configuration.
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("LlamaForCausalLM", {**_TRANSFORMER, "vocab_size": 97, "num_key_value_heads": 2}),
+    "bert": ("BertForMaskedLM", {**_TRANSFORMER, "vocab_size": 97, "max_position_embeddings": 19}),
+    "vit": (
+        "ViTForImageClassification",
+        {**_TRANSFORMER, "image_size": 12, "patch_size": 4, "num_labels": 7},
+    ),
+    "convnext": (
+        "ConvNextForImageClassification",
+        {"hidden_sizes": [6, 10, 14, 18], "depths": [1, 1, 2, 1], "num_labels": 7},
+    ),
+    "mamba2": (
+        "Mamba2ForCausalLM",
+        {
+            **{"vocab_size": 97, "hidden_size": 12, "num_hidden_layers": 3, "num_heads": 6},
+            **{"head_dim": 4, "state_size": 8, "n_groups": 1},
+        },
+    ),
+    "whisper": (
+        "WhisperForConditionalGeneration",
+        {
+            **{"vocab_size": 97, "d_model": 24, "encoder_layers": 2, "decoder_layers": 2},
+            **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+            **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 42),
+            **{"num_mel_bins": 9, "max_source_positions": 15, "max_target_positions": 11},
+            **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), 1),
+            "decoder_start_token_id": 1,
+        },
+    ),
 }
 
 
@@ -123,7 +76,9 @@ def build(name: str) -> nn.Module:
     """Construct a model; transformers is imported by the processes that need it alone."""
     import transformers
 
-    return MODELS[name](transformers)
+    kind, numbers = MODELS[name]
+    model = getattr(transformers, kind)
+    return model(model.config_class(**numbers))
 
 
 def capture_model(name: str) -> tuple[Recipe, Mapping[str, Spec]]:

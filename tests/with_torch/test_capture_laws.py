@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: torch.arange(4.0).view(2, 2).t().clone(),
         Constant(np.array([[0, 2], [1, 3]], "f4")),
     ),
-    # What no initializer has.
+    # Laws that no initializer has.
     "two draws": (lambda: torch.randn(8) + torch.randn(8), "add of normal values"),
     "exponential": (lambda: torch.empty(8).exponential_(), "drawn by exponential_"),
     "bernoulli": (lambda: torch.empty(8).bernoulli_(0.5), "drawn by bernoulli_"),

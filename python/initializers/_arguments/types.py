@@ -30,7 +30,7 @@ Distribution: TypeAlias = Literal["truncated_normal", "normal", "untruncated_nor
 Side: TypeAlias = Literal["real", "imag"]
 Scaling: TypeAlias = Literal["density", "spectrum"]
 
-# What `S4D`, `Hippo` and `Rotary` make.
+# Parts that `S4D`, `Hippo` and `Rotary` make.
 S4DPart: TypeAlias = Literal["log_real", "real", "imaginary"]
 HippoPart: TypeAlias = Literal["A", "B"]
 RotaryPart: TypeAlias = Literal["frequencies", "cos", "sin"]

@@ -84,7 +84,7 @@ LINES = {"pattern": "a", "initializer": "ones", "comment": "\n# x\u2028y\n"}
 SIGNS = {"pattern": '"\\\n\x7f\x80\u2028', "initializer": "ones", "comment": "[[rules]]"}
 
 SIMPLE = """\
-# Of a small model.
+# Weights of a small model.
 # Two lines.
 seed = 7
 
@@ -194,7 +194,7 @@ def test_hand_written_toml_is_read() -> None:
         [Rule(RandomNormal(stddev=0.01), "*.weight"), Rule("zeros", r".*\.bias", regex=True)],
         seed=7,
     )
-    assert recipe.comment == "Of a small model.\nTwo lines."
+    assert recipe.comment == "Weights of a small model.\nTwo lines."
     assert [rule.comment for rule in recipe.rules] == ["0.02 / sqrt(4)", None]
     assert Recipe.from_toml(SIMPLE.replace("\n", "\r\n")).to_json() == recipe.to_json()
     # Other spellings of the same recipe.
